@@ -1,0 +1,1 @@
+"""The site: accounts, submission pages, leaderboards, API. Queries and views; no science."""

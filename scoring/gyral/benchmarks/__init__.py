@@ -1,0 +1,1 @@
+"""Benchmarks: a dataset, a split, a metric and a readout family under one versioned name."""

@@ -1,0 +1,67 @@
+"""Benchmark: Dataset x Metric x Split x readout family under ``name@version``."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from gyral.hashing import hash_json
+
+Task = Literal["encoding", "rsa"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A recipe for a score; knows names only.
+
+    Parameters
+    ----------
+    name : str
+        Identifier ("tuckute2024").
+    version : int
+        0 until its statistics and canaries are frozen.
+    title : str
+        Heading on pages.
+    modality : {"vision", "language"}
+        Which models it scores.
+    dataset : str
+        Name in the dataset catalogue (or of an installed pack).
+    task : {"encoding", "rsa"}
+        Whether responses are predicted or RDMs compared.
+    metric : str
+        The board's metric ("pearson", "rsa-spearman").
+    readout : str
+        Default readout; "none" for RSA.
+    ceiling : str
+        Reliability estimator the ceiling is made from ("ncsnr", "loso", "published", "rdm-bounds", "none").
+    main_region : str
+        Region whose score stands for the benchmark in overviews.
+    grid : int or None
+        Largest side of a channel map (`gyral.models.model.Reduction`).
+    summary : str
+        One line for lists.
+    simulated : bool
+        True where the data are made.
+    """
+
+    name: str
+    version: int
+    title: str
+    modality: Literal["vision", "language"]
+    dataset: str
+    task: Task
+    metric: str
+    readout: str
+    ceiling: str
+    main_region: str
+    grid: int | None = 7
+    summary: str = ""
+    simulated: bool = False
+
+    @property
+    def id(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
+    def content_hash(self, dataset_hash: str) -> str:
+        """Hex sha256 of all that decides a score: this recipe and the dataset's content."""
+        fields = {k: v for k, v in asdict(self).items() if k not in {"title", "summary"}}
+        return hash_json({**fields, "dataset_hash": dataset_hash})

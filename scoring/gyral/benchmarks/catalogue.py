@@ -1,0 +1,94 @@
+"""The bundled benchmarks. A change of data, split, metric or readout default is a new version."""
+
+from gyral.benchmarks.benchmark import Benchmark
+from gyral.errors import UnknownName
+
+BUNDLED: tuple[Benchmark, ...] = (
+    Benchmark(
+        name="cowley2023-v4",
+        version=0,
+        title="Macaque V4, 640 images",
+        modality="vision",
+        dataset="cowley2023-v4",
+        task="encoding",
+        metric="pearson",
+        readout="ridge",
+        ceiling="ncsnr",
+        main_region="V4",
+        summary="50 V4 neurons of one macaque, 640 images of objects on backgrounds, up to ten repeats",
+    ),
+    Benchmark(
+        name="kriegeskorte2008",
+        version=0,
+        title="92 objects, inferior temporal cortex",
+        modality="vision",
+        dataset="kriegeskorte2008",
+        task="rsa",
+        metric="rsa-spearman",
+        readout="none",
+        ceiling="rdm-bounds",
+        main_region="human_IT",
+        summary="RDMs of human and monkey IT and of similarity judgements for 92 object images",
+    ),
+    Benchmark(
+        name="sim-vision",
+        version=0,
+        title="Simulated visual cortex",
+        modality="vision",
+        dataset="sim-vision",
+        task="encoding",
+        metric="pearson",
+        readout="ridge",
+        ceiling="ncsnr",
+        main_region="sim_V4",
+        summary="simulated: units with known truth on made images, three subjects with repeats",
+        simulated=True,
+    ),
+    Benchmark(
+        name="tuckute2024",
+        version=0,
+        title="Language network, 1,000 sentences",
+        modality="language",
+        dataset="tuckute2024",
+        task="encoding",
+        metric="pearson",
+        readout="ridge",
+        ceiling="published",
+        main_region="lang_LH_netw",
+        summary="five left-hemisphere language regions and their mean, 1,000 six-word sentences read by five people",
+    ),
+    Benchmark(
+        name="sim-language",
+        version=0,
+        title="Simulated language cortex",
+        modality="language",
+        dataset="sim-language",
+        task="encoding",
+        metric="pearson",
+        readout="ridge",
+        ceiling="ncsnr",
+        main_region="sim_context",
+        summary="simulated: units that carry words or context of made sentences, three subjects with repeats",
+        simulated=True,
+    ),
+)
+
+
+def find_benchmark(reference: str, known: tuple[Benchmark, ...] = BUNDLED) -> Benchmark:
+    """The benchmark called ``NAME`` (newest version) or ``NAME@VERSION``.
+
+    Raises
+    ------
+    UnknownName
+        No such name or version; the nearest ones are suggested.
+
+    Examples
+    --------
+    >>> find_benchmark("tuckute2024").id
+    'tuckute2024@0'
+    """
+    name, _, version = reference.partition("@")
+    matching = [b for b in known if b.name == name and version in ("", str(b.version))]
+    if not matching:
+        raise UnknownName("benchmark", reference, [b.name for b in known] + [b.id for b in known])
+    return max(matching, key=lambda b: b.version)

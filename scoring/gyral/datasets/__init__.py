@@ -1,0 +1,1 @@
+"""Datasets: stimuli, responses, regions, splits, and the packs and recipes they come from."""

@@ -1,0 +1,129 @@
+"""Dataset: stimuli, responses, regions and what one must know to use them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gyral.datasets.region import Region
+from gyral.datasets.reliability import Published
+from gyral.datasets.responses import RegionRdms, Responses
+from gyral.datasets.split import Split, contiguous, grouped, leave_one_group_out
+from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import BadDataset, UnknownName
+
+Display = Literal["public", "login", "none"]
+
+
+@dataclass(frozen=True)
+class About:
+    """What a page and a citation need.
+
+    Parameters
+    ----------
+    name, title, description : str
+        Identifier, heading and a paragraph.
+    version : str
+        Version of the pack's content.
+    licence, citation, url : str
+        Terms, reference and home of the data.
+    species : str
+        "human", "macaque", "simulated" ...
+    display : {"public", "login", "none"}
+        Who may see the stimuli on the site.
+    simulated : bool
+        True for made data; every page and table says so.
+    ordered : bool
+        True where rows are in the order of measurement.
+    """
+
+    name: str
+    title: str
+    description: str
+    version: str = "0"
+    licence: str = ""
+    citation: str = ""
+    url: str = ""
+    species: str = "human"
+    display: Display = "none"
+    simulated: bool = False
+    ordered: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Everything a benchmark scores against.
+
+    Parameters
+    ----------
+    about : About
+        Title, licence, citation, display rights.
+    stimuli : StimulusSet
+        Rows of every response array, in order.
+    responses : Responses or None
+        None for sets that publish only RDMs.
+    rdms : dict of region name to RegionRdms
+        Empty for sets with responses.
+    units : DataFrame
+        One row a unit (subjects side by side): ``subject``, ``unit`` and, where known, ``hemisphere``,
+        ``vertex``, ``x``, ``y``, ``z``.
+    regions : tuple of Region
+        Rows of ``units`` by region.
+    published : tuple of Published
+        Ceilings from the literature.
+    split_kind, split_folds : str, int
+        Declared split.
+    content_hash : str
+        Hex sha256 over all of the above.
+    root : Path, optional
+        The pack's folder.
+    """
+
+    about: About
+    stimuli: StimulusSet
+    responses: Responses | None
+    rdms: Mapping[str, RegionRdms]
+    units: pd.DataFrame
+    regions: tuple[Region, ...]
+    published: tuple[Published, ...] = ()
+    split_kind: Literal["contiguous", "grouped", "leave-one-group-out"] = "contiguous"
+    split_folds: int = 5
+    content_hash: str = ""
+    root: Path | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Identifier of the dataset."""
+        return self.about.name
+
+    def region(self, name: str) -> Region:
+        """The region called ``name``."""
+        for region in self.regions:
+            if region.name == name:
+                return region
+        raise UnknownName("region", name, [r.name for r in self.regions])
+
+    def split(self) -> Split:
+        """The split this dataset declares.
+
+        Raises
+        ------
+        BadDataset
+            Too few samples or groups for it, or groups asked for and absent.
+        """
+        if self.split_kind == "contiguous":
+            return contiguous(len(self.stimuli), self.split_folds)
+        if self.stimuli.groups is None:
+            raise BadDataset(
+                f"split {self.split_kind!r} needs a group for every stimulus, and there are none.",
+                where=f"dataset {self.name!r}",
+            )
+        codes: NDArray[Any] = np.asarray(self.stimuli.groups)
+        if self.split_kind == "grouped":
+            return grouped(codes, self.split_folds)
+        return leave_one_group_out(codes)

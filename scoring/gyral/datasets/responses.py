@@ -1,0 +1,84 @@
+"""Responses: what was measured, and RDMs where only dissimilarities were published."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["fMRI", "MEG", "EEG", "ECoG", "spikes", "behaviour", "simulated"]
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """Responses of all subjects, units side by side.
+
+    Parameters
+    ----------
+    kind : str
+        Recording technique.
+    physical_unit : str
+        Unit of the numbers ("z", "spikes / 100 ms", "a.u.").
+    values : dict of subject to array, samples x units of that subject
+        Mean over repeats where there are repeats; may be memory-mapped.
+    repeats : dict of subject to array, samples x repeats x units
+        Single presentations, NaN where one is missing; empty where none were published.
+    """
+
+    kind: Kind
+    physical_unit: str
+    values: Mapping[str, Array]
+    repeats: Mapping[str, Array]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subject names in pack order."""
+        return tuple(self.values)
+
+    @property
+    def n_units(self) -> int:
+        """Units over all subjects."""
+        return sum(v.shape[1] for v in self.values.values())
+
+    def stacked(self) -> Array:
+        """All subjects' units side by side, samples x units, float32; unit order is that of the unit table."""
+        return np.concatenate([np.asarray(v, np.float32) for v in self.values.values()], axis=1)
+
+    def stacked_repeats(self) -> Array | None:
+        """Single presentations, samples x repeats x units over all subjects, or None.
+
+        Subjects with fewer repeats are padded with NaN.
+        """
+        if set(self.repeats) != set(self.values):
+            return None
+        most = max(r.shape[1] for r in self.repeats.values())
+        padded = []
+        for subject in self.values:
+            single = np.asarray(self.repeats[subject], np.float32)
+            gap = most - single.shape[1]
+            padded.append(np.pad(single, ((0, 0), (0, gap), (0, 0)), constant_values=np.nan))
+        return np.concatenate(padded, axis=2)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionRdms:
+    """Published dissimilarities of one region.
+
+    Parameters
+    ----------
+    region : str
+        Name of the region.
+    kind : str
+        Recording technique.
+    values : array, subjects x sessions x samples x samples
+        Symmetric, zero diagonal.
+    subjects : tuple of str
+        Names of the first axis.
+    """
+
+    region: str
+    kind: Kind
+    values: Array
+    subjects: tuple[str, ...]

@@ -1,0 +1,165 @@
+"""StimulusSet: the ordered items a model is shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.errors import BadDataset
+from gyral.hashing import hash_bytes, hash_file, hash_json
+
+Modality = Literal["image", "text", "label"]
+
+
+@dataclass(frozen=True, eq=False)
+class StimulusSet:
+    """Ordered stimuli with ids and content hashes; knows nothing of any response.
+
+    Parameters
+    ----------
+    modality : {"image", "text", "label"}
+        ``label`` sets have names only (no model can be shown them): pages and decoding use them.
+    ids : tuple of str
+        Unique, in presentation (pack) order.
+    hashes : tuple of str
+        Hex sha256 of each item's bytes (images) or UTF-8 text (sentences, labels).
+    files : tuple of Path, optional
+        One file an item (images).
+    texts : tuple of str, optional
+        One text an item (sentences, labels).
+    groups : tuple of str, optional
+        Story, run or passage of each item; items of a group never stand on both sides of a split.
+    columns : dict of str to 1-D array
+        Further columns of the pack's table (category, published norms ...).
+    """
+
+    modality: Modality
+    ids: tuple[str, ...]
+    hashes: tuple[str, ...]
+    files: tuple[Path, ...] | None = None
+    texts: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(set(self.ids)) != len(self.ids):
+            doubled = sorted({i for i in self.ids if self.ids.count(i) > 1})[:3]
+            raise BadDataset(f"stimulus ids must be unique; doubled: {doubled!r}.", where="stimuli")
+        for name in ("hashes", "files", "texts", "groups"):
+            value = getattr(self, name)
+            if value is not None and len(value) != len(self.ids):
+                raise BadDataset(
+                    f"{len(value)} {name} for {len(self.ids)} stimulus ids.",
+                    where="stimuli",
+                )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Sequence[str],
+        ids: Sequence[str] | None = None,
+        *,
+        modality: Modality = "text",
+        groups: Sequence[str] | None = None,
+        columns: dict[str, NDArray[Any]] | None = None,
+    ) -> Self:
+        """A set of sentences (or labels); ids default to ``0001``, ``0002`` ..."""
+        return cls(
+            modality=modality,
+            ids=tuple(ids) if ids is not None else _numbered(len(texts)),
+            hashes=tuple(hash_bytes(t.encode()) for t in texts),
+            texts=tuple(texts),
+            groups=tuple(groups) if groups is not None else None,
+            columns=columns or {},
+        )
+
+    @classmethod
+    def from_files(
+        cls,
+        files: Sequence[Path],
+        ids: Sequence[str] | None = None,
+        *,
+        hashes: Sequence[str] | None = None,
+        groups: Sequence[str] | None = None,
+        columns: dict[str, NDArray[Any]] | None = None,
+    ) -> Self:
+        """A set of image files; ids default to the file stems, hashes are computed where not given.
+
+        Raises
+        ------
+        BadDataset
+            A file is missing.
+        """
+        for file in files:
+            if not file.is_file():
+                raise BadDataset(
+                    "the stimulus file is missing.",
+                    where=str(file),
+                    code="stimulus-missing",
+                )
+        return cls(
+            modality="image",
+            ids=tuple(ids) if ids is not None else tuple(f.stem for f in files),
+            hashes=tuple(hashes) if hashes is not None else tuple(hash_file(f) for f in files),
+            files=tuple(files),
+            groups=tuple(groups) if groups is not None else None,
+            columns=columns or {},
+        )
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Hex sha256 over modality, ids and item hashes, in order."""
+        return hash_json([self.modality, list(zip(self.ids, self.hashes, strict=True))])
+
+    def subset(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Self:
+        """The items at ``rows``, in that order."""
+        index = [int(r) for r in rows]
+
+        def take(values: tuple[Any, ...] | None) -> Any:
+            return None if values is None else tuple(values[i] for i in index)
+
+        return type(self)(
+            modality=self.modality,
+            ids=take(self.ids),
+            hashes=take(self.hashes),
+            files=take(self.files),
+            texts=take(self.texts),
+            groups=take(self.groups),
+            columns={k: v[index] for k, v in self.columns.items()},
+        )
+
+    def verify(self) -> None:
+        """Check that every file is there and unchanged.
+
+        Raises
+        ------
+        BadDataset
+            A file is missing (``stimulus-missing``) or its sha256 differs (``stimulus-hash``).
+        """
+        for file, expected in zip(self.files or (), self.hashes, strict=False):
+            if not file.is_file():
+                raise BadDataset(
+                    "the stimulus file is missing.",
+                    where=str(file),
+                    mend="Build the pack again: `gyral data fetch NAME --force`.",
+                    code="stimulus-missing",
+                )
+            if (found := hash_file(file)) != expected:
+                raise BadDataset(
+                    f"sha256 is {found[:16]}..., the pack says {expected[:16]}...",
+                    where=str(file),
+                    mend="The file was changed after the pack was built; build it again.",
+                    code="stimulus-hash",
+                )
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    width = max(4, len(str(count)))
+    return tuple(f"{i + 1:0{width}d}" for i in range(count))

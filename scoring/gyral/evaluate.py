@@ -1,0 +1,1 @@
+"""The whole pipeline on one page: model, dataset and readout in, Record out."""

@@ -1,0 +1,1 @@
+"""Features: one layer's array with named axes, extracted once and cached."""

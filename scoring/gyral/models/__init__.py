@@ -1,0 +1,1 @@
+"""Models: anything that turns stimuli into arrays, layer by layer."""

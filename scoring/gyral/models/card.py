@@ -1,0 +1,110 @@
+"""ModelCard: what the submitter declares about a model (``gyral.toml``)."""
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gyral.errors import BadUpload
+
+Pooling = Literal["last", "mean", "cls"]
+
+
+class ImageInput(BaseModel):
+    """How pixels enter a vision model.
+
+    Images are decoded to RGB, composited on ``background`` where they have transparency, the shorter side
+    is resized (bicubic, antialiased) to ``size / crop``, the centre square is cut, and values become
+    ``(pixel / 255 - mean) / std``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(224, ge=8, le=1024, description="side of the square the model sees, pixels")
+    crop: float = Field(
+        0.875,
+        gt=0,
+        le=1,
+        description="share of the shorter side that the centre crop keeps",
+    )
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    background: tuple[int, int, int] = (128, 128, 128)
+
+
+class TextInput(BaseModel):
+    """How sentences enter a language model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pooling: Pooling = Field("mean", description="how tokens become one vector a sentence")
+    max_tokens: int = Field(128, ge=1, le=8192, description="context length; longer texts keep their end")
+    lowercase: bool = False
+
+
+class ModelCard(BaseModel):
+    """Declared facts of one model; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="identifier on the boards")
+    title: str = ""
+    modality: Literal["vision", "language"]
+    description: str = ""
+    family: str = Field("", description="architecture family, for filters")
+    parameters: int | None = Field(None, ge=0, description="number of trained parameters")
+    training_data: str = ""
+    licence: str = ""
+    paper: str = ""
+    url: str = ""
+    layers: tuple[str, ...] = Field((), description="layers to read, as glob patterns; empty: chosen for you")
+    image: ImageInput = ImageInput()
+    text: TextInput = TextInput()
+
+    @classmethod
+    def read(cls, path: Path) -> "ModelCard":
+        """Read ``gyral.toml``.
+
+        Raises
+        ------
+        BadUpload
+            Not TOML, a missing or unknown key (the nearest known one is named), or a value out of range.
+        """
+        try:
+            fields = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadUpload(f"not valid TOML: {error}.", where=path.name, code="card-toml") from None
+        return cls.checked(fields, where=path.name)
+
+    @classmethod
+    def checked(cls, fields: dict[str, object], *, where: str = "card") -> "ModelCard":
+        """Validate fields, turning the first fault into one sentence."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise _explain(error, where) from None
+
+    def write(self, path: Path) -> None:
+        """Write ``gyral.toml``."""
+        path.write_text(tomli_w.dumps(self.model_dump(mode="json", exclude_none=True)), "utf-8")
+
+
+def _explain(error: ValidationError, where: str) -> BadUpload:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = {
+            *ModelCard.model_fields,
+            *ImageInput.model_fields,
+            *TextInput.model_fields,
+        }
+        near = get_close_matches(str(first["loc"][-1]), sorted(known), n=1)
+        mend = f"Did you mean {near[0]!r}?" if near else "Known keys: " + ", ".join(ModelCard.model_fields) + "."
+        return BadUpload(f"unknown key {field!r}.", where=where, mend=mend, code="card-key")
+    if first["type"] == "missing":
+        return BadUpload(f"the key {field!r} is missing.", where=where, code="card-missing")
+    return BadUpload(f"{field} = {first['input']!r}: {first['msg']}.", where=where, code="card-value")

@@ -1,0 +1,124 @@
+"""Model: the protocol behind which local, sandboxed and precomputed models look the same."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import UnknownName
+from gyral.models.card import ModelCard
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Data-free shrinking of channel maps, declared by a benchmark and applied while extracting.
+
+    Parameters
+    ----------
+    grid : int or None
+        Maps larger than ``grid`` positions a side are averaged down to it (adaptive average pooling);
+        None keeps them.
+    """
+
+    grid: int | None = 7
+
+    @property
+    def key(self) -> str:
+        """Part of the cache key."""
+        return f"grid{self.grid or 0}"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Arrays of consecutive stimuli.
+
+    Parameters
+    ----------
+    start : int
+        Row of the first stimulus.
+    arrays : dict of layer to float array
+        ``samples x features``, ``samples x positions x channels`` or
+        ``samples x channels x height x width``; float32, finite.
+    """
+
+    start: int
+    arrays: Mapping[str, Array]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that turns stimuli into arrays."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What was declared of the model."""
+        ...
+
+    @property
+    def hash(self) -> str:
+        """Hex sha256 that changes whenever the features may change (weights, graph, preprocessing)."""
+        ...
+
+    def layers(self) -> tuple[str, ...]:
+        """Names of the readable layers, from input to output."""
+        ...
+
+    def batches(
+        self,
+        stimuli: StimulusSet,
+        layers: Sequence[str],
+        *,
+        reduction: Reduction,
+        memory: int = 1 << 30,
+    ) -> Iterator[Batch]:
+        """Run the model once over ``stimuli`` and yield all ``layers``, batch after batch, in order.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+            What to show.
+        layers : sequence of str
+            Names out of ``layers()``.
+        reduction : Reduction
+            How channel maps shrink before they are yielded.
+        memory : int
+            Bytes that one batch's activations may take, as a guide for the batch size.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How many redrawn models stand behind a name: 1 for a model, 5 for an untrained twin."""
+
+    seeds: tuple[int, ...]
+
+
+def choose_layers(available: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
+    """Layers matching any glob pattern, in the model's order; all of them for no pattern.
+
+    Raises
+    ------
+    UnknownName
+        A pattern matches nothing.
+
+    Examples
+    --------
+    >>> choose_layers(["block.0", "block.1", "head"], ["block.*"])
+    ('block.0', 'block.1')
+    """
+    if not patterns:
+        return tuple(available)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in available):
+            raise UnknownName("layer", pattern, available)
+    return tuple(n for n in available if any(fnmatchcase(n, p) for p in patterns))

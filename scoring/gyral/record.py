@@ -1,0 +1,209 @@
+"""Record: the result of one evaluation; JSON with a published schema, arrays beside it.
+
+On disk a record is a folder::
+
+    record.json            this model
+    units.parquet          one row per unit: subject, region(s), layer, r, r2, r2_oos, ceiling
+    predictions.npy        out-of-fold predictions, draws x samples x units, float16 (NaN where never held out)
+
+The schema is ``Record.model_json_schema()``; `gyral show RECORD` prints the table.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gyral.errors import BadUpload
+
+STATISTICS_VERSION = "statistics@0"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+
+
+class ModelRef(_Frozen):
+    """Which model was scored."""
+
+    name: str = Field(description="identifier; an untrained twin ends in ':untrained'")
+    hash: str
+    modality: Literal["vision", "language"]
+    title: str = ""
+    tier: Literal["local", "verified", "reference", "self-reported"] = "local"
+    twin: Literal["untrained", "permuted"] | None = None
+    seeds: tuple[int, ...] = Field((), description="draws behind a twin; empty for a model")
+    card: dict[str, Any] = Field(default_factory=dict)
+
+
+class BenchmarkRef(_Frozen):
+    """Which benchmark it was scored on."""
+
+    name: str
+    version: int
+    hash: str
+    dataset: str
+    dataset_hash: str
+    split: str
+    split_hash: str
+    metric: str
+    modality: Literal["vision", "language"]
+    simulated: bool = False
+
+    @property
+    def id(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
+
+class Row(_Frozen):
+    """One number: a region, a subject (or "all"), a layer (or "chosen").
+
+    ``value`` is the median over units of Pearson r (mean over held-out folds weighted by rows, then over
+    draws), never clipped; for RSA the mean over subjects of rho-a. ``low`` and ``high`` are the
+    ``conditional`` 95 % interval: fitted maps, new stimuli. ``ceiling`` has ``ceiling_unit``;
+    ``ceiled`` is the median over units that may be ceiled of signed r2 / NC (or r2 / published NC).
+    """
+
+    region: str
+    subject: str
+    layer: str = Field(description="'chosen': picked inside training rows; else the name of the layer")
+    readout: str
+    metric: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    ceiling: float | None = None
+    ceiling_low: float | None = Field(None, description="lower bound of the ceiling (RSA)")
+    ceiling_unit: Literal["r", "r2"] | None = None
+    ceiling_kind: str = Field("none", description="estimator of the ceiling, or 'none'")
+    ceiled: float | None = None
+    r2: float | None = Field(None, description="median over units of out-of-sample R2")
+    n_units: int
+    n_ceiled: int = Field(0, description="units that entered the ceiled score")
+    n_samples: int
+    spread: float | None = Field(None, description="standard deviation over draws of a twin")
+    layers_chosen: dict[str, int] = Field(default_factory=dict, description="folds (times draws) each layer won")
+
+
+class Provenance(_Frozen):
+    """All that is needed to make the record again."""
+
+    gyral: str
+    code: str = Field("", description="hash of the library's source files")
+    seed: int
+    device: str
+    readout: dict[str, Any] = Field(default_factory=dict)
+    libraries: dict[str, str] = Field(default_factory=dict)
+    statistics: str = STATISTICS_VERSION
+    command: str = Field("", description="command line that reproduces the record")
+
+
+class Timing(_Frozen):
+    """Wall-clock facts; two records of the same evaluation differ only here."""
+
+    started: str
+    seconds: float
+    features_seconds: float
+    readout_seconds: float
+    peak_memory_mb: float
+
+
+class Record(_Frozen):
+    """The result of one evaluation."""
+
+    schema_version: Literal[1] = 1
+    model: ModelRef
+    benchmark: BenchmarkRef
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...] = ()
+    provenance: Provenance
+    timing: Timing
+
+    def same_scores_as(self, other: "Record") -> bool:
+        """True if the two records are equal but for times."""
+        return self.model_dump(exclude={"timing"}) == other.model_dump(exclude={"timing"})
+
+    def main(self, region: str, subject: str = "all") -> Row | None:
+        """The row of ``region`` with layers chosen inside training rows, or None."""
+        for row in self.rows:
+            if (row.region, row.subject, row.layer) == (region, subject, "chosen"):
+                return row
+        return None
+
+    def to_json(self) -> str:
+        """Indented JSON; missing numbers are null."""
+        return json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str = "record.json") -> "Record":
+        """Parse and validate.
+
+        Raises
+        ------
+        BadUpload
+            Not JSON, or not this schema.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(p) for p in first["loc"]) or "file"
+            raise BadUpload(f"{field}: {first['msg']}.", where=where, code="record-schema") from None
+
+
+class Result:
+    """A record with its arrays.
+
+    Parameters
+    ----------
+    record : Record
+        The JSON part.
+    units : DataFrame
+        One row a unit.
+    predictions : array or None, draws x samples x units
+        Out-of-fold predictions with the chosen layers, float16; None where over budget.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        units: pd.DataFrame,
+        predictions: np.ndarray[Any, Any] | None,
+    ) -> None:
+        self.record, self.units, self.predictions = record, units, predictions
+
+    def save(self, folder: Path) -> Path:
+        """Write the folder, all or nothing, replacing an older one; returns the path of ``record.json``."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            (scratch / "record.json").write_text(self.record.to_json(), "utf-8")
+            self.units.to_parquet(scratch / "units.parquet", index=False)
+            if self.predictions is not None:
+                np.save(scratch / "predictions.npy", self.predictions)
+            scratch.chmod(0o755)
+            if folder.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+                os.rename(folder, old / "record")
+                os.rename(scratch, folder)
+                shutil.rmtree(old)
+            else:
+                os.rename(scratch, folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return folder / "record.json"
+
+
+def load_record(path: Path) -> Record:
+    """Read a record from its folder or its JSON file."""
+    file = path / "record.json" if path.is_dir() else path
+    if not file.is_file():
+        raise BadUpload("there is no such record.", where=str(path), code="record-missing")
+    return Record.from_json(file.read_text("utf-8"), where=str(file))

@@ -1,0 +1,1 @@
+"""From an upload to stored scores: intake, quota, runs, worker tasks, records."""

@@ -1,0 +1,11 @@
+"""Application configuration."""
+
+from django.apps import AppConfig
+
+
+class SubmissionsConfig(AppConfig):
+    """Uploads, runs and scores."""
+
+    name = "gyral_submissions"
+    verbose_name = "Submissions"
+    default_auto_field = "django.db.models.BigAutoField"

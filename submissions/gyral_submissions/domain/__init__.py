@@ -1,0 +1,1 @@
+"""Business verbs as plain functions, one file per noun."""

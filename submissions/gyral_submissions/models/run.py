@@ -1,0 +1,54 @@
+"""Run: one evaluation of one submission on one benchmark, and where it stands."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from gyral_submissions.enums import ACTIVE, Fault, State, Twin
+from gyral_submissions.models.benchmark import Benchmark
+from gyral_submissions.models.submission import Submission
+
+
+class Run(models.Model):
+    """State moves only by compare-and-set on ``(id, state, attempt)``; see `domain.run`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="runs")
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.PROTECT, related_name="runs")
+    twin = models.CharField(max_length=16, choices=Twin.choices, default=Twin.NONE, blank=True)
+    readout = models.CharField(max_length=40)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED, db_index=True)
+    attempt = models.PositiveIntegerField(default=1)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=100, blank=True)
+    step = models.CharField(max_length=80, blank=True)
+    progress = models.FloatField(default=0.0)
+    remaining_seconds = models.FloatField(null=True, blank=True)
+    fault = models.CharField(max_length=16, choices=Fault.choices, default=Fault.NONE, blank=True)
+    fault_code = models.CharField(max_length=60, blank=True)
+    fault_text = models.TextField(blank=True)
+    # Folder of the stored record, relative to GYRAL_HOME/runs; set once, with the scores.
+    record_path = models.CharField(max_length=200, blank=True)
+    record = models.JSONField(null=True, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    started = models.DateTimeField(null=True, blank=True)
+    finished = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["submission", "benchmark", "twin", "readout"],
+                condition=Q(state__in=[s.value for s in ACTIVE]),
+                name="run_one_active",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.submission} on {self.benchmark}{f' ({self.twin})' if self.twin else ''}: {self.state}"
+
+    @property
+    def is_active(self) -> bool:
+        """True while queued or running."""
+        return self.state in ACTIVE

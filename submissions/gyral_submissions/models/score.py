@@ -1,0 +1,38 @@
+"""Score: one row of a stored record, as boards query it."""
+
+from django.db import models
+
+from gyral_submissions.models.run import Run
+
+
+class Score(models.Model):
+    """Mirrors `gyral.record.Row`; written once, with the record, in one transaction."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="scores")
+    region = models.CharField(max_length=80)
+    subject = models.CharField(max_length=80)
+    layer = models.CharField(max_length=200)
+    metric = models.CharField(max_length=40)
+    readout = models.CharField(max_length=40)
+    value = models.FloatField(null=True)
+    low = models.FloatField(null=True)
+    high = models.FloatField(null=True)
+    ceiling = models.FloatField(null=True)
+    ceiling_low = models.FloatField(null=True)
+    ceiling_unit = models.CharField(max_length=2, blank=True)
+    ceiling_kind = models.CharField(max_length=20, blank=True)
+    ceiled = models.FloatField(null=True)
+    r2 = models.FloatField(null=True)
+    n_units = models.PositiveIntegerField()
+    n_ceiled = models.PositiveIntegerField(default=0)
+    n_samples = models.PositiveIntegerField()
+    spread = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "region", "subject", "layer"], name="score_once_per_cell")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.region} / {self.subject} / {self.layer}: {self.value}"

@@ -1,0 +1,36 @@
+"""Submission: one version of one model somebody put in."""
+
+from django.conf import settings
+from django.db import models
+
+from gyral_submissions.enums import Format, Tier, Visibility
+
+
+class Submission(models.Model):
+    """A model with its card; ``name`` and ``version`` identify it on the boards."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="submissions"
+    )
+    name = models.SlugField(max_length=64)
+    version = models.PositiveIntegerField(default=1)
+    title = models.CharField(max_length=200, blank=True)
+    modality = models.CharField(max_length=16, db_index=True)
+    format = models.CharField(max_length=16, choices=Format.choices)
+    tier = models.CharField(max_length=16, choices=Tier.choices)
+    visibility = models.CharField(max_length=8, choices=Visibility.choices, default=Visibility.PRIVATE)
+    has_twin = models.BooleanField(default=True)
+    card = models.JSONField(default=dict)
+    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    size = models.PositiveBigIntegerField(default=0)
+    # Relative to GYRAL_HOME/uploads; empty for reference models, which the library finds by name.
+    path = models.CharField(max_length=200, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    withdrawn = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created"]
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="submission_name_version")]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
