@@ -34,9 +34,8 @@ class ModelRef(_Frozen):
 
     name: str = Field(description="identifier; an untrained twin ends in ':untrained'")
     hash: str
-    modality: Literal["vision", "language"]
+    modality: Literal["vision", "language"] | None = Field(description="null for bare arrays")
     title: str = ""
-    tier: Literal["local", "verified", "reference", "self-reported"] = "local"
     twin: Literal["untrained", "permuted"] | None = None
     seeds: tuple[int, ...] = Field((), description="draws behind a twin; empty for a model")
     card: dict[str, Any] = Field(default_factory=dict)
@@ -53,7 +52,7 @@ class BenchmarkRef(_Frozen):
     split: str
     split_hash: str
     metric: str
-    modality: Literal["vision", "language"]
+    modality: Literal["vision", "language"] | None = Field(description="null for bare arrays")
     simulated: bool = False
 
     @property

@@ -1,16 +1,18 @@
 """Readout: the protocol every fitted map obeys."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.split import Fold
+from gyral.errors import BadFeatures
 from gyral.features.features import Features
 
 Array = NDArray[np.floating[Any]]
 Rows = NDArray[np.integer[Any]]
+Needs = Literal["features", "positions", "tokens"]
 
 
 @runtime_checkable
@@ -22,6 +24,11 @@ class FittedReadout(Protocol):
         """One number a unit: R2 of the inner folds' held-out rows (1 - SSE / SSE of the inner training mean)."""
         ...
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the score should know."""
+        ...
+
     def predict(self, features: Features, rows: Rows) -> Array:
         """Predictions for ``rows`` of ``features``: samples x units, float32."""
         ...
@@ -31,7 +38,8 @@ class FittedReadout(Protocol):
 class Readout(Protocol):
     """A family of maps from one layer to all units."""
 
-    name: str
+    name: ClassVar[str]
+    needs: ClassVar[Needs]
 
     def fit(
         self,
@@ -63,3 +71,28 @@ class Readout(Protocol):
             The family needs positions and ``features`` have none, or features are not finite.
         """
         ...
+
+
+def accepts(readout: Readout, features: Features) -> bool:
+    """True if the layer has what the family needs (any columns, positions, or a token sequence)."""
+    if readout.needs == "tokens":
+        return features.array.ndim == 3
+    return readout.needs == "features" or features.has_positions
+
+
+def require(readout: Readout, features: Features) -> None:
+    """Refuse a layer that lacks what the family needs.
+
+    Raises
+    ------
+    BadFeatures
+        ``needs-positions``; the message names layer, axes and a way out.
+    """
+    if not accepts(readout, features):
+        what = "a token sequence" if readout.needs == "tokens" else "positions"
+        raise BadFeatures(
+            f"readout {readout.name!r} needs {what}; this layer has axes {' x '.join(features.axes)}.",
+            where=f"layer {features.layer!r}",
+            mend="Choose layers with positions (`--layers`), or the readout 'ridge'.",
+            code="needs-positions",
+        )

@@ -1,0 +1,147 @@
+"""``gyral score``: score a model on a benchmark."""
+
+import secrets
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from gyral.benchmarks.installed import find_benchmark
+from gyral.cli.progress import Style, emit, reporting
+from gyral.errors import UnknownName, UserError
+from gyral.places import home
+from gyral.readouts import READOUTS
+
+if TYPE_CHECKING:
+    from gyral.evaluate import Twin
+    from gyral.models.model import Model
+    from gyral.progress import Progress
+    from gyral.record import Result
+
+_TWINS = ("untrained", "permuted")
+
+
+@click.command()
+@click.argument("model")
+@click.option("-b", "--benchmark", required=True, metavar="NAME[@VERSION]", help="Benchmark to score on.")
+@click.option("--readout", metavar="NAME", help="Readout family; default: the benchmark's.")
+@click.option("--layers", multiple=True, metavar="GLOB", help="Layers to read; may be repeated.")
+@click.option("--device", default="cpu", show_default=True, help="Where models run and readouts are fitted.")
+@click.option("--seed", default=0, show_default=True, help="Seed of everything random.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the record; default: under GYRAL_HOME.")
+@click.option("--json", "json_file", type=click.Path(), help="Also write the record's JSON here ('-': print it).")
+@click.option("--isolated", is_flag=True, help="Run the model in a guest process, as the site does.")
+@click.option(
+    "--progress",
+    type=click.Choice(["bar", "json", "none"]),
+    default="bar",
+    show_default=True,
+    help="How to report.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No bars, no table.")
+def score(
+    model: str,
+    benchmark: str,
+    readout: str | None,
+    layers: tuple[str, ...],
+    device: str,
+    seed: int,
+    out: Path | None,
+    json_file: str | None,
+    isolated: bool,
+    progress: str,
+    quiet: bool,
+) -> None:
+    """Score MODEL on a benchmark and keep the record.
+
+    MODEL is a name of `gyral list models`, or the path of a model folder (gyral.toml beside model.onnx,
+    safetensors or features). NAME:untrained scores five redrawn twins, NAME:permuted the permuted control.
+    """
+    style = cast("Style", "none" if quiet and progress == "bar" else progress)
+
+    def run() -> Path:
+        with reporting(style) as report:
+            result = _result(model, benchmark, readout, layers, device, seed, isolated, report)
+        record = result.record
+        folder = out or home() / "records" / record.benchmark.id / f"{record.model.name}.{record.rows[0].readout}"
+        path = result.save(folder)
+        if json_file == "-":
+            click.echo(record.to_json(), nl=False)
+        elif json_file:
+            Path(json_file).write_text(record.to_json(), "utf-8")
+        if style == "json":
+            emit({"record": str(path)})
+        elif not quiet and json_file != "-":
+            from gyral.cli.show import print_record  # rich is slow to import
+
+            print_record(record)
+            click.echo(f"\nrecord: {path}")
+        return path
+
+    if style == "json":
+        _speaking_json(run)
+    else:
+        run()
+
+
+def _result(
+    reference: str,
+    benchmark: str,
+    readout: str | None,
+    layers: Sequence[str],
+    device: str,
+    seed: int,
+    isolated: bool,
+    report: "Progress",
+) -> "Result":
+    found = find_benchmark(benchmark)
+    if readout is not None and found.task == "encoding" and readout not in READOUTS:
+        raise UnknownName("readout", readout, READOUTS.names())
+    if readout is not None and found.task == "rsa" and readout != found.readout:
+        raise UserError(f"{found.id} compares RDMs; it takes no readout.", where="--readout", code="no-readout")
+
+    # Torch, onnxruntime and transformers take seconds to import: names are checked first.
+    from gyral.datasets.catalogue import open_dataset
+    from gyral.evaluate import evaluate
+
+    name, _, suffix = reference.rpartition(":")
+    twin = cast("Twin | None", suffix if name and suffix in _TWINS else None)
+    draws = _draws(reference, twin, isolated, device)
+    dataset = open_dataset(found.dataset, progress=report)
+    return evaluate(
+        draws, found, dataset, readout=readout, layers=layers, device=device, seed=seed, progress=report, twin=twin
+    )
+
+
+def _draws(reference: str, twin: "Twin | None", isolated: bool, device: str) -> "Sequence[Model]":
+    if isolated:
+        from gyral.isolation.host import IsolatedModel
+
+        path = Path(reference.removesuffix(f":{twin}"))
+        seeds = range(5) if twin == "untrained" else range(1)
+        return [IsolatedModel(path, twin=twin, seed=seed, device=device) for seed in seeds]
+    from gyral.models.catalogue import open_model
+
+    return open_model(reference, device=device)
+
+
+def _speaking_json(run: Any) -> None:
+    """Report any failure as one JSON line; status 1 is the caller's fault, 70 ours."""
+    try:
+        run()
+    except UserError as error:
+        emit({"error": error.as_dict()})
+        sys.exit(1)
+    except MemoryError:
+        emit({"error": {"code": "out-of-memory", "what": "the evaluation ran out of memory.", "where": None,
+                        "mend": "Read fewer or smaller layers (`layers` in gyral.toml)."}})  # fmt: skip
+        sys.exit(1)
+    except Exception:  # noqa: BLE001 - the parent process must get its one line whatever happened
+        traceback.print_exc()
+        reference = secrets.token_hex(4)
+        sys.stderr.write(f"reference {reference}\n")
+        emit({"error": {"code": "engine-error", "reference": reference, "what": "the engine failed."}})
+        sys.exit(70)

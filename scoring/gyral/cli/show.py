@@ -1,0 +1,126 @@
+"""``gyral show``: a record as a table with bars, or as one HTML page."""
+
+from html import escape
+from pathlib import Path
+
+import click
+
+from gyral.record import Record, Row, load_record
+
+_BAR = 24
+
+
+@click.command()
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option("--all", "everything", is_flag=True, help="Also show subjects and single layers.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")
+@click.option("--json", "as_json", is_flag=True, help="Print the validated JSON.")
+def show(record: Path, everything: bool, html: Path | None, as_json: bool) -> None:
+    """Show RECORD (a record folder or its record.json)."""
+    found = load_record(record)
+    if as_json:
+        click.echo(found.to_json(), nl=False)
+    elif html:
+        html.write_text(as_html(found), "utf-8")
+        click.echo(f"wrote {html}")
+    else:
+        print_record(found, everything=everything)
+
+
+def print_record(record: Record, *, everything: bool = False) -> None:
+    """Print a record to standard output."""
+    from rich.console import Console  # slow to import
+    from rich.table import Table
+
+    console = Console()
+    simulated = "  [bold yellow]SIMULATED DATA[/]" if record.benchmark.simulated else ""
+    console.print(f"[bold]{record.model.name}[/] on [bold]{record.benchmark.id}[/]{simulated}")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("region", "subject", "layer", "score", "95 % interval", "ceiling", "score/ceiling", "units", ""):
+        table.add_column(name, justify="left" if name in ("region", "subject", "layer", "") else "right")
+    for row in _wanted(record, everything):
+        table.add_row(
+            row.region,
+            row.subject,
+            _layers(row),
+            _value(row.value),
+            _interval(row),
+            _ceiling(row),
+            _value(row.ceiled),
+            str(row.n_units),
+            "#" * round(_BAR * max(0.0, min(1.0, row.value or 0.0))),
+        )
+    console.print(table)
+    console.print(
+        f"[dim]score: {record.benchmark.metric}, median over units, mean over held-out folds; "
+        f"interval: conditional (fitted maps, new stimuli); readout {record.rows[0].readout}[/]"
+    )
+    for text in record.warnings:
+        console.print(f"[yellow]note:[/] {text}")
+
+
+def as_html(record: Record) -> str:
+    """One HTML page without scripts or outside files."""
+    head = ("region", "subject", "layer", "score", "95 % interval", "ceiling", "score / ceiling", "units")
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{escape(cell)}</td>"
+            for cell in (
+                row.region,
+                row.subject,
+                _layers(row),
+                _value(row.value),
+                _interval(row),
+                _ceiling(row),
+                _value(row.ceiled),
+                str(row.n_units),
+            )
+        )
+        + "</tr>\n"
+        for row in record.rows
+    )
+    title = f"{escape(record.model.name)} on {escape(record.benchmark.id)}"
+    simulated = "<p><strong>Simulated data.</strong></p>" if record.benchmark.simulated else ""
+    notes = "".join(f"<li>{escape(text)}</li>" for text in record.warnings)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        "<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
+        "table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #ddd}"
+        "td:nth-child(-n+3),th:nth-child(-n+3){text-align:left}</style></head><body>"
+        f"<h1>{title}</h1>{simulated}<p>{escape(record.benchmark.metric)}, readout {escape(record.rows[0].readout)}. "
+        f"Reproduce: <code>{escape(record.provenance.command)}</code></p><ul>{notes}</ul>"
+        "<table><thead><tr>"
+        + "".join(f"<th>{h}</th>" for h in head)
+        + f"</tr></thead><tbody>\n{body}</tbody></table>"
+        "</body></html>\n"
+    )
+
+
+def _wanted(record: Record, everything: bool) -> list[Row]:
+    if everything:
+        return list(record.rows)
+    return [r for r in record.rows if r.layer == "chosen" and r.subject == "all"]
+
+
+def _layers(row: Row) -> str:
+    if row.layer != "chosen" or not row.layers_chosen:
+        return row.layer
+    best = max(row.layers_chosen, key=lambda name: row.layers_chosen[name])
+    more = len(row.layers_chosen) - 1
+    return f"{best} (+{more})" if more else best
+
+
+def _value(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(row: Row) -> str:
+    return "-" if row.low is None or row.high is None else f"{row.low:.3f} .. {row.high:.3f}"
+
+
+def _ceiling(row: Row) -> str:
+    if row.ceiling is None:
+        return "-"
+    low = f"{row.ceiling_low:.2f} .. " if row.ceiling_low is not None else ""
+    return f"{low}{row.ceiling:.2f} ({row.ceiling_unit})"

@@ -1,0 +1,75 @@
+"""Problem: what an encoding score is computed against, whether it came from a pack or from arrays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.datasets.dataset import Dataset
+from gyral.datasets.region import Region
+from gyral.datasets.split import Split
+from gyral.errors import BadDataset
+from gyral.scores.ceiling import Ceiling, from_repeats, published
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Responses with their split, regions and ceiling.
+
+    Parameters
+    ----------
+    responses : array, samples x units
+        float32; NaN masks a sample for a unit.
+    split : Split
+    regions : tuple of Region
+    subject_of : array of str, one a unit
+    ceiling : Ceiling or None
+    """
+
+    responses: NDArray[np.floating[Any]]
+    split: Split
+    regions: tuple[Region, ...]
+    subject_of: NDArray[np.str_]
+    ceiling: Ceiling | None
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects in order of appearance."""
+        return tuple(dict.fromkeys(self.subject_of.tolist()))
+
+
+def problem_of(dataset: Dataset, ceiling: str) -> Problem:
+    """The encoding problem a dataset poses.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With responses.
+    ceiling : {"ncsnr", "published", "none"}
+
+    Raises
+    ------
+    BadDataset
+        No responses, or a ceiling is asked for that the data do not allow.
+    """
+    if dataset.responses is None:
+        raise BadDataset("there are no responses to predict, only RDMs.", where=f"dataset {dataset.name!r}")
+    split = dataset.split()
+    found: Ceiling | None = None
+    if ceiling == "ncsnr":
+        repeats = dataset.responses.stacked_repeats()
+        if repeats is None:
+            raise BadDataset(
+                "a ceiling from repeats was asked for, and there are no repeats.",
+                where=f"dataset {dataset.name!r}",
+                code="no-repeats",
+            )
+        found = from_repeats(repeats, split)
+    elif ceiling == "published":
+        values = np.full(dataset.responses.n_units, np.nan)
+        for bound in dataset.published:
+            values[dataset.region(bound.region).units] = bound.value if bound.unit == "r2" else bound.value**2
+        found = published(values, len(split.folds))
+    subject_of = dataset.units["subject"].to_numpy(dtype=str)
+    return Problem(dataset.responses.stacked(), split, dataset.regions, subject_of, found)
