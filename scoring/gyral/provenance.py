@@ -10,9 +10,9 @@ _LIBRARIES = ("numpy", "scipy", "torch", "onnxruntime", "transformers", "scikit-
 
 
 @cache
-def code_hash() -> str:
-    """Hex sha256 over the library's own source files."""
-    root = Path(__file__).parent
+def code_hash(part: str = ".") -> str:
+    """Hex sha256 over the library's own source files, or those of one folder of it."""
+    root = Path(__file__).parent / part
     return hash_json([[str(p.relative_to(root)), hash_file(p)] for p in sorted(root.rglob("*.py"))])
 
 

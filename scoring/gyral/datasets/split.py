@@ -81,7 +81,8 @@ class Split:
     def inner(self, fold: Fold, count: int = 5) -> tuple[Fold, ...]:
         """Folds inside the training rows of one outer fold, for choosing penalties and layers.
 
-        Row numbers are positions *within* ``fold.train`` (0 .. len(train) - 1).
+        Row numbers are positions *within* ``fold.train`` (0 .. len(train) - 1). Groups stay whole, unless
+        training holds a single group, whose rows are then cut in order.
         """
         train = fold.train
         if self.groups is not None:

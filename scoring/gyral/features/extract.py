@@ -11,6 +11,7 @@ from gyral.features.features import Features
 from gyral.hashing import hash_json
 from gyral.models.model import Batch, Model, Reduction
 from gyral.progress import Progress, silent
+from gyral.provenance import code_hash
 
 
 def extract(
@@ -45,7 +46,8 @@ def extract(
         The disk is full.
     """
     reduction = reduction or Reduction()
-    key = hash_json([model.hash, stimuli.content_hash, reduction.key])[:32]
+    # The code that makes features is part of the key: an upgrade never serves stale arrays.
+    key = hash_json([model.hash, stimuli.content_hash, reduction.key, code_hash("models")])[:32]
     entry = Entry(key, len(stimuli))
     wanted = tuple(layers)
     with entry.locked():

@@ -1,0 +1,110 @@
+"""`evaluate_arrays`: planted truth, invariances, leakage and bad input."""
+
+import numpy as np
+import pytest
+from gyral import evaluate_arrays
+from gyral.errors import BadArrays, BadDataset, BadFeatures, UnknownName
+from gyral.record import Record
+
+
+def planted(samples: int = 300, units: int = 8, repeats: int = 4, seed: int = 0):
+    """Features of three layers; the second drives the units; repeats with noise variance 1."""
+    rng = np.random.default_rng(seed)
+    layers = {name: rng.standard_normal((samples, 12)).astype(np.float32) for name in ("early", "middle", "late")}
+    weights = rng.standard_normal((12, units))
+    signal = layers["middle"] @ (weights / np.linalg.norm(weights, axis=0))
+    single = signal[:, None] + rng.standard_normal((samples, repeats, units))
+    return layers, single.astype(np.float32)
+
+
+def test_planted_layer_is_chosen_and_reaches_the_ceiling() -> None:
+    layers, single = planted(repeats=4)
+    row = evaluate_arrays(layers, single.mean(1), repeats=single).record.main("all units")
+    assert row is not None
+    assert row.layers_chosen == {"middle": 5}
+    assert row.ceiled == pytest.approx(1.0, abs=0.12)
+    assert row.ceiling == pytest.approx(0.8, abs=0.05)
+    assert row.low < row.value < row.high
+    assert row.n_ceiled == 8
+
+
+def test_unrelated_features_score_nothing() -> None:
+    layers, single = planted()
+    del layers["middle"]
+    row = evaluate_arrays(layers, single.mean(1)).record.main("all units")
+    assert abs(row.value) < 0.1
+    assert row.r2 < 0.02
+
+
+def test_score_is_blind_to_scale_offset_order_and_copies_of_units() -> None:
+    layers, single = planted()
+    y = single.mean(1)
+    plain = evaluate_arrays(layers, y)
+    scaled = evaluate_arrays(layers, y * np.linspace(0.1, 90, 8, dtype=np.float32) - 4)
+    np.testing.assert_allclose(scaled.units["r"], plain.units["r"], atol=2e-4)
+    turned = evaluate_arrays(layers, y[:, ::-1])
+    np.testing.assert_allclose(turned.units["r"][::-1], plain.units["r"], atol=2e-4)
+    doubled = evaluate_arrays(layers, np.concatenate([y, y], axis=1))
+    assert doubled.record.main("all units").value == pytest.approx(plain.record.main("all units").value, abs=1e-4)
+
+
+def test_held_out_responses_never_reach_the_fit() -> None:
+    layers, single = planted()
+    y = single.mean(1)
+    plain = evaluate_arrays(layers, y)
+    spoiled = y.copy()
+    spoiled[:60] = np.random.default_rng(9).standard_normal((60, 8)) * 50  # first of five contiguous folds
+    other = evaluate_arrays(layers, spoiled)
+    np.testing.assert_array_equal(plain.predictions[:, :60], other.predictions[:, :60])
+
+
+def test_groups_are_held_out_whole() -> None:
+    # Noise shared within a group scores under row folds and must not under whole groups.
+    rng = np.random.default_rng(4)
+    groups = np.repeat(np.arange(30), 10)
+    x = rng.standard_normal((30, 20))[groups] + 0.1 * rng.standard_normal((300, 20))
+    y = rng.standard_normal((30, 3))[groups] + 0.1 * rng.standard_normal((300, 3))
+    assert evaluate_arrays(x, y, groups=groups).record.main("all units").value < 0.3
+
+
+def test_record_round_trips_and_repeats(tmp_path) -> None:
+    layers, single = planted()
+    first = evaluate_arrays(layers, single.mean(1), seed=3)
+    again = evaluate_arrays(layers, single.mean(1), seed=3)
+    assert first.record.same_scores_as(again.record)
+    path = first.save(tmp_path / "record")
+    assert Record.from_json(path.read_text()) == first.record
+    assert sorted(p.name for p in path.parent.iterdir()) == ["predictions.npy", "record.json", "units.parquet"]
+    first.save(tmp_path / "record")
+    assert [p.name for p in tmp_path.iterdir()] == ["record"]
+
+
+def test_missing_responses_and_constant_units_are_counted_not_hidden() -> None:
+    layers, single = planted()
+    y = single.mean(1)
+    y[7, 0] = np.nan
+    y[:, 5] = 2.0
+    result = evaluate_arrays(layers, y)
+    assert result.units["r"].isna().tolist() == [False] * 5 + [True] + [False] * 2
+    assert any("1 units are constant" in text for text in result.record.warnings)
+    assert np.isfinite(result.record.main("all units").value)
+
+
+def test_bad_input_is_named() -> None:
+    x, y = np.zeros((20, 3)), np.zeros((20, 2))
+    with pytest.raises(BadFeatures, match="layer 'features': 19 samples, but responses have 20"):
+        evaluate_arrays(x[:19], y)
+    with pytest.raises(BadArrays, match="samples x units"):
+        evaluate_arrays(x, y[:, 0])
+    with pytest.raises(BadDataset, match="20 samples cannot be held out in 30 folds"):
+        evaluate_arrays(x, y, folds=30)
+    with pytest.raises(BadDataset, match="2 groups cannot be held out in 5 folds"):
+        evaluate_arrays(x, y, groups=[0] * 10 + [1] * 10)
+    with pytest.raises(BadArrays, match="3 groups for 20 samples"):
+        evaluate_arrays(x, y, groups=[0, 1, 2])
+    with pytest.raises(UnknownName, match="Did you mean 'ridge'"):
+        evaluate_arrays(x, y, readout="rigde")
+    with pytest.raises(BadArrays, match="repeats have shape"):
+        evaluate_arrays(x, y, repeats=np.zeros((20, 2)))
+    with pytest.raises(BadFeatures, match="needs positions"):
+        evaluate_arrays(x, y, readout="gap")
