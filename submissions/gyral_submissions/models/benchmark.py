@@ -8,7 +8,7 @@ from django.db import models
 class Benchmark(models.Model):
     """``name@version``; immutable once written, except for display fields."""
 
-    name = models.SlugField(max_length=80)
+    name = models.CharField(max_length=80)
     version = models.PositiveIntegerField()
     content_hash = models.CharField(max_length=64)
     dataset = models.CharField(max_length=80)

@@ -5,7 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from gyral_submissions.enums import ACTIVE, Fault, State, Twin
+from gyral_submissions.enums import ACTIVE, FINAL, Fault, State, Twin
 from gyral_submissions.models.benchmark import Benchmark
 from gyral_submissions.models.submission import Submission
 
@@ -18,18 +18,28 @@ class Run(models.Model):
     benchmark = models.ForeignKey(Benchmark, on_delete=models.PROTECT, related_name="runs")
     twin = models.CharField(max_length=16, choices=Twin.choices, default=Twin.NONE, blank=True)
     readout = models.CharField(max_length=40)
-    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED, db_index=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=1)
+    # When its message was last handed to the broker; the sweeper publishes lost ones again.
+    published = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=100, blank=True)
+    # The current step, the share of it that is done (0 to 1) and the time it will take, as far as one can tell.
     step = models.CharField(max_length=80, blank=True)
     progress = models.FloatField(default=0.0)
     remaining_seconds = models.FloatField(null=True, blank=True)
+    # [{step, done, total, seconds}] of this attempt, in order; the last one is the current step.
+    steps = models.JSONField(default=list, blank=True)
     fault = models.CharField(max_length=16, choices=Fault.choices, default=Fault.NONE, blank=True)
     fault_code = models.CharField(max_length=60, blank=True)
     fault_text = models.TextField(blank=True)
+    fault_where = models.CharField(max_length=300, blank=True)
+    fault_mend = models.TextField(blank=True)
+    # Number to quote to the operators where the fault is the site's; the details are in the operators' log.
+    reference = models.CharField(max_length=16, blank=True)
     # Folder of the stored record, relative to GYRAL_HOME/runs; set once, with the scores.
     record_path = models.CharField(max_length=200, blank=True)
+    # The record without its rows, which are the scores.
     record = models.JSONField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True, blank=True)
@@ -44,6 +54,10 @@ class Run(models.Model):
                 name="run_one_active",
             )
         ]
+        indexes = [
+            models.Index(fields=["state", "lease_until"], name="run_state_lease"),
+            models.Index(fields=["benchmark", "state", "twin"], name="run_benchmark_state"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.submission} on {self.benchmark}{f' ({self.twin})' if self.twin else ''}: {self.state}"
@@ -52,3 +66,8 @@ class Run(models.Model):
     def is_active(self) -> bool:
         """True while queued or running."""
         return self.state in ACTIVE
+
+    @property
+    def is_final(self) -> bool:
+        """True once finished, failed or cancelled."""
+        return self.state in FINAL

@@ -27,6 +27,8 @@ class Score(models.Model):
     n_ceiled = models.PositiveIntegerField(default=0)
     n_samples = models.PositiveIntegerField()
     spread = models.FloatField(null=True)
+    # {layer: folds (times draws) it won}; filled where ``layer`` is "chosen".
+    layers_chosen = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["id"]

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from gyral_submissions.enums import Format, Tier, Visibility
+from gyral_submissions.validators import validate_name
 
 
 class Submission(models.Model):
@@ -12,7 +13,7 @@ class Submission(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="submissions"
     )
-    name = models.SlugField(max_length=64)
+    name = models.CharField(max_length=64, validators=[validate_name])
     version = models.PositiveIntegerField(default=1)
     title = models.CharField(max_length=200, blank=True)
     modality = models.CharField(max_length=16, db_index=True)
@@ -21,7 +22,10 @@ class Submission(models.Model):
     visibility = models.CharField(max_length=8, choices=Visibility.choices, default=Visibility.PRIVATE)
     has_twin = models.BooleanField(default=True)
     card = models.JSONField(default=dict)
-    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    # Of the file as it was sent; empty for reference models.
+    sha256 = models.CharField(max_length=64, blank=True)
+    # Of what decides the features: the unpacked files and the card's preprocessing. Tells duplicates.
+    content_hash = models.CharField(max_length=64, blank=True, db_index=True)
     size = models.PositiveBigIntegerField(default=0)
     # Relative to GYRAL_HOME/uploads; empty for reference models, which the library finds by name.
     path = models.CharField(max_length=200, blank=True)
@@ -29,8 +33,13 @@ class Submission(models.Model):
     withdrawn = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ["-created"]
+        ordering = ["-created", "-id"]
         constraints = [models.UniqueConstraint(fields=["name", "version"], name="submission_name_version")]
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @property
+    def is_reference(self) -> bool:
+        """True for models of the library's catalogue."""
+        return self.format == Format.REFERENCE

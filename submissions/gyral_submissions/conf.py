@@ -1,0 +1,149 @@
+"""Settings of the submissions app: one table, each with its default and what it means.
+
+A value is looked up as a Django setting first, then as an environment variable of the same name, then the
+default stands. ``SETTINGS`` lists them all for the documentation.
+
+>>> UPLOAD_BYTES.name, UPLOAD_BYTES.default
+('GYRAL_UPLOAD_BYTES', 1073741824)
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from gyral.places import home
+
+T = TypeVar("T")
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
+
+
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """One choice of the operator; calling it gives the value in force.
+
+    Parameters
+    ----------
+    name : str
+        Django setting and environment variable.
+    default : T
+        Value where neither is set.
+    parse : callable
+        Turns the environment's text into a value.
+    meaning : str
+        One line for the documentation, with the physical unit.
+    """
+
+    name: str
+    default: T
+    parse: Callable[[str], T]
+    meaning: str
+
+    def __call__(self) -> T:
+        """The value in force.
+
+        Raises
+        ------
+        ImproperlyConfigured
+            The environment variable cannot be read.
+        """
+        if hasattr(settings, self.name):
+            value: T = getattr(settings, self.name)
+            return value
+        text = os.environ.get(self.name)
+        if text is None:
+            return self.default
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{self.name}={text!r}: {error}") from None
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("must be 0 or more")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise ValueError("must be more than 0 seconds")
+    return number
+
+
+def _switch(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("must be 1 or 0")
+    return word in _TRUE
+
+
+UPLOAD_BYTES = Setting("GYRAL_UPLOAD_BYTES", 1 << 30, _count, "largest upload, bytes, counted while it streams")
+RUNS_PER_DAY = Setting("GYRAL_RUNS_PER_DAY", 20, _count, "evaluations a person may start in one day (UTC)")
+ACTIVE_RUNS = Setting("GYRAL_ACTIVE_RUNS", 20, _count, "runs a person may have queued or running, twins included")
+ALLOW_UNSANDBOXED = Setting(
+    "GYRAL_ALLOW_UNSANDBOXED",
+    False,
+    _switch,
+    "1: run models of people who are not staff before the sandbox is hardened",
+)
+LEASE_SECONDS = Setting(
+    "GYRAL_LEASE_SECONDS", 60.0, _seconds, "a run nobody renewed for this long is taken up again"
+)
+MAX_ATTEMPTS = Setting("GYRAL_MAX_ATTEMPTS", 3, _count, "attempts before a run whose workers vanish is given up")
+WALL_CLOCK_SECONDS = Setting("GYRAL_WALL_CLOCK_SECONDS", 7200.0, _seconds, "longest evaluation, seconds")
+REPUBLISH_SECONDS = Setting(
+    "GYRAL_REPUBLISH_SECONDS",
+    120.0,
+    _seconds,
+    "a queued run whose message seems lost is published again after this",
+)
+SWEEP_SECONDS = Setting("GYRAL_SWEEP_SECONDS", 10.0, _seconds, "pause between two rounds of the sweeper")
+LOG_BYTES = Setting("GYRAL_LOG_BYTES", 1 << 18, _count, "longest log kept of a run, bytes")
+DEVICE = Setting("GYRAL_DEVICE", "cpu", str, "device evaluations run on (cpu, cuda, cuda:0)")
+SCORE_COMMAND: Setting[list[str]] = Setting(
+    "GYRAL_SCORE_COMMAND", [sys.executable, "-m", "gyral.cli.main"], shlex.split, "command line that scores"
+)
+
+SETTINGS: tuple[Setting[int] | Setting[bool] | Setting[float] | Setting[str] | Setting[list[str]], ...] = (
+    UPLOAD_BYTES,
+    RUNS_PER_DAY,
+    ACTIVE_RUNS,
+    ALLOW_UNSANDBOXED,
+    LEASE_SECONDS,
+    MAX_ATTEMPTS,
+    WALL_CLOCK_SECONDS,
+    REPUBLISH_SECONDS,
+    SWEEP_SECONDS,
+    LOG_BYTES,
+    DEVICE,
+    SCORE_COMMAND,
+)
+
+
+def uploads() -> Path:
+    """Folder of accepted model folders (``GYRAL_HOME/uploads``)."""
+    return _made(home() / "uploads")
+
+
+def incoming() -> Path:
+    """Folder of uploads not yet accepted; on the file system of ``uploads``, so that a rename is atomic."""
+    return _made(uploads() / ".incoming")
+
+
+def runs() -> Path:
+    """Folder of logs and records, one folder a run (``GYRAL_HOME/runs``)."""
+    return _made(home() / "runs")
+
+
+def _made(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path

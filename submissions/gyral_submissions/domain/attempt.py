@@ -1,0 +1,170 @@
+"""Attempt: what a worker does with a run it holds; start, report, finish, fail.
+
+Each returns False (or None) where the run is no longer this attempt's: cancelled, taken up by another worker,
+or ended. Nothing is changed then, and the worker stops.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from django.db import transaction
+from django.utils import timezone
+
+from gyral.errors import EngineError
+from gyral_submissions.domain import log, quota
+from gyral_submissions.domain.fault import Fault
+from gyral_submissions.domain.transition import ended, lease_from, move
+from gyral_submissions.enums import Fault as By
+from gyral_submissions.enums import State
+from gyral_submissions.models import Run, Score
+
+if TYPE_CHECKING:
+    from gyral.record import Record
+
+_HELD = (State.RUNNING,)
+
+
+class Step(TypedDict):
+    """One step of an evaluation: ``done`` of ``total`` parts after ``seconds``."""
+
+    step: str
+    done: int
+    total: int
+    seconds: float
+
+
+def start(run_id: uuid.UUID, attempt: int, worker: str) -> Run | None:
+    """Take the run, with a lease."""
+    now = timezone.now()
+    taken = {"state": State.RUNNING, "worker": worker[:100], "started": now, "lease_until": lease_from(now)}
+    if not move(run_id, attempt, (State.QUEUED,), **taken):
+        return None
+    return Run.objects.select_related("submission", "benchmark").get(pk=run_id)
+
+
+def is_held(run_id: uuid.UUID, attempt: int) -> bool:
+    """True while the run is running and this attempt's."""
+    return Run.objects.filter(pk=run_id, attempt=attempt, state__in=_HELD).exists()
+
+
+def renew_lease(run_id: uuid.UUID, attempt: int) -> bool:
+    """Keep the run."""
+    return move(run_id, attempt, _HELD, lease_until=lease_from(timezone.now()))
+
+
+def release(run_id: uuid.UUID, attempt: int) -> bool:
+    """Let the lease run out now: this worker is going away and another may take the run up."""
+    return move(run_id, attempt, _HELD, lease_until=timezone.now())
+
+
+def report(run_id: uuid.UUID, attempt: int, steps: Sequence[Step], remaining_seconds: float | None = None) -> bool:
+    """Store where the evaluation stands, and keep the run; callers do so at most once a second.
+
+    Parameters
+    ----------
+    run_id : UUID
+        The run.
+    attempt : int
+        The attempt that reports.
+    steps : sequence of Step
+        Steps so far, the current one last.
+    remaining_seconds : float, optional
+        Estimate for the current step.
+    """
+    current = steps[-1]
+    return move(
+        run_id,
+        attempt,
+        _HELD,
+        lease_until=lease_from(timezone.now()),
+        step=current["step"],
+        progress=current["done"] / current["total"] if current["total"] else 0.0,
+        remaining_seconds=remaining_seconds,
+        steps=list(steps),
+    )
+
+
+def finish(run_id: uuid.UUID, attempt: int, folder: Path) -> bool:
+    """Keep the record in ``folder``: the folder is renamed into place, then rows and state are written at once.
+
+    A worker that dies between the two leaves a folder that no row names; the next attempt writes its own and
+    clears that one away.
+
+    Raises
+    ------
+    EngineError
+        The record is not of this run.
+    gyral.errors.BadUpload
+        There is no record in ``folder``, or it is not of the schema.
+    """
+    # Nested: gyral.record brings pandas, which the site's processes need not load.
+    from gyral.record import load_record
+
+    run = Run.objects.select_related("benchmark").filter(pk=run_id, attempt=attempt, state__in=_HELD).first()
+    if run is None:
+        return False
+    record = load_record(folder)
+    _require_of(record, run)
+    kept = log.run_folder(run_id) / f"record-{attempt}"
+    _sync(folder)
+    os.rename(folder, kept)
+    if not _store(run_id, attempt, record, kept):
+        shutil.rmtree(kept, ignore_errors=True)
+        return False
+    for other in kept.parent.glob("record-*"):
+        if other != kept:
+            shutil.rmtree(other, ignore_errors=True)
+    return True
+
+
+def fail(run_id: uuid.UUID, attempt: int, fault: Fault) -> bool:
+    """End the run with a reason; what was the site's fault costs no quota."""
+    with transaction.atomic():
+        moved = move(run_id, attempt, _HELD, **ended(State.FAILED, timezone.now()), **fault.columns())
+        if moved and fault.by == By.SITE:
+            quota.refund(run_id)
+    return moved
+
+
+def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> bool:
+    scores = _scores(run_id, record)
+    summary = record.model_dump(mode="json", exclude={"rows"})
+    with transaction.atomic():
+        stored = move(
+            run_id,
+            attempt,
+            _HELD,
+            **ended(State.FINISHED, timezone.now()),
+            progress=1.0,
+            record_path=f"{run_id}/{kept.name}",
+            record=summary,
+        )
+        if stored:
+            Score.objects.bulk_create(scores, batch_size=500)
+    return stored
+
+
+def _require_of(record: "Record", run: Run) -> None:
+    found = (record.benchmark.id, record.benchmark.hash, record.model.twin or "")
+    asked = (run.benchmark.identifier, run.benchmark.content_hash, str(run.twin))
+    if found != asked:
+        raise EngineError(f"the record is of {found}, the run of {asked}")
+
+
+def _scores(run_id: uuid.UUID, record: "Record") -> list[Score]:
+    rows = (row.model_dump() for row in record.rows)
+    return [Score(run_id=run_id, **{**row, "ceiling_unit": row["ceiling_unit"] or ""}) for row in rows]
+
+
+def _sync(folder: Path) -> None:
+    """Have the files on disk before a row says that they are there."""
+    for path in (*folder.iterdir(), folder):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,160 @@
+"""Child: the process that scores, in a process group of its own, and what it says.
+
+It speaks JSON lines on standard output (see `gyral.cli.score`): ``{"step", "done", "total"}`` while it works,
+then ``{"record": path}`` or ``{"error": {...}}``. Anything else it prints is ignored; its standard error goes
+to the operators' log.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from gyral_submissions.domain.log import CappedFile
+
+_LINE = 1 << 16  # longest line read at once, bytes
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a child has said so far.
+
+    Parameters
+    ----------
+    step : str
+        Current step; empty before the first.
+    done, total : int
+        Parts of it.
+    record : str
+        Path of the record, once there is one.
+    error : mapping or None
+        The error it ended with.
+    """
+
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    record: str = ""
+    error: Mapping[str, Any] | None = None
+
+
+class Child:
+    """A running command; leaving the ``with`` block ends its process group, whatever happened.
+
+    Parameters
+    ----------
+    command : sequence of str
+        What to run.
+    environment : mapping
+        All of its environment variables.
+    errors : CappedFile
+        Where standard error goes.
+    folder : Path
+        Working directory.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, environment: Mapping[str, str], errors: CappedFile, folder: Path
+    ) -> None:
+        self._said = Said()
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gyral_submissions.keeper", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            cwd=folder,
+            process_group=0,
+        )
+        assert self._process.stdout is not None and self._process.stderr is not None  # noqa: S101 (pipes asked for)
+        self._threads = [
+            threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True),
+            threading.Thread(target=_drain, args=(self._process.stderr, errors), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the leader, which is the id of the group."""
+        return self._process.pid
+
+    @property
+    def said(self) -> Said:
+        """The latest of each thing it said."""
+        with self._lock:
+            return self._said
+
+    def has_ended(self, seconds: float) -> bool:
+        """Wait up to ``seconds``; True once its leader has exited."""
+        self._threads[0].join(seconds)  # standard output closes when the child exits, or before
+        if not self._has_exited() and not self._threads[0].is_alive():
+            time.sleep(min(seconds, 0.1))
+        return self._has_exited()
+
+    def end(self) -> int:
+        """Kill whatever is left of the group and return the leader's exit status."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        status = self._process.wait()
+        for thread in self._threads:
+            thread.join(5.0)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if self._process.returncode is None:
+            self.end()
+
+    def _has_exited(self) -> bool:
+        # Not reaped here: until the group is killed its id must stay taken.
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _listen(self, stream: IO[bytes]) -> None:
+        for line in iter(lambda: stream.readline(_LINE), b""):
+            message = _parse(line)
+            if message is not None:
+                with self._lock:
+                    self._said = _after(self._said, message)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def _after(said: Said, message: dict[str, Any]) -> Said:
+    if isinstance(message.get("error"), dict):
+        return Said(said.step, said.done, said.total, said.record, message["error"])
+    if isinstance(message.get("record"), str):
+        return Said(said.step, said.done, said.total, message["record"], said.error)
+    step, done, total = message.get("step"), message.get("done"), message.get("total")
+    if isinstance(step, str) and isinstance(done, int) and isinstance(total, int) and 0 <= done <= total:
+        return Said(step[:80], done, total, said.record, said.error)
+    return said
+
+
+def _drain(stream: IO[bytes], errors: CappedFile) -> None:
+    for chunk in iter(lambda: stream.read1(_LINE), b""):  # type: ignore[attr-defined]
+        errors.write(chunk)

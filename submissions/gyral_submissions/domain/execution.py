@@ -1,0 +1,244 @@
+"""Execution: one attempt from start to end, in a child process that may be killed at any moment.
+
+The child is the command line itself (``gyral score``), so that the site's record is the one a person gets at
+home. No transaction is open while it works: the database is touched for milliseconds, about once a second.
+"""
+
+import logging
+import os
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from django.db import OperationalError
+
+from gyral.errors import GyralError
+from gyral.progress import Progress, silent
+from gyral_submissions import conf
+from gyral_submissions.domain import attempt as attempts
+from gyral_submissions.domain import fault as faults
+from gyral_submissions.domain import log
+from gyral_submissions.domain.attempt import Step
+from gyral_submissions.domain.child import Child, Said
+from gyral_submissions.enums import Format, State
+from gyral_submissions.models import Run
+
+logger = logging.getLogger(__name__)
+
+_TICK = 1.0  # seconds between two looks at the child and the database
+_STEPS = 100  # most steps kept
+# What the child may know of our environment: neither the database nor the broker nor any key.
+_PASSED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TZ",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "PYTHONWARNINGS",
+    "LD_LIBRARY_PATH",
+)
+_PASSED_PREFIXES = ("GYRAL_", "OMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "XDG_")
+_SECRET = ("SECRET", "PASSWORD", "TOKEN", "KEY", "URL", "EMAIL")
+
+
+class Interrupted(Exception):
+    """The worker is going away; the run was released for another to take up."""
+
+
+def execute(
+    run_id: uuid.UUID,
+    attempt: int,
+    *,
+    progress: Progress = silent,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> State | None:
+    """Evaluate, and leave the run finished, failed, or to whoever took it away.
+
+    Parameters
+    ----------
+    run_id, attempt : UUID, int
+        What a message carries.
+    progress : Progress
+        Told of every step as well (bars of a management command).
+    is_stopping : callable
+        True once this worker should go; the run is released then.
+
+    Returns
+    -------
+    State or None
+        The state this attempt brought about; None where it was not, or no longer, ours.
+
+    Raises
+    ------
+    Interrupted
+        ``is_stopping`` said so.
+    """
+    run = attempts.start(run_id, attempt, f"{socket.gethostname()}:{os.getpid()}")
+    if run is None:
+        return None
+    log.note(
+        run.pk, attempt, f"Scoring {run.submission}{f' ({run.twin} twin)' if run.twin else ''} on {run.benchmark}."
+    )
+    scratch = log.run_folder(run.pk) / f"scratch-{attempt}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        fault = _evaluate(run, scratch, progress, is_stopping)
+        if fault is None:
+            log.note(run.pk, attempt, "Finished; the scores are stored.")
+            return State.FINISHED
+        return _failed(run, fault)
+    except _Gone:
+        log.note(run.pk, attempt, "Stopped.")
+        return None
+    except (KeyboardInterrupt, SystemExit, Interrupted):
+        attempts.release(run.pk, attempt)
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+class _Gone(Exception):
+    """The run is no longer this attempt's."""
+
+
+def command(run: Run, out: Path) -> list[str]:
+    """The command line of a run; ``out`` is the record's folder."""
+    submission = run.submission
+    reference = submission.name if submission.is_reference else str(conf.uploads() / submission.path)
+    argv = [*conf.SCORE_COMMAND(), "score", f"{reference}:{run.twin}" if run.twin else reference]
+    argv += ["--benchmark", run.benchmark.identifier, "--device", conf.DEVICE()]
+    argv += ["--out", str(out), "--progress", "json", "--tier", submission.tier]
+    if run.readout != run.benchmark.readout:
+        argv += ["--readout", run.readout]
+    if submission.format in (Format.ONNX, Format.SAFETENSORS):
+        argv.append("--isolated")
+    return argv
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``variables`` that a child may know."""
+
+    def is_passed(name: str) -> bool:
+        return name in _PASSED or (name.startswith(_PASSED_PREFIXES) and not any(word in name for word in _SECRET))
+
+    return {name: value for name, value in variables.items() if is_passed(name)}
+
+
+def _evaluate(run: Run, scratch: Path, progress: Progress, is_stopping: Callable[[], bool]) -> faults.Fault | None:
+    """Run the child and keep its record; the fault if there is none."""
+    errors = log.CappedFile(log.run_folder(run.pk) / "stderr.txt", conf.LOG_BYTES())
+    with closing(errors):
+        argv = command(run, scratch / "record")
+        with Child(argv, environment=environment(os.environ), errors=errors, folder=scratch) as child:
+            in_time = _attend(run, child, progress, is_stopping)
+            status = child.end()
+        said = child.said
+    if not in_time:
+        limit = conf.WALL_CLOCK_SECONDS()
+        return faults.submitters(
+            "time-limit",
+            f"the evaluation took longer than {limit:.0f} seconds.",
+            mend="Read fewer layers (`layers` in gyral.toml), or send a smaller model.",
+        )
+    if said.error is not None:
+        return faults.said(said.error, status)
+    if status != 0 or not said.record:
+        return faults.ours("child-died", detail=f"exit status {status}, record {said.record!r}")
+    try:
+        kept = attempts.finish(run.pk, run.attempt, scratch / "record")
+    except (GyralError, OSError) as error:
+        return faults.ours("record", detail=f"{type(error).__name__}: {error}")
+    if not kept:
+        raise _Gone
+    return None
+
+
+def _attend(run: Run, child: Child, progress: Progress, is_stopping: Callable[[], bool]) -> bool:
+    """Watch the child until it ends; False where it took too long.
+
+    Raises
+    ------
+    _Gone
+        The run was cancelled or taken away.
+    Interrupted
+        This worker should go.
+    """
+    account = _Account(run)
+    deadline = time.monotonic() + conf.WALL_CLOCK_SECONDS()
+    while not child.has_ended(_TICK):
+        if time.monotonic() > deadline:
+            return False
+        if is_stopping():
+            raise Interrupted
+        said = child.said
+        if said.step:
+            progress(said.step, said.done, said.total)
+        if not account.settle(said):
+            raise _Gone
+    return True
+
+
+class _Account:
+    """What was said, as the row and the log hold it."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._steps: list[Step] = []
+        self._began = self._renewed = time.monotonic()
+        self._last: Said | None = None
+
+    def settle(self, said: Said) -> bool:
+        """Bring row and log up to date; False where the run is no longer ours.
+
+        A database that is busy for a moment is asked again at the next tick: the lease is what counts.
+        """
+        try:
+            return self._settle(said)
+        except OperationalError as error:
+            logger.warning("run %s: %s", self._run.pk, error)
+            return True
+
+    def _settle(self, said: Said) -> bool:
+        now = time.monotonic()
+        run_id, attempt = self._run.pk, self._run.attempt
+        if said.step and said != self._last:
+            self._note(said, now)
+            held = attempts.report(run_id, attempt, self._steps, self._remaining(said, now))
+            self._last, self._renewed = said, now
+            return held
+        if now - self._renewed > conf.LEASE_SECONDS() / 4:
+            self._renewed = now
+            return attempts.renew_lease(run_id, attempt)
+        return attempts.is_held(run_id, attempt)
+
+    def _note(self, said: Said, now: float) -> None:
+        if not self._steps or self._steps[-1]["step"] != said.step:
+            self._began = now
+            log.note(self._run.pk, self._run.attempt, f"{said.step} ...")
+            self._steps = [*self._steps[-_STEPS:], Step(step=said.step, done=0, total=0, seconds=0.0)]
+        self._steps[-1] = Step(
+            step=said.step, done=said.done, total=said.total, seconds=round(now - self._began, 1)
+        )
+
+    def _remaining(self, said: Said, now: float) -> float | None:
+        seconds = now - self._began
+        return seconds / said.done * (said.total - said.done) if said.done and seconds > 0 else None
+
+
+def _failed(run: Run, fault: faults.Fault) -> State | None:
+    if fault.reference:
+        # The number and what happened meet here and in stderr.txt, and nowhere a submitter can read.
+        logger.error("%s: run %s attempt %s: %s", fault.reference, run.pk, run.attempt, fault.detail or fault.code)
+        with (log.run_folder(run.pk) / "stderr.txt").open("a", encoding="utf-8") as stream:
+            stream.write(f"\nreference {fault.reference}: {fault.code} {fault.detail}\n")
+    sentence = " ".join(filter(None, (fault.where and f"{fault.where}:", fault.text, fault.mend)))
+    log.note(run.pk, run.attempt, f"Failed: {sentence}")
+    return State.FAILED if attempts.fail(run.pk, run.attempt, fault) else None

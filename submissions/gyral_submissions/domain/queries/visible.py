@@ -1,0 +1,30 @@
+"""Visible: what a viewer may see at all. Every list, count, export and feed begins here."""
+
+from django.db.models import Q, QuerySet
+
+from gyral_submissions.enums import Visibility
+from gyral_submissions.models import Run, Submission
+from gyral_submissions.rules import Viewer, is_operator
+
+
+def visible_submissions(viewer: Viewer = None) -> QuerySet[Submission]:
+    """Submissions that stand and that ``viewer`` may see: public ones, and their own private ones.
+
+    Operators see all (`gyral_submissions.rules.may_be_seen` says the same of one).
+    """
+    return Submission.objects.filter(_seen_by(viewer, ""), withdrawn=None)
+
+
+def visible_runs(viewer: Viewer = None) -> QuerySet[Run]:
+    """Runs of visible submissions, without their records."""
+    runs = Run.objects.filter(_seen_by(viewer, "submission__"), submission__withdrawn=None)
+    return runs.select_related("submission", "benchmark").defer("record", "steps", "benchmark__about")
+
+
+def _seen_by(viewer: Viewer, prefix: str) -> Q:
+    if is_operator(viewer):
+        return Q()
+    public = Q(**{f"{prefix}visibility": Visibility.PUBLIC})
+    if viewer is None or not viewer.is_authenticated:
+        return public
+    return public | Q(**{f"{prefix}owner": viewer})

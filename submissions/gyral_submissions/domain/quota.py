@@ -1,0 +1,104 @@
+"""Quota: how many evaluations a person may start in a day, and how many runs may be active.
+
+A day is a calendar day in UTC. An evaluation is a model on a benchmark; its untrained twin is a control and
+costs nothing. What failed by the site's fault, or was cancelled before it started, is given back.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from gyral.errors import UserError
+from gyral_submissions import conf
+from gyral_submissions.enums import ACTIVE, Twin
+from gyral_submissions.models import Charge, Run
+
+
+class QuotaExceeded(UserError):
+    """More evaluations than a day, or more active runs than a person, allows."""
+
+    code = "quota"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Where a person stands.
+
+    Parameters
+    ----------
+    limit, used, remaining : int
+        Evaluations a day, those spent today, and those left (never below 0).
+    resets : datetime
+        Next midnight, UTC.
+    active, active_limit : int
+        Runs queued or running now, and how many there may be.
+    """
+
+    limit: int
+    used: int
+    remaining: int
+    resets: datetime
+    active: int
+    active_limit: int
+
+
+def quota_of(owner: User) -> Quota:
+    """Two queries: what is spent and what is active."""
+    now = timezone.now()
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    limit, active_limit = conf.RUNS_PER_DAY(), conf.ACTIVE_RUNS()
+    used = Charge.objects.filter(owner=owner, created__gte=today, refunded=None).count()
+    active = Run.objects.filter(submission__owner=owner, state__in=ACTIVE).count()
+    return Quota(limit, used, max(0, limit - used), today + timedelta(days=1), active, active_limit)
+
+
+def lock(owner: User) -> None:
+    """Let nobody else spend this person's quota until the transaction ends.
+
+    PostgreSQL locks the person's row; on SQLite the transaction itself holds the one write lock
+    (``transaction_mode`` IMMEDIATE).
+    """
+    get_user_model().objects.select_for_update().only("pk").get(pk=owner.pk)
+
+
+def require(owner: User, *, evaluations: int, runs: int) -> None:
+    """Check that ``evaluations`` and ``runs`` more fit; call inside a transaction, after ``lock``.
+
+    Raises
+    ------
+    QuotaExceeded
+        They do not; the sentence says what is left and when more comes.
+    """
+    quota = quota_of(owner)
+    if quota.active + runs > quota.active_limit:
+        raise QuotaExceeded(
+            f"{quota.active} of your runs are queued or running, and {runs} more would pass the limit of "
+            f"{quota.active_limit}.",
+            mend="Wait until some have ended, or cancel them.",
+            code="quota-active",
+        )
+    if evaluations > quota.remaining:
+        raise QuotaExceeded(
+            f"{evaluations} evaluation{'s' if evaluations != 1 else ''} asked for, {quota.remaining} of "
+            f"{quota.limit} left today.",
+            mend=f"New ones come at {quota.resets:%Y-%m-%d %H:%M} UTC.",
+            code="quota-day",
+        )
+
+
+def charge(run: Run) -> None:
+    """Take one evaluation for this attempt of ``run``; twins and reference models cost nothing."""
+    owner = run.submission.owner
+    if owner is not None and run.twin == Twin.NONE:
+        Charge.objects.create(owner=owner, run=run, attempt=run.attempt, created=timezone.now())
+
+
+def refund(run_id: uuid.UUID) -> None:
+    """Give back what the newest charged attempt of a run took."""
+    newest = Charge.objects.filter(run_id=run_id).order_by("-attempt").values_list("pk", flat=True).first()
+    if newest is not None:
+        Charge.objects.filter(pk=newest, refunded=None).update(refunded=timezone.now())

@@ -1,0 +1,167 @@
+"""Run: what people do with evaluations; create, cancel, retry. How states move: `domain.transition`."""
+
+import uuid
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from gyral.errors import UserError
+from gyral_submissions.domain import quota
+from gyral_submissions.domain.transition import ended, move, publish_on_commit, queued_again
+from gyral_submissions.enums import ACTIVE, State, Twin
+from gyral_submissions.models import Benchmark, Run, Submission
+
+
+class CannotRun(UserError):
+    """A run that may not be created or retried."""
+
+    code = "cannot-run"
+
+
+def create(
+    submission: Submission,
+    benchmarks: Sequence[Benchmark],
+    *,
+    twin: bool = True,
+    publish: bool = True,
+) -> list[Run]:
+    """Queue an evaluation on each benchmark, and by default one of the untrained twin beside it.
+
+    Quota is checked and spent, and the runs are written, in one transaction; messages leave on commit
+    (none with ``publish=False``: the caller runs them).
+
+    Raises
+    ------
+    CannotRun
+        The submission is withdrawn or of another modality, or the same evaluation is active or finished.
+    gyral_submissions.domain.quota.QuotaExceeded
+        The owner's quota does not allow it; nothing is created.
+    """
+    _require_standing(submission)
+    for benchmark in benchmarks:
+        _require_fitting(submission, benchmark)
+    twins = [Twin.NONE, Twin.UNTRAINED] if twin and submission.has_twin else [Twin.NONE]
+    published = timezone.now() if publish else None
+    planned = [
+        Run(submission=submission, benchmark=b, twin=t, readout=b.readout, published=published)
+        for b in benchmarks
+        for t in twins
+    ]
+    with transaction.atomic():
+        if submission.owner is not None:
+            quota.lock(submission.owner)
+            quota.require(submission.owner, evaluations=len(benchmarks), runs=len(planned))
+        for run in planned:
+            _require_unscored(run)
+            _insert(run)
+            quota.charge(run)
+            if publish:
+                publish_on_commit(run.pk, run.attempt)
+    return planned
+
+
+def cancel(run: Run) -> bool:
+    """Cancel an active run, and with a model's run that of its twin; the worker ends what is running.
+
+    Returns
+    -------
+    bool
+        False where it had ended before.
+    """
+    cancelled = _cancel(run.pk)
+    if not run.twin:
+        twins = Run.objects.filter(
+            submission_id=run.submission_id, benchmark_id=run.benchmark_id, readout=run.readout, state__in=ACTIVE
+        ).exclude(twin=Twin.NONE)
+        for twin in twins.values_list("pk", flat=True):
+            _cancel(twin)
+    return cancelled
+
+
+def retry(run: Run) -> Run:
+    """Queue a new attempt of a failed or cancelled run; it costs quota like a first one.
+
+    Raises
+    ------
+    CannotRun
+        The run is active or finished, or was retried by somebody else.
+    gyral_submissions.domain.quota.QuotaExceeded
+        The owner's quota does not allow it.
+    """
+    _require_standing(run.submission)
+    with transaction.atomic():
+        if run.submission.owner is not None:
+            quota.lock(run.submission.owner)
+            quota.require(run.submission.owner, evaluations=0 if run.twin else 1, runs=1)
+        _queue_again(run)
+        run.refresh_from_db()
+        quota.charge(run)
+        publish_on_commit(run.pk, run.attempt)
+    return run
+
+
+def _queue_again(run: Run) -> None:
+    try:
+        with transaction.atomic():
+            moved = move(run.pk, run.attempt, (State.FAILED, State.CANCELLED), **queued_again(run, timezone.now()))
+    except IntegrityError:
+        raise CannotRun("the same evaluation is already queued or running.", code="already-active") from None
+    if not moved:
+        raise CannotRun("only a failed or cancelled run can be retried.", code="not-retriable")
+
+
+def _cancel(run_id: uuid.UUID) -> bool:
+    # QUEUED twice: between two looks the sweeper may have put a running one back.
+    for state in (State.QUEUED, State.RUNNING, State.QUEUED):
+        with transaction.atomic():
+            active = Run.objects.filter(pk=run_id, state=state)
+            if active.update(**ended(State.CANCELLED, timezone.now())) == 1:
+                if state == State.QUEUED:
+                    quota.refund(run_id)
+                return True
+    return False
+
+
+def _require_standing(submission: Submission) -> None:
+    if submission.withdrawn is not None:
+        raise CannotRun(f"{submission} is withdrawn.", code="withdrawn")
+
+
+def _require_fitting(submission: Submission, benchmark: Benchmark) -> None:
+    if benchmark.retired:
+        raise CannotRun(f"{benchmark} is retired and takes no new runs.", code="retired")
+    if benchmark.modality != submission.modality:
+        raise CannotRun(
+            f"{benchmark} scores {benchmark.modality} models, and {submission} is a {submission.modality} model.",
+            code="modality",
+        )
+
+
+def _require_unscored(run: Run) -> None:
+    """Uploads never change, so a second score could only repeat the first; reference models may change."""
+    if run.submission.is_reference:
+        return
+    same = Run.objects.filter(
+        submission=run.submission,
+        benchmark=run.benchmark,
+        twin=run.twin,
+        readout=run.readout,
+        state=State.FINISHED,
+    )
+    if same.exists():
+        raise CannotRun(
+            f"{run.submission} has a score on {run.benchmark} already.",
+            mend="A score repeats exactly; upload a new version to score something else.",
+            code="already-scored",
+        )
+
+
+def _insert(run: Run) -> None:
+    try:
+        with transaction.atomic():
+            run.save(force_insert=True)
+    except IntegrityError:
+        raise CannotRun(
+            f"{run.submission} is already queued or running on {run.benchmark}.", code="already-active"
+        ) from None

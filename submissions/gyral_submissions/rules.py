@@ -1,0 +1,59 @@
+"""Rules: who may do what, as sentences that are true or false.
+
+``user`` is anybody, signed in or not; operators are staff.
+"""
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+
+from gyral_submissions import conf
+from gyral_submissions.enums import FINAL, Format, State, Visibility
+from gyral_submissions.models import Run, Submission
+
+Viewer = AbstractBaseUser | AnonymousUser | None
+
+_RUNS_CODE = (Format.ONNX, Format.SAFETENSORS)
+
+
+def is_operator(user: Viewer) -> bool:
+    """True for active staff."""
+    return bool(user and user.is_active and getattr(user, "is_staff", False))
+
+
+def owns(user: Viewer, submission: Submission) -> bool:
+    """True if ``user`` put ``submission`` in."""
+    return bool(user and user.is_authenticated and submission.owner_id == user.pk)
+
+
+def may_be_seen(submission: Submission, user: Viewer) -> bool:
+    """Public submissions are everybody's; private and withdrawn ones the owner's and the operators'."""
+    is_open = submission.visibility == Visibility.PUBLIC and submission.withdrawn is None
+    return is_open or owns(user, submission) or is_operator(user)
+
+
+def may_be_changed(submission: Submission, user: Viewer) -> bool:
+    """Owners and operators start, cancel and retry runs, publish and withdraw."""
+    return owns(user, submission) or is_operator(user)
+
+
+def may_be_cancelled(run: Run, user: Viewer) -> bool:
+    """Active runs, by those who may change the submission."""
+    return run.is_active and may_be_changed(run.submission, user)
+
+
+def may_be_retried(run: Run, user: Viewer) -> bool:
+    """Runs that ended without a score, by those who may change the submission."""
+    ended = run.state in FINAL and run.state != State.FINISHED
+    return ended and run.submission.withdrawn is None and may_be_changed(run.submission, user)
+
+
+def log_may_be_read(run: Run, user: Viewer) -> bool:
+    """A log may name files of the submission: owners and operators, and everybody for reference models."""
+    return run.submission.is_reference or may_be_changed(run.submission, user)
+
+
+def may_upload(user: Viewer, format_: str) -> bool:
+    """Signed-in people; models that must be run only from staff, until the operator allows strangers' ones."""
+    if user is None or not user.is_authenticated or not user.is_active:
+        return False
+    return format_ not in _RUNS_CODE or is_operator(user) or conf.ALLOW_UNSANDBOXED()

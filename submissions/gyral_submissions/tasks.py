@@ -1,0 +1,27 @@
+"""Celery tasks: they take ids by keyword, and delegate."""
+
+import uuid
+
+from celery import shared_task
+
+
+# Acknowledged late, so that a busy worker holds no second message back; that a broker delivers it again after
+# its own time limit does no harm, because only one delivery can start the attempt.
+@shared_task(name="gyral_submissions.evaluate_run", acks_late=True, ignore_result=True)
+def evaluate_run(*, run_id: str, attempt: int) -> None:
+    """Evaluate one attempt of a run; a repeated or late message changes nothing."""
+    # Nested: the site publishes this task without loading what executes it.
+    from gyral_submissions.domain.execution import Interrupted, execute
+
+    try:
+        execute(uuid.UUID(run_id), attempt, is_stopping=_is_stopping)
+    except Interrupted:
+        return
+
+
+def _is_stopping() -> bool:
+    """True once this worker was told to end (the solo pool runs tasks in the process that gets the signal)."""
+    # Nested: only a worker needs it.
+    from celery.worker import state
+
+    return state.should_stop is not None or state.should_terminate is not None
