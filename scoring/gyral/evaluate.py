@@ -28,13 +28,17 @@ from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions
 from gyral.readouts import READOUTS
 from gyral.readouts.readout import Readout, accepts, require
-from gyral.record import BenchmarkRef, ModelRef, Provenance, Record, Result, Timing
+from gyral.record import BenchmarkRef, ModelRef, Provenance, Record, Result, Row, Timing
 from gyral.scores.ceiling import from_repeats
+from gyral.scores.moments import moments
 from gyral.scores.problem import Problem, problem_of
 from gyral.similarity import layer_rdms, score_similarity
 
 Array = NDArray[np.floating[Any]]
 Twin = Literal["untrained", "permuted"]
+
+# Bytes of float16 predictions kept beside a record.
+PREDICTIONS_BUDGET = 256 << 20
 
 _MODALITY = {"image": "vision", "text": "language"}
 
@@ -87,7 +91,7 @@ def evaluate(
     work = _Work(dataset, benchmark, solver, seed, progress)
     for n, model in enumerate(draws):
         work.add(model, wanted, f" {n + 1}/{len(draws)}" if len(draws) > 1 else "")
-    rows, units, predictions, warnings = work.scores(family)
+    rows, units, predictions, sums, warnings = work.scores(family)
     split = dataset.split()
     name = f"{card.name}:{twin}" if twin else card.name
     record = Record(
@@ -128,7 +132,7 @@ def evaluate(
         ),
         timing=_timing(started, clock, work),
     )
-    return Result(record, units, predictions)
+    return Result(record, units, predictions, sums)
 
 
 def evaluate_arrays(
@@ -225,7 +229,7 @@ def evaluate_arrays(
         ),
         timing=_timing(started, clock, None),
     )
-    return Result(record, units, predictions.astype(np.float16))
+    return Result(record, units, *_kept(predictions, problem))
 
 
 class _Work:
@@ -268,8 +272,10 @@ class _Work:
             )
         self.readout_seconds += time.perf_counter() - clock
 
-    def scores(self, family: str) -> tuple[list[Any], Any, Array, tuple[str, ...]]:
+    def scores(self, family: str) -> tuple[list[Row], Any, Array | None, Array | None, tuple[str, ...]]:
         self.progress("statistics", 0, 1)
+        sums: Array | None = None
+        kept: Array | None
         if self.problem is None:
             rows, units = score_similarity(
                 self.names,
@@ -279,14 +285,22 @@ class _Work:
                 metric=self.benchmark.metric,
                 seed=self.seed,
             )
-            found: tuple[list[Any], Any, Array, tuple[str, ...]] = (rows, units, np.stack(self.rdms), ())
+            kept, warnings = np.stack(self.rdms).astype(np.float16), ()
         else:
-            found = score_encoding(
+            rows, units, predictions, warnings = score_encoding(
                 self.fits, self.problem, readout=family, metric=self.benchmark.metric, seed=self.seed
             )
+            kept, sums = _kept(predictions, self.problem)
         self.progress("statistics", 1, 1)
-        rows, units, predictions, warnings = found
-        return rows, units, predictions.astype(np.float16), warnings
+        return rows, units, kept, sums, warnings
+
+
+def _kept(predictions: Array, problem: Problem) -> tuple[Array | None, Array | None]:
+    """Predictions as float16 up to the budget, beyond it their sums per block of stimuli."""
+    if predictions.size * 2 <= PREDICTIONS_BUDGET:
+        return predictions.astype(np.float16), None
+    columns = np.concatenate([region.units for region in problem.regions])
+    return None, moments(problem.responses[:, columns], predictions, problem.split)
 
 
 def _readout(name: str, device: str) -> Readout:

@@ -4,7 +4,9 @@ On disk a record is a folder::
 
     record.json            this model
     units.parquet          one row per unit: subject, region(s), layer, r, r2, r2_oos, ceiling
-    predictions.npy        out-of-fold predictions, draws x samples x units, float16 (NaN where never held out)
+    predictions.npy        out-of-fold predictions, draws x samples x rows of units.parquet, float16 (NaN where
+                           never held out); for RSA the condensed model RDMs, draws x layers x pairs
+    moments.npy            instead, where predictions are over budget: `gyral.scores.moments`, float64
 
 The schema is ``Record.model_json_schema()``; `gyral show RECORD` prints the table.
 """
@@ -187,6 +189,8 @@ class Result:
             self.units.to_parquet(scratch / "units.parquet", index=False)
             if self.predictions is not None:
                 np.save(scratch / "predictions.npy", self.predictions)
+            if self.moments is not None:
+                np.save(scratch / "moments.npy", self.moments)
             scratch.chmod(0o755)
             if folder.exists():
                 old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from gyral import evaluate_arrays
 from gyral.errors import BadArrays, BadDataset, BadFeatures, UnknownName
 from gyral.record import Record

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from gyral.datasets.stimulus import StimulusSet
 from gyral.models.card import ModelCard
 from gyral.models.model import Batch, Reduction

@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
 import numpy as np
+
 from array_model import ArrayModel
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import OutOfResources

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from array_model import ArrayModel
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from gyral.metrics.correlation import pearson_r, r2_score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr
 from sklearn.metrics import r2_score as reference_r2
+
+from gyral.metrics.correlation import pearson_r, r2_score
 
 
 def test_pearson_equals_scipy() -> None:

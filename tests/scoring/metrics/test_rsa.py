@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from gyral.errors import BadArrays
-from gyral.metrics.rsa import bounds, check_rdm, condensed, correlation_rdm, spearman_similarity
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
+
+from gyral.errors import BadArrays
+from gyral.metrics.rsa import bounds, check_rdm, condensed, correlation_rdm, spearman_similarity
 
 
 def test_correlation_rdm_equals_scipy() -> None:

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge as Reference
+
 from gyral.datasets.split import contiguous
 from gyral.errors import BadArrays, BadFeatures
 from gyral.features.features import Features
 from gyral.readouts import READOUTS
 from gyral.readouts.readout import FittedReadout, Readout
 from gyral.readouts.ridge import PENALTIES, ClsRidge, GapRidge, Ridge
-from sklearn.linear_model import Ridge as Reference
 
 TRAIN, TEST = np.arange(120), np.arange(120, 160)
 INNER = contiguous(120, 5).folds

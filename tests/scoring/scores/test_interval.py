@@ -1,6 +1,7 @@
 """The conditional interval against copies of rows, and its coverage in simulation."""
 
 import numpy as np
+
 from gyral.datasets.split import contiguous, grouped
 from gyral.metrics.correlation import pearson_r
 from gyral.scores.interval import percentile, resampling_weights, weighted_r
