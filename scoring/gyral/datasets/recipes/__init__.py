@@ -1,0 +1,1 @@
+"""Recipes of the bundled datasets: one file each, facts and readers together."""

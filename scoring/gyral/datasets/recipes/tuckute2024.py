@@ -1,0 +1,172 @@
+"""Tuckute et al. 2024: 1,000 six-word sentences, language network."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gyral.datasets.dataset import About, Dataset
+from gyral.datasets.recipe import Recipe, Source, SourceFile
+from gyral.datasets.region import Region
+from gyral.datasets.reliability import Published
+from gyral.datasets.responses import Responses
+from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import BadDataset
+
+NETWORK = "lang_LH_netw"
+TITLES = {
+    NETWORK: "Language network, left",
+    "lang_LH_AntTemp": "Anterior temporal",
+    "lang_LH_IFG": "Inferior frontal",
+    "lang_LH_IFGorb": "Inferior frontal, orbital",
+    "lang_LH_MFG": "Middle frontal",
+    "lang_LH_PostTemp": "Posterior temporal",
+}
+# Names in the public table -> ours, in the order of the table.
+NORMS = {
+    "5-Gram Log-Prob": "logprob_5gram",
+    "GPT2-XL Log-Prob": "logprob_gpt2xl",
+    "PCFG Log-Prob": "logprob_pcfg",
+    "Arousal": "rating_arousal",
+    "Conversational": "rating_conversational",
+    "Sense": "rating_plausibility",
+    "Gram.": "rating_grammaticality",
+    "Frequency": "rating_frequency",
+    "Imageability": "rating_imageability",
+    "Others Thoughts": "rating_mental_states",
+    "Physical": "rating_physical",
+    "Places": "rating_places",
+    "Valence": "rating_valence",
+}
+_RAW = "https://raw.githubusercontent.com/"
+_RESPONSES = "7b794f7efbd2abd76012d629e4f7a19bb758bb0a85a1fae8c50e8fadd52f1e0f"
+
+ABOUT = About(
+    name="tuckute2024",
+    title="Language network, 1,000 sentences",
+    description=(
+        "People read 1,000 six-word sentences in an event-related fMRI experiment. Per sentence: BOLD of five "
+        "left-hemisphere language regions and of the whole network, z-scored per session, averaged over the voxels "
+        "of each functional region and over five people. Single people and single trials are not in this copy."
+    ),
+    version="0",
+    licence="The authors' repository is MIT; the copies used here come from repositories without a licence file",
+    citation=(
+        "Tuckute, Sathe, Srikant, Taliaferro, Wang, Schrimpf, Kay & Fedorenko (2024). Driving and suppressing the "
+        "human language network using large language models. Nature Human Behaviour. "
+        "doi:10.1038/s41562-023-01783-7"
+    ),
+    url="https://github.com/gretatuckute/drive_suppress_brains",
+    species="human",
+    display="none",
+)
+
+RECIPE = Recipe(
+    name=ABOUT.name,
+    title=ABOUT.title,
+    content_hash="fd8ef64bb5ddebe3b8fc1663ccd33f387c010d2e818e46dcedd107c8a5f076b6",
+    licence="MIT (authors' repository)",
+    mirror=Source(
+        folder="tuckute2024_sentences",
+        files=(
+            SourceFile("responses.csv", _RESPONSES),
+            SourceFile(
+                "ratings_2000_sentences.csv", "c3a01eeb38099575d8f59fb5e6c6826d321c1b2ed02006167423ecf4ebee0a44"
+            ),
+        ),
+        reader="gyral.datasets.recipes.tuckute2024:read_mirror",
+    ),
+    public=Source(
+        folder="tuckute2024",
+        files=(
+            SourceFile(
+                "bold_response_LH.csv",
+                _RESPONSES,
+                _RAW + "flawreen/LLM2vec/72a36f7bf5cc58df2bdee665856c2944afdf89db/bold_response_LH.csv",
+            ),
+            SourceFile(
+                "data.csv",
+                # The mirror's table under its public header; as long as the public file.
+                "1ef74f172242d2b38c398990ed721e11f984803a5d35ae0384ecfa4a4a2efa81",
+                _RAW + "mlepori1/Impossible_Features/3415d4e87eed7390afbf68c5c44754492e6b462d"
+                "/data/correlation/tuckute/data.csv",
+            ),
+        ),
+        reader="gyral.datasets.recipes.tuckute2024:read_public",
+        verified=False,
+    ),
+)
+
+PROVENANCE = """# 1,000 six-word sentences, left-hemisphere language network (Tuckute et al. 2024)
+
+- Responses: github flawreen/LLM2vec, commit 72a36f7bf5cc58df2bdee665856c2944afdf89db, bold_response_LH.csv.
+- Norms: github mlepori1/Impossible_Features, commit 3415d4e87eed7390afbf68c5c44754492e6b462d,
+  data/correlation/tuckute/data.csv (13 columns renamed).
+- Authors: github gretatuckute/drive_suppress_brains (MIT), commit 9078ec3055ac3962b5211757b02ea3683a6fb5e8.
+- Ceiling of the network: split-half r .5592 over five people, data_SI/SI6-CV-UID-data.csv at commit 173f3bf9 of the
+  authors' repository; .5592 squared = .313 in r2.
+- Changed here: nothing in the numbers (float32).
+"""
+
+
+def read_mirror(files: Mapping[str, Path], scratch: Path) -> Dataset:
+    """The dataset from the mirror's tables."""
+    norms = _table(files["ratings_2000_sentences.csv"])
+    return _dataset(_table(files["responses.csv"]), norms)
+
+
+def read_public(files: Mapping[str, Path], scratch: Path) -> Dataset:
+    """The dataset from the tables at their public addresses."""
+    norms = _table(files["data.csv"]).rename(columns=NORMS)
+    return _dataset(_table(files["bold_response_LH.csv"]), norms)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    # As text: pandas' own number parser may differ in the last digit between versions, Python's does not.
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _numbers(column: "pd.Series[str]") -> NDArray[np.float64]:
+    return np.array([float(text) for text in column])
+
+
+def _dataset(responses: pd.DataFrame, norms: pd.DataFrame) -> Dataset:
+    names = sorted(TITLES, key=lambda n: n != NETWORK)  # the network first, its regions behind
+    rows = norms.set_index("sentence").reindex(responses["sentence"])
+    if rows[list(NORMS.values())].isna().to_numpy().any():
+        raise BadDataset("some of the 1,000 sentences have no norms.", where="norms")
+    values = np.column_stack([_numbers(responses[n]) for n in names])
+    return Dataset(
+        about=ABOUT,
+        stimuli=StimulusSet.from_texts(
+            responses["sentence"].tolist(),
+            responses["item_id"].tolist(),
+            columns={n: _numbers(rows[n]) for n in NORMS.values()},
+        ),
+        responses=Responses("fMRI", "z", {"group": values.astype(np.float32)}, {}),
+        rdms={},
+        units=pd.DataFrame({"subject": "group", "unit": names}),
+        regions=tuple(
+            Region(
+                n,
+                np.array([i]),
+                ("language", NETWORK) if n == NETWORK else ("language", NETWORK, n),
+                TITLES[n],
+            )
+            for i, n in enumerate(names)
+        ),
+        published=(
+            Published(
+                NETWORK,
+                0.313,
+                "r2",
+                "split-half over five people, r = .5592 (SE .032), squared: data_SI/SI6-CV-UID-data.csv of the "
+                "authors' repository at commit 173f3bf9",
+            ),
+        ),
+        split_kind="contiguous",
+        split_folds=5,
+        extra={"provenance": PROVENANCE},
+    )
