@@ -170,6 +170,8 @@ class Result:
         One row a unit.
     predictions : array or None, draws x samples x units
         Out-of-fold predictions with the chosen layers, float16; None where over budget.
+    moments : array or None, draws x blocks x 6 x units
+        Sufficient statistics instead of predictions over budget.
     """
 
     def __init__(
@@ -177,8 +179,9 @@ class Result:
         record: Record,
         units: pd.DataFrame,
         predictions: np.ndarray[Any, Any] | None,
+        moments: np.ndarray[Any, Any] | None = None,
     ) -> None:
-        self.record, self.units, self.predictions = record, units, predictions
+        self.record, self.units, self.predictions, self.moments = record, units, predictions, moments
 
     def save(self, folder: Path) -> Path:
         """Write the folder, all or nothing, replacing an older one; returns the path of ``record.json``."""
