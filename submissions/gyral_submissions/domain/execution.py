@@ -115,7 +115,7 @@ def command(run: Run, out: Path) -> list[str]:
     reference = submission.name if submission.is_reference else str(conf.uploads() / submission.path)
     argv = [*conf.SCORE_COMMAND(), "score", f"{reference}:{run.twin}" if run.twin else reference]
     argv += ["--benchmark", run.benchmark.identifier, "--device", conf.DEVICE()]
-    argv += ["--out", str(out), "--progress", "json", "--tier", submission.tier]
+    argv += ["--out", str(out), "--progress", "json"]
     if run.readout != run.benchmark.readout:
         argv += ["--readout", run.readout]
     if submission.format in (Format.ONNX, Format.SAFETENSORS):

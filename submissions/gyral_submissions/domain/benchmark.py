@@ -1,0 +1,214 @@
+"""Benchmark: carried from the library's registry into the database, so that pages need no pack.
+
+Rows are immutable: content that changed under an old version is refused, and the row, with its scores, takes
+no new runs. Opens datasets and computes ceilings: for management commands, never for a request.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.db import transaction
+
+from gyral import __version__
+from gyral.errors import UserError
+from gyral.progress import Progress, silent
+from gyral_submissions.models import Benchmark
+
+if TYPE_CHECKING:
+    from gyral.benchmarks.benchmark import Benchmark as Recipe
+    from gyral.datasets.dataset import Dataset
+
+Outcome = Literal["created", "unchanged", "refreshed", "refused", "skipped", "retired"]
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What happened to one benchmark; ``why`` says more where it was refused or skipped."""
+
+    identifier: str
+    outcome: Outcome
+    why: str = ""
+
+
+def sync_benchmarks(*, progress: Progress = silent, force: bool = False) -> Iterator[Synced]:
+    """Bring the rows up to date with the registry, one benchmark at a time; safe to repeat.
+
+    Parameters
+    ----------
+    progress : Progress
+        Told of downloads and of packs being built.
+    force : bool
+        Compute ceilings and counts again although nothing changed.
+    """
+    from gyral.benchmarks.installed import all_benchmarks  # reads the installed packs
+
+    known = all_benchmarks()
+    for recipe in known:
+        yield _sync(recipe, progress, force=force)
+    names = {recipe.id for recipe in known}
+    for row in Benchmark.objects.filter(retired=False):
+        if row.identifier not in names:
+            Benchmark.objects.filter(pk=row.pk).update(retired=True)
+            yield Synced(row.identifier, "retired", "the registry no longer has it; its scores stay.")
+
+
+def _sync(recipe: "Recipe", progress: Progress, *, force: bool) -> Synced:
+    from gyral.datasets.catalogue import open_dataset
+
+    row = Benchmark.objects.filter(name=recipe.name, version=recipe.version).first()
+    try:
+        if row is not None and not force and _is_current(row, recipe):
+            changed = _refresh(row, {"title": recipe.title, "summary": recipe.summary, "retired": False})
+            return Synced(recipe.id, "refreshed" if changed else "unchanged")
+        dataset = open_dataset(recipe.dataset, progress=progress)
+        content_hash = recipe.content_hash(dataset.content_hash)
+        if row is not None and row.content_hash != content_hash:
+            return _refused(row, content_hash)
+        columns = _columns(recipe, dataset)
+    except UserError as error:
+        return Synced(recipe.id, "skipped", str(error))
+    with transaction.atomic():
+        row, created = Benchmark.objects.get_or_create(
+            name=recipe.name, version=recipe.version, defaults={"content_hash": content_hash, **columns}
+        )
+    if created:
+        return Synced(recipe.id, "created")
+    return Synced(recipe.id, "refreshed" if _refresh(row, columns) else "unchanged")
+
+
+def _is_current(row: Benchmark, recipe: "Recipe") -> bool:
+    """True if the pack that is here is the one the row was made from, by the same code; opens nothing."""
+    from gyral.datasets.catalogue import find_pack
+    from gyral.datasets.manifest import read_manifest
+
+    pack = find_pack(recipe.dataset)
+    if pack is None or row.about.get("made_by") != _made_by():
+        return False
+    return recipe.content_hash(read_manifest(pack).content_hash) == row.content_hash
+
+
+def _made_by() -> str:
+    from gyral.record import STATISTICS_VERSION
+
+    return f"gyral {__version__}, {STATISTICS_VERSION}"
+
+
+def _refused(row: Benchmark, content_hash: str) -> Synced:
+    """The registered content stays with its scores; new runs would not be comparable, so there are none."""
+    Benchmark.objects.filter(pk=row.pk).update(retired=True)
+    return Synced(
+        row.identifier,
+        "refused",
+        f"its content changed ({row.content_hash[:12]}... became {content_hash[:12]}...), and a benchmark never "
+        "changes: give it a new version. Its scores stay; it takes no new runs.",
+    )
+
+
+def _refresh(row: Benchmark, columns: dict[str, Any]) -> bool:
+    """Write the columns that differ; True if any did."""
+    changed = {name: value for name, value in columns.items() if getattr(row, name) != value}
+    if changed:
+        Benchmark.objects.filter(pk=row.pk).update(**changed)
+    return bool(changed)
+
+
+def _columns(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
+    return {
+        "dataset": dataset.name,
+        "dataset_hash": dataset.content_hash,
+        "title": recipe.title,
+        "summary": recipe.summary,
+        "modality": recipe.modality,
+        "task": recipe.task,
+        "metric": recipe.metric,
+        "readout": recipe.readout,
+        "main_region": dataset.region(recipe.main_region).name,
+        "simulated": recipe.simulated or dataset.about.simulated,
+        "display": dataset.about.display,
+        "about": _about(recipe, dataset),
+        "regions": _regions(recipe, dataset),
+        "retired": False,
+    }
+
+
+def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
+    responses = dataset.responses
+    if responses is not None:
+        kinds, subjects = [responses.kind], list(responses.subjects)
+        unit, n_units = responses.physical_unit, responses.n_units
+    else:
+        kinds = list(dict.fromkeys(r.kind for r in dataset.rdms.values()))
+        subjects = list(dict.fromkeys(s for r in dataset.rdms.values() for s in r.subjects))
+        unit, n_units = "dissimilarity", 0
+    return {
+        **{k: v for k, v in asdict(dataset.about).items() if k not in ("display", "simulated")},
+        "stimuli": dataset.stimuli.modality,
+        "n_stimuli": len(dataset.stimuli),
+        "n_units": n_units,
+        "subjects": subjects,
+        "kinds": kinds,
+        "physical_unit": unit,
+        "split": dataset.split().name,
+        "split_hash": dataset.split().content_hash,
+        "ceiling": recipe.ceiling,
+        "published": [asdict(bound) for bound in dataset.published],
+        "made_by": _made_by(),
+    }
+
+
+def _regions(recipe: "Recipe", dataset: "Dataset") -> list[dict[str, Any]]:
+    ceilings = _rdm_bounds(dataset) if recipe.task == "rsa" else _unit_ceilings(recipe, dataset)
+    none = {"ceiling": None, "ceiling_low": None, "ceiling_unit": "", "ceiling_kind": "none"}
+    listed = []
+    for region in dataset.regions:
+        if recipe.task == "rsa" and region.name not in dataset.rdms:
+            continue
+        count = len(dataset.rdms[region.name].subjects) if recipe.task == "rsa" else len(region)
+        listed.append(
+            {
+                "name": region.name,
+                "title": region.title or region.name,
+                "path": list(region.path or (region.name,)),
+                "n_units": count,
+                **ceilings.get(region.name, none),
+            }
+        )
+    return listed
+
+
+def _unit_ceilings(recipe: "Recipe", dataset: "Dataset") -> dict[str, dict[str, Any]]:
+    """Median over a region's units of their noise ceilings, as on the board's cells."""
+    import numpy as np
+
+    from gyral.scores.problem import problem_of
+
+    problem = problem_of(dataset, recipe.ceiling)
+    if problem.ceiling is None:
+        return {}
+    values = problem.ceiling.value()
+    found = {}
+    for region in dataset.regions:
+        known = values[region.units][np.isfinite(values[region.units])]
+        if known.size:
+            found[region.name] = {
+                "ceiling": float(np.median(known)),
+                "ceiling_low": None,
+                "ceiling_unit": "r2",
+                "ceiling_kind": problem.ceiling.kind,
+            }
+    return found
+
+
+def _rdm_bounds(dataset: "Dataset") -> dict[str, dict[str, Any]]:
+    """Lower and upper bound of each region with two or more subjects."""
+    import numpy as np
+
+    from gyral.metrics.rsa import bounds, condensed
+
+    found = {}
+    for name, region in dataset.rdms.items():
+        low, high = bounds(condensed(np.asarray(region.values, np.float64).mean(axis=1)))
+        if np.isfinite(high):
+            found[name] = {"ceiling": high, "ceiling_low": low, "ceiling_unit": "r", "ceiling_kind": "rdm-bounds"}
+    return found

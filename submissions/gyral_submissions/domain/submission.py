@@ -1,0 +1,29 @@
+"""Submission: what its owner does with it later; publish, hide, withdraw."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from gyral_submissions.domain.run import cancel
+from gyral_submissions.enums import ACTIVE, Visibility
+from gyral_submissions.models import Submission
+
+
+def set_visibility(submission: Submission, visibility: Visibility) -> None:
+    """Show one version to everybody, or to its owner alone; boards follow at once."""
+    Submission.objects.filter(pk=submission.pk).update(visibility=visibility)
+    submission.visibility = visibility
+
+
+def withdraw(submission: Submission) -> bool:
+    """Take one version off every board and cancel its runs; its row, files and scores stay for the operators.
+
+    False where it was withdrawn before.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        withdrawn = Submission.objects.filter(pk=submission.pk, withdrawn=None).update(withdrawn=now) == 1
+    if withdrawn:
+        submission.withdrawn = now
+        for run in submission.runs.filter(state__in=ACTIVE):
+            cancel(run)
+    return withdrawn
