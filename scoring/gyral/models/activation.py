@@ -1,0 +1,122 @@
+"""Activations: what a model's raw outputs become before they are handed out.
+
+Reduced as the benchmark declares, float32, finite, in batches whose size follows a memory budget.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from math import isqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import BadDataset, BadFeatures
+from gyral.models.card import ModelCard
+from gyral.models.model import Array, Reduction
+
+Floats = NDArray[np.float32]
+
+_MOST_ROWS = 32
+_MOST_PREFIX = 5  # class token and up to four registers
+
+
+def reduced(array: Array, reduction: Reduction, prefix: int | None = None) -> Floats:
+    """Average maps down to at most ``reduction.grid`` positions a side.
+
+    Parameters
+    ----------
+    array : array
+        ``samples x features`` (returned as it is), ``samples x channels x height x width``, or
+        ``samples x positions x channels`` whose positions, after ``prefix`` ones, are a square grid.
+    reduction : Reduction
+        ``grid=None`` keeps everything.
+    prefix : int or None
+        Tokens before the grid (class token, registers), kept as they are; None: what is left over from the
+        largest square, if at most five.
+    """
+    values = np.asarray(array, np.float32)
+    grid = reduction.grid
+    if grid is None or values.ndim == 2:
+        return values
+    if values.ndim == 4:
+        return _pooled(values, grid)
+    positions = values.shape[1]
+    if prefix is None:
+        prefix = positions - isqrt(positions) ** 2
+        if prefix > _MOST_PREFIX:
+            return values
+    side = isqrt(positions - prefix)
+    if side * side != positions - prefix or side <= grid:
+        return values
+    # samples x positions x channels -> samples x channels x height x width and back
+    maps = values[:, prefix:].transpose(0, 2, 1).reshape(len(values), -1, side, side)
+    small = _pooled(maps, grid).reshape(len(values), values.shape[2], -1).transpose(0, 2, 1)
+    return np.ascontiguousarray(np.concatenate([values[:, :prefix], small], axis=1))
+
+
+def _pooled(maps: Floats, grid: int) -> Floats:
+    high, wide = maps.shape[-2:]
+    if high > grid:
+        maps = np.matmul(_windows(high, grid), maps)
+    if wide > grid:
+        maps = np.matmul(maps, _windows(wide, grid).T)
+    return np.ascontiguousarray(maps, np.float32)
+
+
+@lru_cache(maxsize=64)
+def _windows(size: int, grid: int) -> Floats:
+    """Adaptive average pooling along one axis as a matrix, ``grid x size``."""
+    weights = np.zeros((grid, size), np.float32)
+    for i in range(grid):
+        start, stop = i * size // grid, -(-(i + 1) * size // grid)
+        weights[i, start:stop] = 1 / (stop - start)
+    return weights
+
+
+def require_finite(layer: str, values: Floats, stimuli: StimulusSet, start: int) -> None:
+    """Refuse NaN and infinity, naming the layer and the first stimulus.
+
+    Raises
+    ------
+    BadFeatures
+        With code ``features-finite``.
+    """
+    if np.isfinite(values).all():
+        return
+    row = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0])
+    raise BadFeatures(
+        f"the features of stimulus {stimuli.ids[start + row]!r} hold NaN or infinity.",
+        where=f"layer {layer!r}",
+        mend="Check the preprocessing (mean, std, size) and the numeric range of the layer.",
+        code="features-finite",
+    )
+
+
+def spans(total: int, bytes_per_row: int, memory: int) -> Iterator[tuple[int, int]]:
+    """Consecutive ``(start, stop)`` rows, as many at a time as ``memory`` bytes hold, at most 32.
+
+    >>> list(spans(5, 10, 20))
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    rows = max(1, min(_MOST_ROWS, memory // max(1, bytes_per_row)))
+    for start in range(0, total, rows):
+        yield start, min(start + rows, total)
+
+
+def require_modality(card: ModelCard, stimuli: StimulusSet) -> None:
+    """Refuse to show images to a language model and text to a vision model.
+
+    Raises
+    ------
+    BadDataset
+        With code ``modality``.
+    """
+    needed = "image" if card.modality == "vision" else "text"
+    if stimuli.modality != needed:
+        raise BadDataset(
+            f"{card.name!r} is a {card.modality} model and cannot be shown {stimuli.modality} stimuli.",
+            where="stimuli",
+            mend=f"Choose a {'vision' if stimuli.modality == 'image' else 'language'} model.",
+            code="modality",
+        )

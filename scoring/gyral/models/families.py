@@ -1,0 +1,66 @@
+"""The `transformers` families a folder of weights may belong to, and how their states are read."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gyral.errors import BadUpload
+
+
+@dataclass(frozen=True)
+class Family:
+    """One ``model_type``.
+
+    Parameters
+    ----------
+    modality : {"language", "vision"}
+    states : {"tokens", "maps", "swin"}
+        What the hidden states are: a token sequence, channel maps, or (Swin) channel maps under another name.
+    block : str
+        What one hidden state after the embeddings is called.
+    embeds : bool
+        The first hidden state is the embedding.
+    offset : int
+        Positions that padding takes from the table.
+    """
+
+    modality: Literal["language", "vision"]
+    states: Literal["tokens", "maps", "swin"] = "tokens"
+    block: str = "block"
+    embeds: bool = True
+    offset: int = 0
+
+
+_LANGUAGE = (
+    "albert", "bert", "bloom", "deberta-v2", "distilbert", "electra", "gemma", "gpt2", "gpt_neo", "gpt_neox",
+    "llama", "mistral", "modernbert", "olmo", "opt", "phi", "qwen2", "qwen3",
+)  # fmt: skip
+_PADDED = ("camembert", "mpnet", "roberta", "xlm-roberta")
+_TOKENS = ("beit", "deit", "dinov2", "dinov2_with_registers", "vit")
+_STAGES = ("convnext", "convnextv2", "regnet", "resnet")
+
+FAMILIES: dict[str, Family] = {
+    **dict.fromkeys(_LANGUAGE, Family("language")),
+    **dict.fromkeys(_PADDED, Family("language", offset=2)),
+    **dict.fromkeys(_TOKENS, Family("vision")),
+    **dict.fromkeys(_STAGES, Family("vision", "maps", "stage")),
+    **dict.fromkeys(("swin", "swinv2"), Family("vision", "swin", "stage")),
+    **dict.fromkeys(("mobilenet_v1", "mobilenet_v2"), Family("vision", "maps", embeds=False)),
+}
+
+
+def find_family(model_type: object, where: str = "config.json") -> Family:
+    """The family called ``model_type``.
+
+    Raises
+    ------
+    BadUpload
+        Not on the list (``family-unknown``).
+    """
+    if isinstance(model_type, str) and model_type in FAMILIES:
+        return FAMILIES[model_type]
+    raise BadUpload(
+        f"model_type = {model_type!r} is not on the list of families.",
+        where=where,
+        mend=f"Known: {', '.join(sorted(FAMILIES))}. Any other model can be exported to ONNX.",
+        code="family-unknown",
+    )

@@ -1,0 +1,134 @@
+"""Tokenizer: sentences to padded token ids through a ``tokenizer.json``, and tokens back to one vector."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.errors import BadDataset, BadUpload
+from gyral.models.card import Pooling, TextInput
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """A batch of sentences, padded on the right.
+
+    Parameters
+    ----------
+    ids : array, samples x positions
+    mask : array, samples x positions
+        1 for tokens (special ones included), 0 for padding.
+    types : array, samples x positions
+        Segment ids.
+    """
+
+    ids: Ids
+    mask: Ids
+    types: Ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> Ids:
+        """Tokens of each sentence."""
+        return self.mask.sum(axis=1)
+
+
+class TextTokenizer:
+    """A fast tokenizer with the card's length and case.
+
+    Longer texts keep their end: tokens are cut on the left, special tokens stay.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of ``tokenizer.json``.
+    spec : TextInput
+        ``max_tokens`` and ``lowercase``.
+
+    Raises
+    ------
+    BadUpload
+        ``tokenizer.json`` cannot be read.
+    """
+
+    def __init__(self, data: bytes, spec: TextInput) -> None:
+        from tokenizers import Tokenizer  # nested: slow to import
+
+        try:
+            self._tokenizer: Any = Tokenizer.from_buffer(data)
+        except (ValueError, Exception) as error:  # tokenizers raises bare Exception
+            raise BadUpload(
+                f"the tokenizer cannot be read: {error}.", where="tokenizer.json", code="tokenizer"
+            ) from None
+        self._tokenizer.no_padding()
+        try:
+            self._tokenizer.enable_truncation(max_length=spec.max_tokens, direction="left")
+        except (ValueError, Exception):  # tokenizers raises bare Exception
+            raise BadUpload(
+                f"max_tokens = {spec.max_tokens!r} leaves no room beside the special tokens.",
+                where="gyral.toml",
+                mend="Raise text.max_tokens.",
+                code="card-value",
+            ) from None
+        self._lowercase = spec.lowercase
+
+    @property
+    def size(self) -> int:
+        """Number of tokens in the vocabulary, added ones included."""
+        return int(self._tokenizer.get_vocab_size())
+
+    def encode(self, texts: Sequence[str], names: Sequence[str]) -> Tokens:
+        """Token ids of ``texts``; ``names`` are their stimulus ids, for messages.
+
+        Raises
+        ------
+        BadDataset
+            A text has no token.
+        """
+        shown = [text.lower() for text in texts] if self._lowercase else list(texts)
+        found = self._tokenizer.encode_batch(shown)
+        for name, encoding in zip(names, found, strict=True):
+            if not encoding.ids:
+                raise BadDataset(
+                    "the text has no token for this model.", where=f"stimulus {name!r}", code="no-tokens"
+                )
+        width = max(len(encoding.ids) for encoding in found)
+        ids, mask, types = (np.zeros((len(found), width), np.int64) for _ in range(3))
+        for row, encoding in enumerate(found):
+            length = len(encoding.ids)
+            ids[row, :length], mask[row, :length] = encoding.ids, 1
+            types[row, :length] = encoding.type_ids
+        return Tokens(ids, mask, types)
+
+
+def pooled(states: NDArray[Any], mask: Ids, policy: Pooling) -> Floats:
+    """One vector a sentence from token states; padding never counts.
+
+    Parameters
+    ----------
+    states : array, samples x positions x channels
+    mask : array, samples x positions
+        1 for tokens, 0 for padding on the right.
+    policy : {"last", "mean", "cls"}
+        Last token, mean of all tokens (special ones included), or first token.
+
+    Returns
+    -------
+    array, samples x channels
+    """
+    values = np.asarray(states, np.float32)
+    if policy == "cls":
+        return np.ascontiguousarray(values[:, 0])
+    if policy == "last":
+        return np.ascontiguousarray(values[np.arange(len(values)), mask.sum(axis=1) - 1])
+    weights = mask[:, :, None].astype(np.float32)
+    # Padding may hold anything, NaN included: multiply only what counts.
+    kept = np.where(weights > 0, values, np.float32(0))
+    return np.asarray(kept.sum(axis=1) / weights.sum(axis=1), np.float32)

@@ -1,0 +1,464 @@
+"""Folders of ``model.safetensors`` + ``config.json`` (+ ``tokenizer.json``) of an allow-listed transformers family.
+
+No remote code, no pickle, no kernels or adapters fetched from elsewhere: the configuration is read as plain
+JSON first, and whatever would make the library look outside the folder is refused or taken out.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import BadUpload, UnknownName
+from gyral.hashing import hash_file, hash_json
+from gyral.models import calibration
+from gyral.models.activation import reduced, require_finite, require_modality, spans
+from gyral.models.card import ModelCard
+from gyral.models.families import Family, find_family
+from gyral.models.image import load_images, normalised
+from gyral.models.model import Batch, Reduction, choose_layers
+from gyral.models.onnx_layers import thinned
+from gyral.models.tokenizer import TextTokenizer, pooled
+from gyral.models.twins import Twin, permuted
+
+VERSION = "transformers-1"  # part of the hash: raise it when the features of the same folder change
+
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".pt2", ".joblib", ".npz", ".msgpack", ".h5")
+MAX_PARAMETERS = 4_000_000_000
+_MAX_JSON = 1 << 20
+# Named in a configuration they would make the library fetch or run something of somebody else's.
+_DROPPED = ("_attn_implementation", "_attn_implementation_internal", "attn_implementation", "torch_dtype", "dtype")
+
+
+class TransformersModel:
+    """A local transformers model behind the `Model` protocol.
+
+    Layers are ``embeddings`` and ``block.0`` ... (``stage.0`` ... for hierarchical vision models); the last
+    block of a language model is read after the final normalisation, as the library hands it out. Text is pooled to
+    one vector a sentence, vision tokens keep their positions (class token first), maps their grid.
+
+    Parameters
+    ----------
+    folder : Path
+    card : ModelCard
+    device : str
+        Where torch runs.
+    twin, seed
+        Which redrawn twin instead of the model itself.
+
+    Raises
+    ------
+    BadUpload
+        ``config-missing``, ``config-json``, ``config-value``, ``auto-map``, ``pickle``, ``quantised``,
+        ``family-unknown``, ``family-modality``, ``safetensors-missing``, ``safetensors-sharded``,
+        ``safetensors-unreadable``, ``safetensors-unfit``, ``too-many-parameters``, ``tokenizer-missing``,
+        ``tokenizer-size``, ``image-size``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        card: ModelCard,
+        *,
+        device: str = "cpu",
+        twin: Twin | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.card, self._folder, self._device, self._twin, self._seed = card, folder, device, twin, seed
+        settings, self._family = read_settings(folder)
+        if self._family.modality != card.modality:
+            raise BadUpload(
+                f"modality = {card.modality!r}, but {settings['model_type']!r} is a {self._family.modality} family.",
+                where="gyral.toml",
+                code="family-modality",
+            )
+        self._stored = stored_elements(folder)
+        self._config = _configuration(settings)
+        self._tokenizer = self._open_tokenizer() if card.modality == "language" else None
+        self._shapes = self._probe()
+
+    @cached_property
+    def hash(self) -> str:
+        """See `gyral.models.model.Model.hash`."""
+        names = ("config.json", "model.safetensors", *(("tokenizer.json",) if self._tokenizer else ()))
+        shown = self.card.text if self._tokenizer else self.card.image
+        twin = [self._twin, self._seed] if self._twin else None
+        hashes = [hash_file(self._folder / name) for name in names]
+        return hash_json([VERSION, hashes, shown.model_dump(mode="json"), twin])
+
+    def layers(self) -> tuple[str, ...]:
+        """Layers matching the card's patterns, else the embeddings and at most about twenty blocks."""
+        names = tuple(self._shapes)
+        return choose_layers(names, self.card.layers) if self.card.layers else thinned(names)
+
+    def batches(
+        self,
+        stimuli: StimulusSet,
+        layers: Sequence[str],
+        *,
+        reduction: Reduction,
+        memory: int = 1 << 30,
+    ) -> Iterator[Batch]:
+        """See `gyral.models.model.Model.batches`."""
+        require_modality(self.card, stimuli)
+        for name in layers:
+            if name not in self._shapes:
+                raise UnknownName("layer", name, self._shapes)
+        net = self._load()
+        # Every hidden state is held, and inside a block about four times as much.
+        cost = 4 * (sum(map(prod, self._shapes.values())) + 4 * max(map(prod, self._shapes.values())))
+        for start, stop in spans(len(stimuli), cost, memory):
+            states = self._states(net, stimuli.subset(range(start, stop)))
+            arrays = {}
+            for name in layers:
+                arrays[name] = reduced(states[name], reduction, self._prefix(name))
+                require_finite(name, arrays[name], stimuli, start)
+            yield Batch(start, arrays)
+
+    def verify(self) -> None:
+        """Load the weights and run two made stimuli: what opening alone does not find out.
+
+        Raises
+        ------
+        BadUpload
+            The weights do not fit the configuration.
+        """
+        net = self._load()
+        if self._tokenizer is not None:
+            self._read_text(net, calibration.sentences()[:2], ("made", "made"))
+        else:
+            self._read_images(net, self._made_images(2))
+
+    def _states(self, net: Any, stimuli: StimulusSet) -> dict[str, NDArray[np.float32]]:
+        if self._tokenizer is not None:
+            return self._read_text(net, stimuli.texts or (), stimuli.ids)
+        return self._read_images(net, load_images(stimuli.files or (), self.card.image))
+
+    def _read_text(self, net: Any, texts: Sequence[str], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        assert self._tokenizer is not None  # noqa: S101 - narrowed by every caller
+        tokens = self._tokenizer.encode(texts, names)
+        states = _run(net, self._family, input_ids=tokens.ids, attention_mask=tokens.mask)
+        policy = self.card.text.pooling
+        return {n: pooled(s, tokens.mask, policy) for n, s in zip(self._shapes, states, strict=True)}
+
+    def _read_images(self, net: Any, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        return dict(zip(self._shapes, _run(net, self._family, pixel_values=images), strict=True))
+
+    def _made_images(self, count: int) -> NDArray[np.float32]:
+        return np.stack([normalised(image, self.card.image) for image in calibration.images(count)])
+
+    def _prefix(self, name: str) -> int | None:
+        """Tokens before the square grid of patches."""
+        shape, patch = self._shapes[name], getattr(self._config, "patch_size", None)
+        if len(shape) != 2 or not isinstance(patch, int):
+            return None
+        return int(shape[0] - (self.card.image.size // patch) ** 2)
+
+    def _probe(self) -> dict[str, tuple[int, ...]]:
+        """Layers and their shapes without the batch axis, found on the meta device: nothing is allocated."""
+        import torch  # nested: slow to import
+
+        try:
+            with quiet(), torch.device("meta"):
+                net = _fresh(self._config)
+                if self._tokenizer is None:
+                    self._check_image_size()
+                    side = self.card.image.size
+                    found = [
+                        s.shape[1:]
+                        for s in _states_of(net, self._family, {"pixel_values": torch.zeros(1, 3, side, side)})
+                    ]
+                else:
+                    found = [(self._length, self._config.hidden_size)] * (self._config.num_hidden_layers + 1)
+        except BadUpload:
+            raise
+        except Exception as error:  # configurations fail in as many ways as there are families
+            raise _bad_config(error) from None
+        self._check_parameters(sum(p.numel() for p in net.parameters()))
+        names = [f"{self._family.block}.{i}" for i in range(len(found))]
+        if self._family.embeds:
+            names = ["embeddings", *names[:-1]]
+        return dict(zip(names, (tuple(int(n) for n in shape) for shape in found), strict=True))
+
+    def _check_parameters(self, count: int) -> None:
+        if count > MAX_PARAMETERS:
+            raise BadUpload(
+                f"the configuration describes {count:,} parameters, at most {MAX_PARAMETERS:,} are taken.",
+                where="config.json",
+                code="too-many-parameters",
+            )
+        # Heads that are not read may add to the file; a file with much less cannot fill the model.
+        if self._stored < 0.9 * count:
+            raise BadUpload(
+                f"the configuration describes {count:,} parameters, the file holds {self._stored:,}.",
+                where="model.safetensors",
+                mend="Save configuration and weights of the same model with save_pretrained().",
+                code="safetensors-unfit",
+            )
+
+    def _check_image_size(self) -> None:
+        spec, size = self.card.image, getattr(self._config, "image_size", None)
+        if spec.layout != "NCHW":
+            raise BadUpload(
+                f"image.layout = {spec.layout!r}; transformers models take 'NCHW'.",
+                where="gyral.toml",
+                code="card-value",
+            )
+        if self._family.states == "tokens" and size not in (None, spec.size, [spec.size, spec.size]):
+            raise BadUpload(
+                f"image.size = {spec.size!r}, but the configuration says {size!r}.",
+                where="gyral.toml",
+                mend="Set image.size to the configuration's image_size.",
+                code="image-size",
+            )
+
+    @property
+    def _length(self) -> int:
+        """Most tokens of a sentence: the card's or the model's bound, whichever is less."""
+        positions = getattr(self._config, "max_position_embeddings", None)
+        bound = positions - self._family.offset if isinstance(positions, int) and positions > 0 else 1 << 30
+        return int(min(self.card.text.max_tokens, bound))
+
+    def _open_tokenizer(self) -> TextTokenizer:
+        path = self._folder / "tokenizer.json"
+        if not path.is_file():
+            raise BadUpload(
+                "a language model needs its tokenizer.",
+                where="tokenizer.json",
+                mend="Save it with tokenizer.save_pretrained() of a fast tokenizer.",
+                code="tokenizer-missing",
+            )
+        spec = self.card.text.model_copy(update={"max_tokens": self._length})
+        tokenizer = TextTokenizer(path.read_bytes(), spec)
+        if tokenizer.size > self._config.vocab_size:
+            raise BadUpload(
+                f"{tokenizer.size:,} tokens for {self._config.vocab_size:,} embeddings.",
+                where="tokenizer.json",
+                mend="Use the tokenizer the model was trained with.",
+                code="tokenizer-size",
+            )
+        return tokenizer
+
+    def _load(self) -> Any:
+        """The network with trained, redrawn or permuted weights, ready to be run."""
+        import torch  # nested: slow to import
+
+        if self._twin == "untrained":
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self._seed)
+                net = _fresh(self._config)
+            self._settle(net)
+            return net.to(self._device)
+        net = _pretrained(self._folder, self._config)
+        if self._twin == "permuted":
+            with torch.no_grad():
+                for name, weight in net.named_parameters():
+                    weight.copy_(torch.from_numpy(permuted(weight.numpy(), self._seed, name)))
+        return net.to(self._device)
+
+    def _settle(self, net: Any) -> None:
+        """Estimate batch-normalisation statistics of an untrained network on the made images."""
+        import torch  # nested: slow to import
+
+        norms = [m for m in net.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+        if not norms:
+            return
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean instead of a moving one
+            norm.train()
+        with torch.no_grad():
+            net(pixel_values=torch.from_numpy(self._made_images(calibration.COUNT)))
+        net.eval()
+
+
+def read_settings(folder: Path) -> tuple[dict[str, Any], Family]:
+    """``config.json`` as plain JSON and its family, after the refusals that need no library.
+
+    Raises
+    ------
+    BadUpload
+        See `TransformersModel`.
+    """
+    pickled = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLES)
+    if pickled:
+        raise BadUpload(
+            f"{pickled[0]!r} may hold code and is never opened.",
+            where=pickled[0],
+            mend="Save with save_pretrained(..., safe_serialization=True) and leave this file out.",
+            code="pickle",
+        )
+    settings = _json(folder / "config.json")
+    for name in ("config.json", "tokenizer_config.json"):
+        if (folder / name).is_file() and "auto_map" in _json(folder / name):
+            raise BadUpload(
+                "'auto_map' asks to run Python of the upload, which is never done.",
+                where=name,
+                mend="Use an architecture that transformers has itself, or export to ONNX.",
+                code="auto-map",
+            )
+    if "quantization_config" in settings:
+        raise BadUpload(
+            "quantised weights need code that is not run here.",
+            where="config.json",
+            mend="Dequantise the model before saving it.",
+            code="quantised",
+        )
+    return settings, find_family(settings.get("model_type"))
+
+
+def stored_elements(folder: Path) -> int:
+    """Number of stored weights, from the header of ``model.safetensors`` alone.
+
+    Raises
+    ------
+    BadUpload
+        Missing, sharded or unreadable.
+    """
+    from safetensors import SafetensorError, safe_open  # nested: not needed to list models
+
+    path = folder / "model.safetensors"
+    if (folder / "model.safetensors.index.json").is_file():
+        raise BadUpload(
+            "the weights are split over several files.",
+            where="model.safetensors.index.json",
+            mend='Save in one file: save_pretrained(..., max_shard_size="100GB").',
+            code="safetensors-sharded",
+        )
+    if not path.is_file():
+        raise BadUpload("the weights are missing.", where="model.safetensors", code="safetensors-missing")
+    try:
+        with safe_open(path, framework="np") as file:
+            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadUpload(
+            f"not a safetensors file, or a truncated one: {error}.",
+            where="model.safetensors",
+            code="safetensors-unreadable",
+        ) from None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the library's warnings and progress bars away; what matters is raised."""
+    import warnings  # nested: with the library it quietens
+
+    from transformers.utils import logging  # nested: slow to import
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise BadUpload(
+            "the configuration is missing.",
+            where=path.name,
+            mend="Save the model with save_pretrained(); the folder needs config.json.",
+            code="config-missing",
+        )
+    if path.stat().st_size > _MAX_JSON:
+        raise BadUpload(f"larger than {_MAX_JSON:,} bytes.", where=path.name, code="config-json")
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BadUpload(f"not valid JSON: {error}.", where=path.name, code="config-json") from None
+    if not isinstance(found, dict):
+        raise BadUpload("not a JSON object.", where=path.name, code="config-json")
+    return found
+
+
+def _configuration(settings: dict[str, Any]) -> Any:
+    from transformers import AutoConfig  # nested: slow to import
+
+    kept = {key: value for key, value in settings.items() if key not in _DROPPED}
+    try:
+        with quiet():
+            return AutoConfig.for_model(**kept)
+    except Exception as error:  # configurations fail in as many ways as there are families
+        raise _bad_config(error) from None
+
+
+def _bad_config(error: Exception) -> BadUpload:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return BadUpload(
+        f"the configuration does not make a model: {' '.join(lines)[:400]}",
+        where="config.json",
+        mend="Save it with save_pretrained().",
+        code="config-value",
+    )
+
+
+def _fresh(config: Any) -> Any:
+    import torch  # nested: slow to import
+    from transformers import AutoModel  # nested: slow to import
+
+    with quiet():
+        # Plain attention: the same on every machine, and no kernel is looked up anywhere.
+        net = AutoModel.from_config(
+            config, attn_implementation="eager", dtype=torch.float32, trust_remote_code=False
+        )
+    return net.eval()
+
+
+def _pretrained(folder: Path, config: Any) -> Any:
+    import torch  # nested: slow to import
+    from transformers import AutoModel  # nested: slow to import
+
+    try:
+        with quiet():
+            net, info = AutoModel.from_pretrained(
+                folder,
+                config=config,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except Exception as error:  # shapes, names and headers fail in the library's own ways
+        raise BadUpload(
+            f"the weights do not fit the configuration: {' '.join(str(error).split())[:400]}",
+            where="model.safetensors",
+            code="safetensors-unfit",
+        ) from None
+    # A pooler is not read; anything else left at random would be scored as if it had been trained.
+    missing = sorted(k for k in info["missing_keys"] if "pooler" not in k)
+    if missing:
+        raise BadUpload(
+            f"{len(missing)} weights are missing, e.g. {missing[0]!r}.",
+            where="model.safetensors",
+            mend="Save the whole model with save_pretrained().",
+            code="safetensors-unfit",
+        )
+    return net.eval()
+
+
+def _states_of(net: Any, family: Family, inputs: dict[str, Any]) -> Sequence[Any]:
+    output = net(**inputs, output_hidden_states=True)
+    return tuple(output.reshaped_hidden_states if family.states == "swin" else output.hidden_states)
+
+
+def _run(net: Any, family: Family, **inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+    import torch  # nested: slow to import
+
+    shown = {name: torch.from_numpy(values).to(net.device) for name, values in inputs.items()}
+    with torch.inference_mode():
+        return [state.float().cpu().numpy() for state in _states_of(net, family, shown)]
