@@ -114,6 +114,9 @@ class Manifest(_Table):
     rdms: tuple[RdmsEntry, ...] = ()
     regions: tuple[RegionEntry, ...]
     published: tuple[Published, ...] = ()
+    benchmark: dict[str, Any] | None = Field(
+        None, description="fields of a `Benchmark` an operator's pack declares"
+    )
     extra: dict[str, Any] = Field(default_factory=dict)
     files: tuple[FileEntry, ...]
 

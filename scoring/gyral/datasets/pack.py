@@ -17,6 +17,7 @@ not prose, file formats or times: the same data packed by another route, on anot
 """
 
 import dataclasses
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ from gyral.hashing import hash_array, hash_bytes, hash_file, hash_json
 from gyral.progress import Progress, silent
 
 _TABLES = ("stimuli.parquet", "units.parquet")
+_KEPT_ELSEWHERE = {"provenance", "constant_units", "benchmark"}
 _ROWS = 1 << 22  # bytes of an array looked at or written at once
 
 
@@ -92,8 +94,9 @@ def content_hash(dataset: Dataset) -> str:
 def write_pack(dataset: Dataset, folder: Path, *, recipe: str = "", progress: Progress = silent) -> str:
     """Write ``dataset`` as the pack ``folder``, whole or not at all; an older pack there is replaced.
 
-    ``dataset.extra`` may carry ``provenance`` (text of PROVENANCE.md), arrays (``extra/NAME.npy``) and plain
-    TOML values; none of them enters the content hash.
+    ``dataset.extra`` may carry ``provenance`` (text of PROVENANCE.md), ``benchmark`` (fields of the `Benchmark`
+    that the site shall offer), arrays (``extra/NAME.npy``) and plain TOML values; none of them enters the
+    content hash.
 
     Parameters
     ----------
@@ -132,7 +135,7 @@ def write_pack(dataset: Dataset, folder: Path, *, recipe: str = "", progress: Pr
                 writer.array(f"repeats/{subject}.npy", values)
         for name, rdms in dataset.rdms.items():
             writer.array(f"rdms/{name}.npy", rdms.values)
-        extra = {k: v for k, v in dataset.extra.items() if k not in {"provenance", "constant_units"}}
+        extra = {k: v for k, v in dataset.extra.items() if k not in _KEPT_ELSEWHERE}
         for name in [k for k, v in extra.items() if isinstance(v, np.ndarray)]:
             writer.array(f"extra/{name}.npy", extra.pop(name))
         writer.write("PROVENANCE.md", _provenance(dataset).encode())
@@ -164,6 +167,28 @@ def read_pack(folder: Path) -> Dataset:
     _check_shapes(dataset, manifest, folder)
     dataset.split()
     return dataset
+
+
+def copy_pack(folder: Path, target: Path, *, progress: Progress = silent) -> None:
+    """Copy the files a pack lists (and no others) to ``target``, whole or not at all; hashes are checked again.
+
+    Raises
+    ------
+    BadDataset
+        A file was changed since it was listed.
+    OutOfResources
+        The disk is full; nothing is left behind.
+    """
+    manifest = read_manifest(folder)
+    with whole_folder(target) as scratch:
+        for i, entry in enumerate(manifest.files):
+            _check_file(folder, entry, hashed=False)
+            (scratch / entry.path).parent.mkdir(parents=True, exist_ok=True)
+            # copyfile follows links and keeps no foreign permissions.
+            shutil.copyfile(folder / entry.path, scratch / entry.path)
+            _check_file(scratch, entry, hashed=True)
+            progress("copy pack", i + 1, len(manifest.files))
+        shutil.copyfile(folder / MANIFEST, scratch / MANIFEST)
 
 
 def check_pack(folder: Path, *, progress: Progress = silent) -> list[UserError]:
@@ -279,6 +304,7 @@ def _manifest(
         rdms=tuple(RdmsEntry(region=n, kind=r.kind, subjects=r.subjects) for n, r in dataset.rdms.items()),
         regions=tuple(RegionEntry(name=r.name, path=r.path, title=r.title) for r in dataset.regions),
         published=dataset.published,
+        benchmark=dataset.extra.get("benchmark"),
         extra=dict(extra),
         files=tuple(sorted(files, key=lambda f: f.path)),
     )
@@ -307,7 +333,10 @@ def _dataset(folder: Path, manifest: Manifest, listed: set[str]) -> Dataset:
     rdms = {
         r.region: RegionRdms(r.region, r.kind, array(f"rdms/{r.region}.npy"), r.subjects) for r in manifest.rdms
     }
-    arrays = {Path(p).stem: array(p) for p in sorted(listed) if p.startswith("extra/")}
+    extra = {**manifest.extra, "constant_units": manifest.constant_units}
+    extra |= {Path(p).stem: array(p) for p in sorted(listed) if p.startswith("extra/")}
+    if manifest.benchmark is not None:
+        extra["benchmark"] = manifest.benchmark
     return Dataset(
         about=manifest.about,
         stimuli=stimuli_from(read_frame(folder / "stimuli.parquet"), manifest, folder, listed),
@@ -320,7 +349,7 @@ def _dataset(folder: Path, manifest: Manifest, listed: set[str]) -> Dataset:
         split_folds=manifest.split.folds,
         content_hash=manifest.content_hash,
         root=folder,
-        extra={**manifest.extra, **arrays, "constant_units": manifest.constant_units},
+        extra=extra,
     )
 
 
