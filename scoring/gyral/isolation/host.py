@@ -1,0 +1,287 @@
+"""Host: a model whose batches come from a guest process; it looks like any other Model."""
+
+import os
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import BadUpload, OutOfResources, UnknownName
+from gyral.isolation import wire
+from gyral.isolation.job import Job
+from gyral.isolation.launch import GUEST, Places, Tier, command, environment, probe
+from gyral.isolation.limits import Limits
+from gyral.isolation.process import Process
+from gyral.models.activation import require_finite
+from gyral.models.card import ModelCard
+from gyral.models.model import Array, Batch, Reduction
+
+Twin = Literal["untrained", "permuted"]
+Task = Literal["model", "check"]
+
+
+class Guest:
+    """A started guest and its job folder; both are gone after ``end``.
+
+    Parameters
+    ----------
+    path : Path
+        The model's folder or file.
+    task : {"model", "check"}
+        What the guest does at first: open the model, or list its faults.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        task: Task,
+        *,
+        limits: Limits,
+        tier: Tier,
+        program: Sequence[str] = GUEST,
+        device: str = "cpu",
+        twin: Twin | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.job, self.limits, self.tier = Job(), limits, tier
+        places = Places(self.job.folder, path.resolve())
+        folder, model = places.seen(tier)
+        facts = {
+            "protocol": wire.PROTOCOL,
+            "task": task,
+            "model": model,
+            "device": device,
+            "twin": twin,
+            "seed": seed,
+            "limits": limits.as_dict(),
+            "host": os.getpid() if tier == "process" else None,
+        }
+        self.job.write("job.json", facts)
+        self.deadline = time.monotonic() + limits.opening
+        try:
+            self.process = Process(
+                command(tier, places, program, device=device),
+                environment(tier, places),
+                scratch=self.job.scratch,
+                limits=limits,
+                hidden=(model, folder),
+            )
+        except BaseException:
+            self.job.remove()
+            raise
+        # Also where nobody calls end(): no guest outlives its Guest, and none the interpreter.
+        self._finalizer = weakref.finalize(self, _end, self.process, self.job)
+
+    def listen(self, expected: Sequence[str], deadline: float | None = None) -> dict[str, Any]:
+        """The next message, which must say one of ``expected``."""
+        message = self.process.listen(self.deadline if deadline is None else deadline)
+        if message["say"] not in expected:
+            raise wire.broken(f"it says {message['say']!r:.40} where {' or '.join(expected)} was due")
+        return message
+
+    @property
+    def lives(self) -> bool:
+        """Whether ``end`` was not called yet."""
+        return self._finalizer.alive
+
+    def end(self) -> None:
+        """Kill the process, delete the folder; a second call does nothing."""
+        self._finalizer()
+
+
+def _end(process: Process, job: Job) -> None:
+    process.end()
+    job.remove()
+
+
+class IsolatedModel:
+    """An uploaded model behind the wall.
+
+    The guest starts with the first question and ends with the pass over the stimuli (or ``close``); a further
+    question starts another. Opening and parsing happen in the guest.
+
+    Parameters
+    ----------
+    folder : Path
+        Model folder, or a bare ``.onnx`` file.
+    twin, seed : {"untrained", "permuted"} or None, int
+        Redrawn weights, see `gyral.models.upload.open_folder`.
+    limits : Limits
+        What the guest may take.
+    device : str
+        "cpu", "cuda" ...
+    tier : {"bubblewrap", "process"}, optional
+        How it is held; the strongest that works here by default.
+    program : sequence of str
+        The guest program, for tests and for other guests (an image, a pre-warmed pool).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        twin: Twin | None = None,
+        seed: int = 0,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        device: str = "cpu",
+        tier: Tier | None = None,
+        program: Sequence[str] = GUEST,
+    ) -> None:
+        if not folder.exists():
+            raise BadUpload("there is no such file or folder.", where=str(folder), code="missing")
+        self.folder, self.twin, self.seed = folder, twin, seed
+        self.limits, self.device, self.program = limits, device, tuple(program)
+        self.tier: Tier = tier or probe()
+        self.log = ""
+        self._guest: Guest | None = None
+        self._facts: tuple[ModelCard, str, tuple[str, ...]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the guest, if one runs, and keep the end of its log."""
+        if self._guest is not None:
+            self.log = self._guest.process.log
+            self._guest.end()
+            self._guest = None
+
+    @property
+    def card(self) -> ModelCard:
+        """What was declared of the model."""
+        return self._described()[0]
+
+    @property
+    def hash(self) -> str:
+        """Hex sha256 that changes whenever the features may change."""
+        return self._described()[1]
+
+    def layers(self) -> tuple[str, ...]:
+        """Names of the readable layers, from input to output."""
+        return self._described()[2]
+
+    def batches(
+        self,
+        stimuli: StimulusSet,
+        layers: Sequence[str],
+        *,
+        reduction: Reduction,
+        memory: int = 1 << 30,
+    ) -> Iterator[Batch]:
+        """Batches of the guest, validated one by one.
+
+        Raises
+        ------
+        UserError
+            The guest's own error, or BadUpload/OutOfResources where it dies, hangs, floods or lies about shapes.
+        """
+        for name in layers:
+            if name not in self.layers():
+                raise UnknownName("layer", name, self.layers())
+        guest = self._started()
+        try:
+            staged = guest.job.stage(stimuli, link=self.tier == "bubblewrap")
+            fields = {"layers": list(layers), "grid": reduction.grid, "memory": memory, "stimuli": staged}
+            guest.job.write("request.json", fields)
+            guest.process.tell(do="features")
+            yield from _receive(guest, stimuli, tuple(layers))
+        finally:
+            self.close()
+
+    def _described(self) -> tuple[ModelCard, str, tuple[str, ...]]:
+        if self._facts is None:
+            self._started()
+        assert self._facts is not None  # noqa: S101 - _started sets it or raises
+        return self._facts
+
+    def _started(self) -> Guest:
+        """The running guest, or a new one that has opened the model."""
+        if self._guest is not None:
+            return self._guest
+        self._guest = guest = Guest(
+            self.folder,
+            "model",
+            limits=self.limits,
+            tier=self.tier,
+            program=self.program,
+            device=self.device,
+            twin=self.twin,
+            seed=self.seed,
+        )
+        try:
+            self._facts = _read_facts(guest.listen(["model"]))
+        except BaseException:
+            self.close()
+            raise
+        return guest
+
+
+def check(path: Path, *, limits: Limits = Limits(), tier: Tier | None = None) -> dict[str, Any]:  # noqa: B008 - frozen
+    """What `gyral.models.upload.check_folder` says of ``path``, found by a guest: for uploads of strangers."""
+    guest = Guest(path, "check", limits=limits, tier=tier or probe())
+    try:
+        report = guest.listen(["report"]).get("report")
+    finally:
+        guest.end()
+    if not isinstance(report, dict):
+        raise wire.broken("its report is not an object")
+    return report
+
+
+def _read_facts(message: dict[str, Any]) -> tuple[ModelCard, str, tuple[str, ...]]:
+    card, digest = message.get("card"), message.get("hash")
+    if not isinstance(card, dict) or not isinstance(digest, str):
+        raise wire.broken("it does not say which model it opened")
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise wire.broken("its hash is no sha256")
+    return ModelCard.checked(card), digest, wire.layer_names(message.get("layers"))
+
+
+def _receive(guest: Guest, stimuli: StimulusSet, layers: tuple[str, ...]) -> Iterator[Batch]:
+    """Validate the batches of one pass: in order, whole, finite, of one shape a layer, within the limits."""
+    waited, done, output = 0.0, 0, 0
+    shapes: dict[str, tuple[int, ...]] = {}
+    while True:
+        began = time.monotonic()
+        message = guest.listen(["batch", "done"], began + guest.limits.wall - waited)
+        waited += time.monotonic() - began
+        if message["say"] == "done":
+            if done != len(stimuli):
+                raise wire.broken(f"it ended after {done} of {len(stimuli)} stimuli")
+            return
+        start, rows = wire.whole_number(message, "start"), wire.whole_number(message, "rows")
+        if start != done or not 0 < rows <= len(stimuli) - done:
+            raise wire.broken(f"it announces rows {start} to {start + rows} where row {done} was due")
+        arrays: dict[str, Array] = {}
+        room = guest.limits.batch
+        for index, layer in enumerate(layers):
+            array = wire.take_array(guest.job.scratch / wire.array_name(start, index), rows, room, layer=layer)
+            room -= array.nbytes
+            _check_shape(layer, array, shapes)
+            require_finite(layer, array, stimuli, start)
+            arrays[layer] = array
+        done, output = done + rows, output + guest.limits.batch - room
+        if output > guest.limits.output:
+            raise OutOfResources(
+                f"the layers take more than {guest.limits.output} bytes together.",
+                mend="Read fewer layers (card: `layers`).",
+                code="output-limit",
+            )
+        guest.process.tell(do="next")
+        yield Batch(start=start, arrays=arrays)
+
+
+def _check_shape(layer: str, array: Array, shapes: dict[str, tuple[int, ...]]) -> None:
+    expected = shapes.setdefault(layer, array.shape[1:])
+    if array.shape[1:] != expected:
+        raise BadUpload(
+            f"the layer's shape is {array.shape[1:]} a stimulus here and {expected} before.",
+            where=layer,
+            mend="Every stimulus must give the same shape: pool over words, or fix the input size.",
+            code="wrong-shape",
+        )
