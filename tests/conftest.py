@@ -35,6 +35,16 @@ def cold_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     yield folder
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """SQLite tests use a file, as sites do: threads and worker processes then share it, WAL and all."""
+    from django.conf import settings  # not every session has a database
+
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip (or, where required, fail) a test whose needs are not met."""
     required = {word.strip() for word in os.environ.get("GYRAL_REQUIRE", "").split(",") if word.strip()}

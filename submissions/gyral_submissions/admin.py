@@ -1,6 +1,6 @@
 """Admin: what operators see. States, scores and benchmarks are read here and moved by verbs, never edited."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -11,8 +11,13 @@ from gyral_submissions.domain import submission as submissions
 from gyral_submissions.domain.run import CannotRun
 from gyral_submissions.models import Benchmark, Charge, Run, Score, Submission
 
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:  # generic for the type checker only
+    _ModelAdmin = admin.ModelAdmin
 
-class ReadOnly(admin.ModelAdmin[Any]):
+
+class ReadOnly(_ModelAdmin):
     """Looked at, neither added, changed nor deleted by hand."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

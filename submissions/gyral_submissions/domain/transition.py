@@ -46,7 +46,7 @@ _BLANK: dict[str, Any] = {
 }
 
 
-def move(run_id: uuid.UUID, attempt: int, states: Sequence[State], **changes: Any) -> bool:
+def move(run_id: uuid.UUID, attempt: int, states: Sequence[State], /, **changes: Any) -> bool:
     """Compare-and-set: True if the run was in one of ``states`` at this attempt, and now is changed."""
     return Run.objects.filter(pk=run_id, attempt=attempt, state__in=states).update(**changes) == 1
 
