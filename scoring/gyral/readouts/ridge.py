@@ -12,7 +12,7 @@ from torch import Tensor
 from gyral.datasets.split import Fold
 from gyral.errors import BadArrays, BadFeatures
 from gyral.features.features import Features
-from gyral.readouts._ridge_solver import held_out_errors, predict_chosen, rotate
+from gyral.readouts._ridge_solver import few_threads, held_out_errors, predict_chosen, rotate
 from gyral.readouts.readout import Needs, require
 
 Array = NDArray[np.floating[Any]]
@@ -53,6 +53,7 @@ class FittedRidge:
         new = (torch.from_numpy(test).to(self._design) - self._mean) * self._scale
         both = torch.cat([self._design, new])
         out = np.full((len(rows), self._responses.shape[1]), np.nan, np.float32)
+        kernel, _ = _form(both, len(self._design))
         for present, units in _by_missing(self._responses):
             units = units[np.isfinite(self.penalties[units])]
             if not units.size:
@@ -61,8 +62,8 @@ class FittedRidge:
             train = torch.from_numpy(np.flatnonzero(present)).to(device)
             ahead = torch.arange(len(self._design), len(both), device=device)
             y = torch.from_numpy(self._responses[:, units]).to(device)
-            kernel, design = _form(both, len(train))
-            a, s, b = rotate(kernel, design, train, ahead, y)
+            with few_threads(len(both)):
+                a, s, b = rotate(kernel, None if kernel is not None else both, train, ahead, y)
             chosen = torch.from_numpy(self.penalties[units].astype(np.float32)).to(device)
             out[:, units] = predict_chosen(a, s, b, y[train].mean(dim=0), chosen).cpu().numpy()
         return out
@@ -122,6 +123,7 @@ class Ridge:
         chosen = np.full(y.shape[1], np.nan)
         inner_r2 = np.full(y.shape[1], np.nan)
         grid = np.asarray(self.penalties)
+        kernel, _ = _form(design, min((len(f.train) for f in inner), default=len(rows)))
         for present, units in _by_missing(y):
             if present.sum() < 3:
                 raise BadArrays(
@@ -129,7 +131,8 @@ class Ridge:
                     where="responses",
                     code="too-few-responses",
                 )
-            errors, total = self._inner_errors(design, y[:, units], present, inner)
+            with few_threads(len(rows)):
+                errors, total = self._inner_errors(kernel, design, y[:, units], present, inner)
             varies = total > 0
             best = errors.argmin(axis=0)
             chosen[units[varies]] = grid[best[varies]]
@@ -138,12 +141,12 @@ class Ridge:
         return FittedRidge(chosen, inner_r2, warnings, design, mean, scale, y, self.prepare)
 
     def _inner_errors(
-        self, design: Tensor, y: Array, present: NDArray[np.bool_], inner: Sequence[Fold]
+        self, kernel: Tensor | None, design: Tensor, y: Array, present: NDArray[np.bool_], inner: Sequence[Fold]
     ) -> tuple[Array, Array]:
         tensor = torch.from_numpy(y).to(design.device)
         errors = np.zeros((len(self.penalties), y.shape[1]))
         total = np.zeros(y.shape[1])
-        kernel, primal = _form(design, min(len(f.train) for f in inner))
+        primal = design if kernel is None else None
         for fold in inner:
             train, test = fold.train[present[fold.train]], fold.test[present[fold.test]]
             if len(train) < 2 or not len(test):
