@@ -42,6 +42,7 @@ class FittedRidge:
     inner_r2: Array
     warnings: tuple[str, ...]
     _design: Tensor
+    _kernel: Tensor | None
     _mean: Tensor
     _scale: Tensor
     _responses: Array
@@ -52,8 +53,8 @@ class FittedRidge:
         test = self._prepare(features).flat(rows)
         new = (torch.from_numpy(test).to(self._design) - self._mean) * self._scale
         both = torch.cat([self._design, new])
+        kernel = None if self._kernel is None else _beside(self._kernel, new @ self._design.T)
         out = np.full((len(rows), self._responses.shape[1]), np.nan, np.float32)
-        kernel, _ = _form(both, len(self._design))
         for present, units in _by_missing(self._responses):
             units = units[np.isfinite(self.penalties[units])]
             if not units.size:
@@ -123,7 +124,9 @@ class Ridge:
         chosen = np.full(y.shape[1], np.nan)
         inner_r2 = np.full(y.shape[1], np.nan)
         grid = np.asarray(self.penalties)
-        kernel, _ = _form(design, min((len(f.train) for f in inner), default=len(rows)))
+        # Dual where even the smallest inner training set has no more rows than features.
+        dual = min((len(f.train) for f in inner), default=len(rows)) <= design.shape[1]
+        kernel = (design @ design.T).double() if dual else None
         for present, units in _by_missing(y):
             if present.sum() < 3:
                 raise BadArrays(
@@ -138,7 +141,7 @@ class Ridge:
             chosen[units[varies]] = grid[best[varies]]
             inner_r2[units[varies]] = 1 - errors.min(axis=0)[varies] / total[varies]
         warnings = _edges(chosen, inner_r2, grid)
-        return FittedRidge(chosen, inner_r2, warnings, design, mean, scale, y, self.prepare)
+        return FittedRidge(chosen, inner_r2, warnings, design, kernel, mean, scale, y, self.prepare)
 
     def _inner_errors(
         self, kernel: Tensor | None, design: Tensor, y: Array, present: NDArray[np.bool_], inner: Sequence[Fold]
@@ -206,10 +209,13 @@ def _standardise(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return (x - mean) * scale, mean, scale
 
 
-def _form(design: Tensor, samples: int) -> tuple[Tensor | None, Tensor | None]:
-    if samples <= design.shape[1]:
-        return (design @ design.T).double(), None
-    return None, design
+def _beside(kernel: Tensor, cross: Tensor) -> Tensor:
+    """Training kernel with held-out rows below it; held-out columns are never read."""
+    rows, columns = cross.shape
+    out = kernel.new_zeros((rows + columns, rows + columns))
+    out[:columns, :columns] = kernel
+    out[columns:, :columns] = cross
+    return out
 
 
 def _by_missing(y: Array) -> list[tuple[NDArray[np.bool_], Rows]]:
