@@ -60,7 +60,7 @@ class Guest:
         facts = self.facts
         model = open_folder(Path(facts["model"]), device=facts["device"], twin=facts["twin"], seed=facts["seed"])
         card = model.card.model_dump(mode="json", exclude_none=True)
-        self.say({"say": "model", "card": card, "hash": model.hash, "layers": list(model.layers())})
+        self.say({"say": "model", "card": card, "layers": list(model.layers())})
         while self.hear() == "features":
             self._features(model)
             self.say({"say": "done"})
@@ -91,12 +91,10 @@ class Guest:
 
 def explain(error: Exception) -> dict[str, Any]:
     """The error's fields; a failed allocation, whatever library reports it, becomes the memory limit."""
-    from gyral.errors import OutOfResources, UserError  # nested: cheap, but only a failing guest needs them
+    from gyral.errors import OutOfResources  # nested: cheap, but only a failing guest needs it
 
-    text = str(error)
-    if isinstance(error, MemoryError) or (
-        not isinstance(error, UserError) and any(sign in text for sign in _MEMORY_SIGNS)
-    ):
+    # Loaders turn what their runtime says into errors of their own: the text tells, not the type.
+    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _MEMORY_SIGNS):
         error = OutOfResources(
             "the model asked for more memory than it may have.",
             mend="Send a smaller model, or read fewer layers.",

@@ -4,6 +4,7 @@ import os
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,6 +18,7 @@ from gyral.isolation.process import Process
 from gyral.models.activation import require_finite
 from gyral.models.card import ModelCard
 from gyral.models.model import Array, Batch, Reduction
+from gyral.models.upload import find_upload, hash_of
 
 Twin = Literal["untrained", "permuted"]
 Task = Literal["model", "check"]
@@ -129,14 +131,12 @@ class IsolatedModel:
         tier: Tier | None = None,
         program: Sequence[str] = GUEST,
     ) -> None:
-        if not folder.exists():
-            raise BadUpload("there is no such file or folder.", where=str(folder), code="missing")
-        self.folder, self.twin, self.seed = folder, twin, seed
+        self.folder, self.twin, self.seed = find_upload(folder), twin, seed
         self.limits, self.device, self.program = limits, device, tuple(program)
         self.tier: Tier = tier or probe()
         self.log = ""
         self._guest: Guest | None = None
-        self._facts: tuple[ModelCard, str, tuple[str, ...]] | None = None
+        self._facts: tuple[ModelCard, tuple[str, ...]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -156,14 +156,18 @@ class IsolatedModel:
         """What was declared of the model."""
         return self._described()[0]
 
-    @property
+    @cached_property
     def hash(self) -> str:
-        """Hex sha256 that changes whenever the features may change."""
-        return self._described()[1]
+        """Hex sha256 that changes whenever the features may change; computed here, from the files.
+
+        Features are cached under it: a guest that chose its own could leave its arrays under another model's name.
+        """
+        self._described()  # what is wrong with the files is found, and said, by the guest
+        return hash_of(self.folder, twin=self.twin, seed=self.seed)
 
     def layers(self) -> tuple[str, ...]:
         """Names of the readable layers, from input to output."""
-        return self._described()[2]
+        return self._described()[1]
 
     def batches(
         self,
@@ -193,7 +197,7 @@ class IsolatedModel:
         finally:
             self.close()
 
-    def _described(self) -> tuple[ModelCard, str, tuple[str, ...]]:
+    def _described(self) -> tuple[ModelCard, tuple[str, ...]]:
         if self._facts is None:
             self._started()
         assert self._facts is not None  # noqa: S101 - _started sets it or raises
@@ -233,13 +237,11 @@ def check(path: Path, *, limits: Limits = Limits(), tier: Tier | None = None) ->
     return report
 
 
-def _read_facts(message: dict[str, Any]) -> tuple[ModelCard, str, tuple[str, ...]]:
-    card, digest = message.get("card"), message.get("hash")
-    if not isinstance(card, dict) or not isinstance(digest, str):
+def _read_facts(message: dict[str, Any]) -> tuple[ModelCard, tuple[str, ...]]:
+    card = message.get("card")
+    if not isinstance(card, dict):
         raise wire.broken("it does not say which model it opened")
-    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-        raise wire.broken("its hash is no sha256")
-    return ModelCard.checked(card), digest, wire.layer_names(message.get("layers"))
+    return ModelCard.checked(card), wire.layer_names(message.get("layers"))
 
 
 def _receive(guest: Guest, stimuli: StimulusSet, layers: tuple[str, ...]) -> Iterator[Batch]:

@@ -3,7 +3,7 @@
 ::
 
     host -> guest   stdin    {"do": "features"} | {"do": "next"} | {"do": "check"} | {"do": "end"}
-    guest -> host   stdout   {"say": "model", "card": {...}, "hash": "...", "layers": [...]}
+    guest -> host   stdout   {"say": "model", "card": {...}, "layers": [...]}
                              {"say": "batch", "start": 0, "rows": 32}
                              {"say": "done"} | {"say": "report", "report": {...}}
                              {"say": "error", "error": {"kind", "code", "what", "where", "mend"}}

@@ -169,8 +169,8 @@ def check_weights(folder: Path) -> Iterator[Finding]:
     found = sorted(n for n in names_in(folder) if n.endswith(".safetensors"))
     if found != ["model.safetensors"]:
         yield Finding(
-            "weights-missing" if not found else "weights-which",
-            f"one model.safetensors is expected; there {'is nothing' if not found else 'are ' + ', '.join(found)}.",
+            "safetensors-sharded" if len(found) > 1 else "safetensors-missing",
+            f"one model.safetensors is expected; there is {', '.join(found) or 'none'}.",
             folder.name,
             "`model.save_pretrained(folder, max_shard_size='100GB')` writes one file.",
         )

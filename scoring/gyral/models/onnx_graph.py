@@ -81,7 +81,7 @@ class OnnxModel:
         where: str = "model.onnx",
     ) -> None:
         self.card, self._device, self._twin, self._seed, self._where = card, device, twin, seed, where
-        self.hash = _content_hash(data, card, tokenizer, twin, seed)
+        self.hash = content_hash(data, card, tokenizer, twin, seed)
         self._proto = parse(data, where)
         self._inputs = _graph_inputs(self._proto.graph)
         self._tokenizer: TextTokenizer | None = None
@@ -279,7 +279,7 @@ def open_session(data: bytes, device: str, where: str) -> Any:
     providers = [p for p in (*fast, "CPUExecutionProvider") if p in available]
     try:
         return onnxruntime.InferenceSession(data, options, providers=providers)
-    except Exception as error:  # onnxruntime's exceptions share no public base class
+    except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no public base class
         raise BadUpload(
             f"onnxruntime refuses the graph: {_first_line(error)}",
             where=where,
@@ -293,7 +293,7 @@ def _run(
 ) -> list[NDArray[Any]]:
     try:
         return list(session.run(None, feed))
-    except Exception as error:  # onnxruntime's exceptions share no public base class
+    except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no public base class
         shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in feed.items())
         raise BadUpload(
             f"the graph fails on {shapes}: {_first_line(error)}", where=where, mend=mend, code=code
@@ -304,7 +304,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:400]
 
 
-def _content_hash(data: bytes, card: ModelCard, tokenizer: bytes | None, twin: Twin | None, seed: int) -> str:
+def content_hash(data: bytes, card: ModelCard, tokenizer: bytes | None, twin: Twin | None, seed: int) -> str:
+    """`OnnxModel.hash` without opening the graph."""
     shown = card.image if card.modality == "vision" else card.text
     return hash_json(
         [

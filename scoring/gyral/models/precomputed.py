@@ -102,9 +102,8 @@ class PrecomputedFeatures:
 
     @cached_property
     def hash(self) -> str:
-        """Hex sha256 over ids and arrays."""
-        files = {entry.name: hash_file(self.folder / entry.file) for entry in self._layer_files()}
-        return hash_json(["precomputed", list(files.items()), list(zip(self.ids, self.hashes, strict=True))])
+        """Hex sha256 over manifest, ids and arrays."""
+        return content_hash(self.folder)
 
     def layers(self) -> tuple[str, ...]:
         """Names in the manifest's order."""
@@ -190,6 +189,12 @@ class PrecomputedFeatures:
         return self.manifest.layer or tuple(
             LayerFile(name=file.stem, file=file.name) for file in sorted(self.folder.glob("*.npy"))
         )
+
+
+def content_hash(folder: Path) -> str:
+    """`PrecomputedFeatures.hash` without opening the folder."""
+    files = [folder / MANIFEST, folder / IDS, *sorted(folder.glob("*.npy"))]
+    return hash_json(["precomputed-1", [[file.name, hash_file(file)] for file in files if file.is_file()]])
 
 
 def write_features(

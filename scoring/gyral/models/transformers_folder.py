@@ -87,11 +87,7 @@ class TransformersModel:
     @cached_property
     def hash(self) -> str:
         """See `gyral.models.model.Model.hash`."""
-        names = ("config.json", "model.safetensors", *(("tokenizer.json",) if self._tokenizer else ()))
-        shown = self.card.text if self._tokenizer else self.card.image
-        twin = [self._twin, self._seed] if self._twin else None
-        hashes = [hash_file(self._folder / name) for name in names]
-        return hash_json([VERSION, hashes, shown.model_dump(mode="json"), twin])
+        return content_hash(self._folder, self.card, self._twin, self._seed)
 
     def layers(self) -> tuple[str, ...]:
         """Layers matching the card's patterns, else the embeddings and at most about twenty blocks."""
@@ -179,7 +175,7 @@ class TransformersModel:
                     found = [(self._length, self._config.hidden_size)] * (self._config.num_hidden_layers + 1)
         except BadUpload:
             raise
-        except Exception as error:  # configurations fail in as many ways as there are families
+        except Exception as error:  # noqa: BLE001 - configurations fail in as many ways as there are families
             raise _bad_config(error) from None
         self._check_parameters(sum(p.numel() for p in net.parameters()))
         names = [f"{self._family.block}.{i}" for i in range(len(found))]
@@ -277,6 +273,15 @@ class TransformersModel:
         with torch.no_grad():
             net(pixel_values=torch.from_numpy(self._made_images(calibration.COUNT)))
         net.eval()
+
+
+def content_hash(folder: Path, card: ModelCard, twin: Twin | None, seed: int) -> str:
+    """`TransformersModel.hash` without opening the model."""
+    is_text = card.modality == "language"
+    names = ("config.json", "model.safetensors", *(("tokenizer.json",) if is_text else ()))
+    shown = card.text if is_text else card.image
+    hashes = [hash_file(folder / name) for name in names]
+    return hash_json([VERSION, hashes, shown.model_dump(mode="json"), [twin, seed] if twin else None])
 
 
 def read_settings(folder: Path) -> tuple[dict[str, Any], Family]:
@@ -391,7 +396,7 @@ def _configuration(settings: dict[str, Any]) -> Any:
     try:
         with quiet():
             return AutoConfig.for_model(**kept)
-    except Exception as error:  # configurations fail in as many ways as there are families
+    except Exception as error:  # noqa: BLE001 - configurations fail in as many ways as there are families
         raise _bad_config(error) from None
 
 
@@ -433,7 +438,7 @@ def _pretrained(folder: Path, config: Any) -> Any:
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-    except Exception as error:  # shapes, names and headers fail in the library's own ways
+    except Exception as error:  # noqa: BLE001 - shapes, names and headers fail in the library's own ways
         raise BadUpload(
             f"the weights do not fit the configuration: {' '.join(str(error).split())[:400]}",
             where="model.safetensors",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from gyral.errors import BadUpload, UserError
+from gyral.models import precomputed
 from gyral.models.archive import ArchiveLimits, unpack_archive
 from gyral.models.card import ModelCard
 from gyral.models.folder_checks import CARD, check_config, check_files, check_weights, entries, names_in
@@ -12,7 +13,16 @@ from gyral.models.precomputed import MANIFEST, PrecomputedFeatures
 from gyral.models.report import Finding, Kind, Report
 from gyral.models.twins import Twin
 
-__all__ = ["ArchiveLimits", "card_of", "check_folder", "find_upload", "kind_of", "open_folder", "unpack_archive"]
+__all__ = [
+    "ArchiveLimits",
+    "card_of",
+    "check_folder",
+    "find_upload",
+    "hash_of",
+    "kind_of",
+    "open_folder",
+    "unpack_archive",
+]
 
 _FORMS = (
     "A model folder holds gyral.toml and model.onnx; or gyral.toml, model.safetensors, config.json and, for text, "
@@ -92,13 +102,40 @@ def open_folder(path: Path, *, device: str = "cpu", twin: Twin | None = None, se
             raise BadUpload("precomputed features have no weights, so no twin.", where=path.name, code="no-twin")
         return PrecomputedFeatures(path)
     if kind == "unknown":
-        raise BadUpload("no model was found in the folder.", where=path.name, mend=_FORMS, code="unknown-format")
+        raise _no_model(path)
     card = card_of(path)
     if kind == "onnx":
         return _open_onnx(path, card, device, twin, seed)
     from gyral.models.transformers_folder import TransformersModel  # nested: imports torch
 
     return TransformersModel(path, card, device=device, twin=twin, seed=seed)
+
+
+def hash_of(path: Path, *, twin: Twin | None = None, seed: int = 0) -> str:
+    """The ``hash`` that `open_folder` would give, from the files' bytes and the card: nothing else is parsed.
+
+    The host of a guest needs it: features are cached under this hash, so a guest must not choose its own.
+
+    Raises
+    ------
+    BadUpload
+        The folder is no model, or its card is wrong.
+    """
+    path = find_upload(path)
+    kind = kind_of(path)
+    if kind == "features":
+        return precomputed.content_hash(path)
+    if kind == "unknown":
+        raise _no_model(path)
+    card = card_of(path)
+    if kind == "onnx":
+        from gyral.models.onnx_graph import content_hash  # nested: only ONNX needs it
+
+        file, words = _onnx_files(path, card)
+        return content_hash(file.read_bytes(), card, words, twin, seed)
+    from gyral.models.transformers_folder import content_hash as folder_hash  # nested: only transformers need it
+
+    return folder_hash(path, card, twin, seed)
 
 
 def check_folder(path: Path) -> Report:
@@ -114,7 +151,7 @@ def check_folder(path: Path) -> Report:
     kind = kind_of(path)
     faults, notes = check_files(path, kind)
     if kind == "unknown":
-        faults.append(Finding("unknown-format", "no model was found in the folder.", path.name, _FORMS))
+        faults.append(Finding.of(_no_model(path)))
         return Report(kind, tuple(faults), tuple(notes))
     if kind != "features":
         try:
@@ -131,14 +168,28 @@ def check_folder(path: Path) -> Report:
         layers = model.layers()
         if isinstance(model, PrecomputedFeatures):
             faults += model.find_gaps()
+        elif kind == "transformers":
+            from gyral.models.transformers_folder import TransformersModel  # nested: imports torch
+
+            assert isinstance(model, TransformersModel)  # noqa: S101 - what open_folder makes of this kind
+            model.verify()
     except UserError as error:
         faults.append(Finding.of(error))
     return Report(kind, tuple(faults), tuple(notes), layers)
 
 
 def _open_onnx(path: Path, card: ModelCard, device: str, twin: Twin | None, seed: int) -> Model:
-    from gyral.models.onnx_check import MAX_BYTES  # nested: only ONNX needs it
     from gyral.models.onnx_graph import OnnxModel  # nested: only ONNX needs it
+
+    file, words = _onnx_files(path, card)
+    return OnnxModel(
+        file.read_bytes(), card, tokenizer=words, device=device, twin=twin, seed=seed, where=file.name
+    )
+
+
+def _onnx_files(path: Path, card: ModelCard) -> tuple[Path, bytes | None]:
+    """The graph's file, not too large, and the tokenizer of a language model."""
+    from gyral.models.onnx_check import MAX_BYTES  # nested: only ONNX needs it
 
     file = path if path.is_file() else _only_graph(path)
     if file.stat().st_size > MAX_BYTES:
@@ -148,10 +199,11 @@ def _open_onnx(path: Path, card: ModelCard, device: str, twin: Twin | None, seed
             code="onnx-too-large",
         )
     tokenizer = path / "tokenizer.json"
-    words = tokenizer.read_bytes() if card.modality == "language" and tokenizer.is_file() else None
-    return OnnxModel(
-        file.read_bytes(), card, tokenizer=words, device=device, twin=twin, seed=seed, where=file.name
-    )
+    return file, tokenizer.read_bytes() if card.modality == "language" and tokenizer.is_file() else None
+
+
+def _no_model(path: Path) -> BadUpload:
+    return BadUpload("no model was found in the folder.", where=path.name, mend=_FORMS, code="unknown-format")
 
 
 def _only_graph(folder: Path) -> Path:
