@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.contrib.auth.models import User
+
 from gyral_submissions import conf
 from gyral_submissions.enums import Format, Tier, Visibility
 from gyral_submissions.models import Benchmark, Submission

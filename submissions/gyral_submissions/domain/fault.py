@@ -95,7 +95,7 @@ def said(error: Mapping[str, Any], status: int) -> Fault:
 
 def readable(text: str) -> str:
     """``text`` on one line, without control characters or paths of this machine, at most 800 characters."""
-    line = _CONTROL.sub(" ", text)
+    line = " ".join(_CONTROL.sub(" ", text).split())
     for folder in (home(), cache(), Path(sys.prefix)):
         line = line.replace(f"{folder}/", "/-/")
     line = _PATH.sub(lambda match: match.group(1) or "...", line)

@@ -10,12 +10,14 @@ import hashlib
 import os
 import secrets
 import shutil
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import tomli_w
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
@@ -24,11 +26,16 @@ from gyral.hashing import hash_file, hash_json
 from gyral.models.card import ModelCard
 from gyral_submissions import conf
 from gyral_submissions.domain import quota
+from gyral_submissions.domain.fault import readable
 from gyral_submissions.enums import Format, Tier, Visibility
 from gyral_submissions.models import Submission
 from gyral_submissions.rules import may_upload
 
 CARD = "gyral.toml"
+FEATURES = "features.toml"
+_ZIP = b"PK\x03\x04"
+# What a checker calls an upload -> what the site calls it.
+_FORMATS = {"onnx": Format.ONNX, "transformers": Format.SAFETENSORS, "features": Format.FEATURES}
 # Of the card, only what changes the features tells one upload from another.
 _DECISIVE = {"modality", "layers", "image", "text"}
 
@@ -71,9 +78,9 @@ def receive(
     owner : User
         Who sends it.
     uploaded_file : Incoming
-        An ``.onnx`` file, or a zip of a model folder (safetensors, features).
+        An ``.onnx`` file, or a zip of a model folder (any format).
     card_fields : mapping or None
-        Fields of the model card; None to take the ``gyral.toml`` in the archive.
+        Fields of the model card; None to take the one in the archive.
     format : Format
         What the file is said to be.
     visibility : Visibility
@@ -210,7 +217,9 @@ def too_large(cap: int) -> OutOfResources:
 
 def _lay_out(payload: Payload, folder: Path, card: ModelCard | None, format_: Format) -> ModelCard:
     """Make the model folder of the payload, with the card that counts in it."""
-    if format_ == Format.ONNX:
+    with payload.path.open("rb") as stream:
+        is_archive = stream.read(4) == _ZIP
+    if format_ == Format.ONNX and not is_archive:
         folder.mkdir()
         os.rename(payload.path, folder / "model.onnx")
     else:
@@ -218,32 +227,75 @@ def _lay_out(payload: Payload, folder: Path, card: ModelCard | None, format_: Fo
         from gyral.models.upload import unpack_archive
 
         unpack_archive(payload.path, folder)
+    for name in (CARD, FEATURES):
+        if (folder / name).exists() and not (folder / name).is_file():
+            raise BadUpload("it must be a file.", where=name, code="card-file")
     if card is None:
-        if not (folder / CARD).is_file():
-            raise BadUpload("there is no model card.", where=CARD, mend="Fill in the form.", code="card-absent")
-        return ModelCard.read(folder / CARD)
-    card.write(folder / CARD)
+        return _own_card(folder, format_)
+    if format_ == Format.FEATURES:
+        _replace_features_card(folder / FEATURES, card)
+    else:
+        card.write(folder / CARD)
     return card
 
 
-def _require_sound(folder: Path, format_: Format) -> None:
-    # Nested: it opens the files, with the libraries that takes.
-    from gyral.models.upload import check_folder
+def _own_card(folder: Path, format_: Format) -> ModelCard:
+    """The card that came in the archive."""
+    name = FEATURES if format_ == Format.FEATURES else CARD
+    if not (folder / name).is_file():
+        raise BadUpload("there is no model card.", where=name, mend="Fill in the form.", code="card-absent")
+    if format_ != Format.FEATURES:
+        return ModelCard.read(folder / name)
+    return ModelCard.checked(dict(_features_manifest(folder / name).get("card", {})), where=name)
 
-    report = check_folder(folder)
-    for problem in report.faults:
-        raise problem
-    if report.format != format_:
+
+def _replace_features_card(path: Path, card: ModelCard) -> None:
+    """Features carry their card in ``features.toml``; what was typed into the form counts."""
+    if not path.is_file():
+        raise BadUpload("the file is missing.", where=FEATURES, code="features-manifest")
+    manifest = _features_manifest(path) | {"card": card.model_dump(mode="json", exclude_none=True)}
+    path.write_text(tomli_w.dumps(manifest), "utf-8")
+
+
+def _features_manifest(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadUpload(f"not valid TOML: {error}.", where=FEATURES, code="features-manifest") from None
+
+
+def _require_sound(folder: Path, format_: Format) -> None:
+    """Have a guest process look at the files: a stranger's bytes are never parsed where the database is open."""
+    # Nested: it starts a guest, and brings numpy.
+    from gyral.isolation.host import check
+
+    report = check(folder)
+    faults = [f for f in report.get("faults", []) if isinstance(f, dict)]
+    if faults:
+        first, more = faults[0], len(faults) - 1
+        mend = f"{first.get('mend') or ''} ({more} more: run `gyral check`.)" if more else first.get("mend")
         raise BadUpload(
-            f"the folder holds a model of format {report.format!r}, and {str(format_)!r} was chosen.",
+            readable(str(first.get("what") or "the file cannot be used.")),
+            where=readable(str(first.get("where") or "")) or None,
+            mend=readable(str(mend or "")).strip() or None,
+            code=str(first.get("code") or "bad-upload"),
+        )
+    found = _FORMATS.get(str(report.get("kind")))
+    if found != format_:
+        raise BadUpload(
+            f"this is {found.label if found else 'no model'}, and {format_.label} was chosen.",
             where="format",
+            mend="Choose the other format.",
             code="format-differs",
         )
 
 
 def _content_hash(folder: Path, card: ModelCard) -> str:
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / CARD)
-    hashes = [[p.relative_to(folder).as_posix(), hash_file(p)] for p in files]
+    """Of what decides the features: the files, and of card and manifest what is not only shown."""
+    files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+    hashes = {name: hash_file(path) for name, path in files.items() if name not in (CARD, FEATURES)}
+    if FEATURES in files:
+        hashes[FEATURES] = hash_json({k: v for k, v in _features_manifest(files[FEATURES]).items() if k != "card"})
     return hash_json([hashes, card.model_dump(mode="json", include=_DECISIVE)])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+
 from gyral_submissions.domain import attempt, fault, run, sweeper
 from gyral_submissions.enums import ACTIVE, FINAL, State
 from gyral_submissions.models import Benchmark, Run, Submission
@@ -113,7 +114,13 @@ def test_retry_forgets_the_attempt_before(submission: Submission, benchmark_row:
     found.refresh_from_db()
     assert found.reference and found.fault_text and found.steps
     again = run.retry(found)
-    assert (again.state, again.attempt, again.fault, again.fault_text, again.reference) == ("queued", 3, "", "", "")
+    assert (again.state, again.attempt, again.fault, again.fault_text, again.reference) == (
+        "queued",
+        3,
+        "",
+        "",
+        "",
+    )
     assert (again.steps, again.step, again.progress, again.started, again.finished) == ([], "", 0.0, None, None)
 
 
