@@ -1,0 +1,12 @@
+"""Addresses under ``/account/``."""
+
+from django.urls import path
+
+from gyral_portal.accounts import views
+
+app_name = "accounts"
+urlpatterns = [
+    path("", views.account, name="account"),
+    path("tokens/", views.tokens, name="tokens"),
+    path("tokens/<int:token>/revoke/", views.revoke, name="revoke"),
+]

@@ -1,0 +1,48 @@
+"""The account page: who you are, and your API tokens."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from gyral_submissions.domain.quota import quota_of
+
+from gyral_portal.accounts.forms import TokenForm
+from gyral_portal.accounts.models import ApiToken, Scope
+from gyral_portal.accounts.tokens import create_token
+
+
+@login_required
+@require_GET
+def account(request: HttpRequest) -> HttpResponse:
+    """Name, e-mail, password, second factor."""
+    return render(request, "accounts/account.html", {"quota": quota_of(cast(User, request.user))})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def tokens(request: HttpRequest) -> HttpResponse:
+    """List of tokens and the form for a new one; a new token's text is in this one response only."""
+    owner = cast(User, request.user)
+    form = TokenForm(request.POST or None)
+    text = ""
+    if request.method == "POST" and form.is_valid():
+        _, text = create_token(owner, form.cleaned_data["name"], Scope(form.cleaned_data["scope"]))
+        form = TokenForm()
+    context = {"form": form, "tokens": ApiToken.objects.filter(owner=owner), "text": text}
+    return render(request, "accounts/tokens.html", context, status=400 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def revoke(request: HttpRequest, token: int) -> HttpResponse:
+    """End one of your tokens."""
+    found = get_object_or_404(ApiToken, pk=token, owner=cast(User, request.user))
+    found.revoke()
+    messages.success(request, f"The token “{found.name}” is revoked.")
+    return redirect("accounts:tokens")

@@ -1,0 +1,23 @@
+"""The API under ``/api/v1/``; its OpenAPI schema is at ``/api/v1/schema/``."""
+
+from gyral import __version__
+from ninja import NinjaAPI
+
+from gyral_portal.api import read, submit
+from gyral_portal.api.errors import install_errors
+
+api = NinjaAPI(
+    title="Gyral",
+    version="1",
+    description=(
+        f"Boards, models, runs and records of a Gyral site (Gyral {__version__}). Reading needs no token; a token "
+        "shows what its owner may see. Submitting needs a token with the scope `submit`. Every error is "
+        "`{code, what, where, mend}`."
+    ),
+    urls_namespace="api",
+    openapi_url="schema/",
+    docs_url=None,
+)
+install_errors(api)
+api.add_router("", read.router)
+api.add_router("", submit.router)

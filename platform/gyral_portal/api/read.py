@@ -1,0 +1,151 @@
+"""Reading: benchmarks, boards, models, runs, scores, records."""
+
+import json
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import FileResponse, HttpRequest, HttpResponse
+from gyral_submissions import conf, rules
+from gyral_submissions.domain.queries.board import board_rows
+from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
+from gyral_submissions.enums import State
+from gyral_submissions.models import Benchmark, Run, Score, Submission
+from ninja import Query, Router, Schema
+from ninja.pagination import LimitOffsetPagination, paginate
+
+from gyral_portal.api.auth import reader
+from gyral_portal.api.errors import NotFound
+from gyral_portal.api.schemas import BenchmarkOut, BoardOut, ErrorOut, ModelOut, RunOut, ScoreOut
+from gyral_portal.leaderboard.export import cell_lines
+from gyral_portal.leaderboard.find import find_benchmark
+from gyral_portal.leaderboard.table import Look, arrange
+
+router = Router(auth=reader, tags=["read"])
+FAULTS = {404: ErrorOut, 401: ErrorOut}
+
+
+class BoardQuery(Schema):
+    """State of a board, as in the page's address."""
+
+    sort: str = ""
+    order: str = ""
+    q: str = ""
+    family: str = ""
+    tier: str = ""
+    twins: str = "1"
+
+
+class RunFilter(Schema):
+    """Which runs."""
+
+    model: str = ""
+    benchmark: str = ""
+    state: str = ""
+
+
+@router.get("/benchmarks", response=list[BenchmarkOut], operation_id="list_benchmarks")
+@paginate(LimitOffsetPagination)
+def benchmarks(request: HttpRequest, modality: str = "") -> QuerySet[Benchmark]:
+    """All benchmarks, every version."""
+    found = Benchmark.objects.all()
+    return found.filter(modality=modality) if modality else found
+
+
+@router.get("/benchmarks/{reference}", response={200: BenchmarkOut, **FAULTS}, operation_id="get_benchmark")
+def benchmark(request: HttpRequest, reference: str) -> Benchmark:
+    """One benchmark, ``NAME`` (its newest version) or ``NAME@VERSION``."""
+    return find_benchmark(reference)
+
+
+@router.get("/boards/{reference}", response={200: BoardOut, 304: None, **FAULTS}, operation_id="get_board")
+def board(request: HttpRequest, reference: str, query: Query[BoardQuery]) -> HttpResponse:
+    """A board as its page shows it; answers 304 where ``If-None-Match`` names the current content."""
+    found = find_benchmark(reference)
+    given = {k: v for k, v in query.dict().items() if v}
+    look = Look.read(given, found.region_names, found.main_region)
+    table = arrange(board_rows(found, request.user), found.region_names, look)
+    content = {
+        "benchmark": found.identifier,
+        "simulated": found.simulated,
+        "sort": look.sort,
+        "order": "up" if look.up else "down",
+        "total": table.total,
+        "cells": cell_lines(found, table),
+    }
+    return tagged(request, json.dumps(content, allow_nan=False).encode())
+
+
+def tagged(request: HttpRequest, body: bytes) -> HttpResponse:
+    """JSON with an ETag of its content, or 304; depends on who asks, so only their own cache may keep it."""
+    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    known = {t.strip().removeprefix("W/") for t in request.headers.get("If-None-Match", "").split(",")}
+    if tag in known:
+        return HttpResponse(status=304, headers=headers)
+    return HttpResponse(body, content_type="application/json; charset=utf-8", headers=headers)
+
+
+@router.get("/models", response=list[ModelOut], operation_id="list_models")
+@paginate(LimitOffsetPagination)
+def models(request: HttpRequest, modality: str = "", q: str = "") -> QuerySet[Submission]:
+    """Models you may see, every version."""
+    found = visible_submissions(request.user).order_by("name", "-version")
+    if modality:
+        found = found.filter(modality=modality)
+    return found.filter(name__icontains=q) if q else found
+
+
+@router.get("/models/{name}", response={200: list[ModelOut], **FAULTS}, operation_id="get_model")
+def model(request: HttpRequest, name: str) -> list[Submission]:
+    """All versions of one model, newest first."""
+    found = list(visible_submissions(request.user).filter(name=name).order_by("-version"))
+    if not found:
+        raise NotFound(f"there is no model {name!r}.", where="name")
+    return found
+
+
+@router.get("/runs", response=list[RunOut], operation_id="list_runs")
+@paginate(LimitOffsetPagination)
+def runs(request: HttpRequest, filters: Query[RunFilter]) -> QuerySet[Run]:
+    """Runs you may see, newest first."""
+    found = visible_runs(request.user).order_by("-created", "pk")
+    if filters.model:
+        found = found.filter(submission__name=filters.model)
+    if filters.benchmark:
+        found = found.filter(benchmark=find_benchmark(filters.benchmark))
+    return found.filter(state=filters.state) if filters.state else found
+
+
+@router.get("/runs/{run}", response={200: RunOut, **FAULTS}, operation_id="get_run")
+def run(request: HttpRequest, run: UUID) -> Run:
+    """One run: state, step, progress, fault."""
+    return find_run(request, run)
+
+
+@router.get("/runs/{run}/scores", response=list[ScoreOut], operation_id="list_scores")
+@paginate(LimitOffsetPagination)
+def scores(request: HttpRequest, run: UUID, region: str = "", layer: str = "", subject: str = "") -> QuerySet[Score]:
+    """Rows of a finished run's record."""
+    wanted = {"region": region, "layer": layer, "subject": subject}
+    found = Score.objects.filter(run=find_run(request, run)).order_by("id")
+    return found.filter(**{k: v for k, v in wanted.items() if v})
+
+
+@router.get("/runs/{run}/record", response={200: dict[str, Any], **FAULTS}, operation_id="get_record")
+def record(request: HttpRequest, run: UUID) -> FileResponse:
+    """The record of a finished run, as `gyral score` writes it."""
+    found = find_run(request, run)
+    path = conf.runs() / found.record_path / "record.json"
+    if found.state != State.FINISHED or not path.is_file():
+        raise NotFound(f"run {run} has no record; it is {found.get_state_display()}.", where="run")
+    return FileResponse(path.open("rb"), content_type="application/json")
+
+
+def find_run(request: HttpRequest, run: UUID) -> Run:
+    """The run, if the caller may see it; not there otherwise."""
+    found = Run.objects.select_related("submission", "benchmark").defer("record").filter(pk=run).first()
+    if found is None or not rules.may_be_seen(found.submission, request.user):
+        raise NotFound(f"there is no run {run}.", where="run")
+    return found

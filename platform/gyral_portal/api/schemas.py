@@ -1,0 +1,186 @@
+"""What the API answers; field descriptions end up in the OpenAPI schema."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Field, Schema
+
+
+class ErrorOut(Schema):
+    """Any error."""
+
+    code: str = Field(description="stable identifier, kebab-case")
+    what: str = Field(description="what is wrong, one sentence")
+    where: str | None = Field(None, description="field, file or argument")
+    mend: str | None = Field(None, description="what to do about it")
+
+
+class BenchmarkOut(Schema):
+    """One version of a benchmark."""
+
+    identifier: str = Field(description="name@version")
+    name: str
+    version: int
+    title: str
+    summary: str
+    modality: str
+    task: str
+    metric: str
+    readout: str
+    main_region: str
+    simulated: bool = Field(description="the recordings are made by code")
+    retired: bool
+    display: str = Field(description="who may see the stimuli: public, login or none")
+    dataset: str
+    dataset_hash: str
+    content_hash: str
+    regions: list[dict[str, Any]]
+    about: dict[str, Any]
+
+
+class CellOut(Schema):
+    """One model in one region; missing numbers are null."""
+
+    model: str
+    version: int
+    title: str
+    family: str
+    tier: str
+    visibility: str
+    benchmark: str
+    simulated: bool
+    region: str
+    metric: str
+    value: float | None = Field(description="median over units of r, never clipped; mean over subjects for RSA")
+    low: float | None = Field(description="lower end of the 95 % interval over stimuli, fitted maps held fixed")
+    high: float | None
+    ceiling: float | None
+    ceiling_low: float | None
+    ceiling_unit: str | None = Field(description="r or r2: what the ceiling bounds")
+    ceiling_kind: str
+    share_of_ceiling: float | None
+    rank_best: int | None = Field(description="1 + models whose interval lies wholly above")
+    rank_worst: int | None
+    twin: float | None = Field(description="the untrained twin's value")
+    twin_spread: float | None = Field(description="its standard deviation over draws")
+    n_units: int
+    n_samples: int
+    run: UUID
+
+
+class BoardOut(Schema):
+    """A board."""
+
+    benchmark: str
+    simulated: bool
+    sort: str
+    order: str
+    total: int = Field(description="models on the board before filters")
+    cells: list[CellOut]
+
+
+class ModelOut(Schema):
+    """One version of a model."""
+
+    id: int
+    name: str
+    version: int
+    title: str
+    modality: str
+    format: str
+    tier: str
+    visibility: str
+    has_twin: bool
+    card: dict[str, Any]
+    created: datetime
+    withdrawn: datetime | None
+
+
+class RunOut(Schema):
+    """One evaluation and where it stands."""
+
+    id: UUID
+    model: str
+    version: int
+    benchmark: str
+    twin: str = Field(description="empty for the model itself, else the control")
+    readout: str
+    state: str
+    attempt: int
+    step: str
+    progress: float = Field(description="share of the current step, 0 to 1")
+    remaining_seconds: float | None = Field(description="estimate for the current step")
+    fault: str = Field(description="empty, submitter or site")
+    fault_code: str
+    fault_text: str
+    fault_where: str
+    fault_mend: str
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+
+    @staticmethod
+    def resolve_model(run: Any) -> str:
+        """Name of the submission."""
+        return str(run.submission.name)
+
+    @staticmethod
+    def resolve_version(run: Any) -> int:
+        """Version of the submission."""
+        return int(run.submission.version)
+
+    @staticmethod
+    def resolve_benchmark(run: Any) -> str:
+        """``name@version``."""
+        return str(run.benchmark.identifier)
+
+
+class ScoreOut(Schema):
+    """One row of a record."""
+
+    region: str
+    subject: str
+    layer: str
+    metric: str
+    readout: str
+    value: float | None
+    low: float | None
+    high: float | None
+    ceiling: float | None
+    ceiling_low: float | None
+    ceiling_unit: str
+    ceiling_kind: str
+    ceiled: float | None
+    r2: float | None
+    n_units: int
+    n_ceiled: int
+    n_samples: int
+    spread: float | None
+    layers_chosen: dict[str, int]
+
+
+class SubmittedOut(Schema):
+    """A submission and the runs that were queued for it."""
+
+    submission: ModelOut
+    runs: list[RunOut]
+
+
+class QuotaOut(Schema):
+    """What is left today."""
+
+    limit: int
+    used: int
+    remaining: int
+    resets: datetime
+    active: int
+    active_limit: int
+
+
+class LogOut(Schema):
+    """Log of a run from a position on."""
+
+    text: str
+    next: int = Field(description="send as `after` to get what came since")
+    ended: bool = Field(description="no more will come")

@@ -1,0 +1,113 @@
+"""Submitting: upload, where it stands, log, cancel, retry. Every call needs a token with the scope `submit`."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from gyral.errors import UnknownName, UserError
+from gyral_submissions import conf, rules
+from gyral_submissions.domain import run as runs
+from gyral_submissions.domain.intake import receive, too_large
+from gyral_submissions.domain.log import read_log
+from gyral_submissions.domain.quota import Quota, quota_of
+from gyral_submissions.enums import Format, Visibility
+from gyral_submissions.models import Benchmark, Run
+from ninja import File, Form, Router, Schema
+from ninja.files import UploadedFile
+from pydantic import Json
+
+from gyral_portal.accounts.models import Scope
+from gyral_portal.api.auth import Token
+from gyral_portal.api.errors import Forbidden
+from gyral_portal.api.read import find_run
+from gyral_portal.api.schemas import ErrorOut, LogOut, ModelOut, QuotaOut, RunOut, SubmittedOut
+from gyral_portal.portal.capped import TOO_LARGE
+
+router = Router(auth=Token(Scope.SUBMIT), tags=["submit"])
+FAULTS = {code: ErrorOut for code in (401, 403, 404, 409, 413, 422, 429)}
+
+
+class Submitting(Schema):
+    """Fields beside the file."""
+
+    format: Format
+    benchmarks: list[str]
+    card: Json[dict[str, Any]] | None = None
+    visibility: Visibility = Visibility.PRIVATE
+    twin: bool = True
+
+
+@router.get("/quota", response={200: QuotaOut, 401: ErrorOut}, operation_id="get_quota")
+def quota(request: HttpRequest) -> Quota:
+    """What is left today, and when more comes."""
+    return quota_of(cast(User, request.user))
+
+
+@router.post("/submissions", response={201: SubmittedOut, **FAULTS}, operation_id="submit")
+def submit(
+    request: HttpRequest, fields: Form[Submitting], file: UploadedFile | None = File(None)  # noqa: B008 - ninja's way
+) -> tuple[int, dict[str, Any]]:
+    """Upload a model (multipart: ``file``, ``format``, ``benchmarks``, ``card`` as JSON) and queue its runs.
+
+    ``benchmarks`` are names or ``name@version``, repeated or separated by commas. Without ``card`` the
+    archive's own ``gyral.toml`` is taken. Nothing is kept where anything is wrong.
+    """
+    owner = cast(User, request.user)
+    wanted = [name.strip() for part in fields.benchmarks for name in part.split(",") if name.strip()]
+    chosen = [_benchmark(name) for name in wanted]
+    if TOO_LARGE in request.META:
+        raise too_large(conf.UPLOAD_BYTES())
+    if file is None or not chosen:
+        missing = "file" if file is None else "benchmarks"
+        raise UserError(f"{missing!r} is missing.", where=missing, code="missing")
+    submission = receive(owner, file, fields.card, format=fields.format, visibility=fields.visibility)
+    queued: list[Run] = []
+    try:
+        queued = runs.create(submission, chosen, twin=fields.twin)
+    finally:
+        if not queued:
+            submission.delete()
+    return 201, {"submission": ModelOut.from_orm(submission), "runs": [RunOut.from_orm(run) for run in queued]}
+
+
+@router.get("/runs/{run}/log", response={200: LogOut, **FAULTS}, operation_id="get_log")
+def log(request: HttpRequest, run: UUID, after: int = 0) -> dict[str, Any]:
+    """The log, all of it or what came after a position (in characters)."""
+    found = find_run(request, run)
+    if not rules.log_may_be_read(found, request.user):
+        raise Forbidden("only the owner reads the log of a run.", where="run")
+    text = read_log(found.pk)
+    return {"text": text[max(0, after) :], "next": len(text), "ended": found.is_final}
+
+
+@router.post("/runs/{run}/cancel", response={200: RunOut, **FAULTS}, operation_id="cancel_run")
+def cancel(request: HttpRequest, run: UUID) -> Run:
+    """Cancel an active run of yours, and with a model's run that of its twin."""
+    found = _changeable(request, run)
+    if not runs.cancel(found):
+        raise UserError(f"the run had already ended: it is {found.state}.", where="run", code="not-active")
+    found.refresh_from_db()
+    return found
+
+
+@router.post("/runs/{run}/retry", response={200: RunOut, **FAULTS}, operation_id="retry_run")
+def retry(request: HttpRequest, run: UUID) -> Run:
+    """Queue a failed or cancelled run of yours again; costs quota like a first one."""
+    return runs.retry(_changeable(request, run))
+
+
+def _changeable(request: HttpRequest, run: UUID) -> Run:
+    found = find_run(request, run)
+    if not rules.may_be_changed(found.submission, request.user):
+        raise Forbidden("only the owner does this to a run.", where="run")
+    return found
+
+
+def _benchmark(reference: str) -> Benchmark:
+    known = {b.identifier: b for b in Benchmark.objects.filter(retired=False).order_by("version")}
+    newest = {b.name: b for b in known.values()}
+    found = known.get(reference) or newest.get(reference)
+    if found is None:
+        raise UnknownName("benchmark", reference, [*known, *newest])
+    return found

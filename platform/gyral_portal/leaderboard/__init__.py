@@ -1,0 +1,1 @@
+"""Boards, models, benchmarks and records, as everybody sees them."""

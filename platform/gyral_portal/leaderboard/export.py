@@ -1,0 +1,56 @@
+"""Export: a board's cells as flat lines, the same for CSV, JSON and the API."""
+
+from typing import Any
+
+from gyral_submissions.domain.queries.board import Cell
+from gyral_submissions.models import Benchmark
+
+from gyral_portal.leaderboard.table import Line, Table
+
+COLUMNS = (
+    *("model", "version", "title", "family", "tier", "visibility", "benchmark", "simulated", "region", "metric"),
+    *("value", "low", "high", "ceiling", "ceiling_low", "ceiling_unit", "ceiling_kind", "share_of_ceiling"),
+    *("rank_best", "rank_worst", "twin", "twin_spread", "n_units", "n_samples", "run"),
+)
+
+
+def cell_lines(benchmark: Benchmark, table: Table) -> list[dict[str, Any]]:
+    """One line a cell, in the order of the page; missing cells are left out, missing numbers are None."""
+    return [
+        _line(benchmark, line, line.row.cells[region], twins=table.look.twins)
+        for line in table.lines
+        for region in benchmark.region_names
+        if region in line.row.cells
+    ]
+
+
+def _line(benchmark: Benchmark, line: Line, cell: Cell, *, twins: bool) -> dict[str, Any]:
+    submission, mark = line.row.submission, line.marks[cell.region]
+    values: dict[str, Any] = {
+        "model": submission.name,
+        "version": submission.version,
+        "title": submission.title,
+        "family": line.family,
+        "tier": str(submission.tier),
+        "visibility": str(submission.visibility),
+        "benchmark": benchmark.identifier,
+        "simulated": benchmark.simulated,
+        "region": cell.region,
+        "metric": cell.metric,
+        "value": cell.value,
+        "low": cell.low,
+        "high": cell.high,
+        "ceiling": cell.ceiling,
+        "ceiling_low": cell.ceiling_low,
+        "ceiling_unit": cell.ceiling_unit or None,
+        "ceiling_kind": cell.ceiling_kind,
+        "share_of_ceiling": cell.ceiled,
+        "rank_best": mark.rank[0] if mark.rank else None,
+        "rank_worst": mark.rank[1] if mark.rank else None,
+        "twin": cell.twin if twins else None,
+        "twin_spread": cell.twin_spread if twins else None,
+        "n_units": cell.n_units,
+        "n_samples": cell.n_samples,
+        "run": str(line.row.run.pk),
+    }
+    return {name: values[name] for name in COLUMNS}

@@ -1,0 +1,67 @@
+"""Stimuli on pages: only where the data's owners allow display, and read from the built pack alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gyral.datasets.catalogue import find_pack
+from gyral.errors import UserError
+from gyral_submissions.models import Benchmark
+from gyral_submissions.rules import Viewer
+
+MOST = 12
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One stimulus: its text, or the row under which its image is served."""
+
+    row: int
+    id: str
+    text: str
+    is_image: bool
+
+
+def may_be_shown(benchmark: Benchmark, viewer: Viewer) -> bool:
+    """True if ``display`` lets ``viewer`` see the stimuli."""
+    if benchmark.display == "login":
+        return bool(viewer and viewer.is_authenticated)
+    return bool(benchmark.display == "public")
+
+
+def samples(benchmark: Benchmark, viewer: Viewer) -> list[Sample]:
+    """Up to twelve stimuli, evenly spread; none where they may not be shown or the pack is not here."""
+    if not may_be_shown(benchmark, viewer):
+        return []
+    table, _ = _table(benchmark)
+    count = len(table)
+    step = max(1, count // MOST)
+    return [
+        Sample(row, str(table[row]["id"]), str(table[row].get("text") or ""), bool(table[row].get("file")))
+        for row in range(0, count, step)
+    ][:MOST]
+
+
+def image(benchmark: Benchmark, row: int, viewer: Viewer) -> Path | None:
+    """File of one of the samples, or None where there is none to be shown."""
+    if row not in {s.row for s in samples(benchmark, viewer) if s.is_image}:
+        return None
+    table, pack = _table(benchmark)
+    if pack is None:
+        return None
+    path = (pack / str(table[row]["file"])).resolve()
+    return path if path.is_relative_to(pack.resolve()) and path.is_file() else None
+
+
+def _table(benchmark: Benchmark) -> tuple[list[dict[str, Any]], Path | None]:
+    try:
+        pack = find_pack(benchmark.dataset)
+    except UserError:
+        pack = None
+    if pack is None or not (pack / "stimuli.parquet").is_file():
+        return [], None
+    import pyarrow.parquet as parquet  # slow, and only this page needs it
+
+    wanted = [c for c in ("id", "file", "text") if c in parquet.read_schema(pack / "stimuli.parquet").names]
+    rows: list[dict[str, Any]] = parquet.read_table(pack / "stimuli.parquet", columns=wanted).to_pylist()
+    return rows, pack

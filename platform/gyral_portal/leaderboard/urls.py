@@ -1,0 +1,22 @@
+"""Public addresses."""
+
+from django.urls import path
+
+from gyral_portal.leaderboard.views import benchmark, board, front, model, record
+
+app_name = "leaderboard"
+urlpatterns = [
+    path("", front.front, name="front"),
+    path("boards/", front.boards, name="boards"),
+    path("boards/<str:reference>/", board.board, name="board"),
+    path("boards/<str:reference>/<str:kind>", board.export, name="export"),
+    path("benchmarks/", benchmark.benchmarks, name="benchmarks"),
+    path("benchmarks/<str:reference>/", benchmark.benchmark, name="benchmark"),
+    path("benchmarks/<str:reference>/stimuli/<int:row>", benchmark.stimulus, name="stimulus"),
+    path("models/", model.models, name="models"),
+    path("models/<str:name>/", model.model, name="model"),
+    path("models/<str:name>/v<int:version>/", model.model, name="model-version"),
+    path("records/<uuid:run>/", record.record, name="record"),
+    path("records/<uuid:run>/<str:name>", record.download, name="download"),
+    path("reading/", front.reading, name="reading"),
+]

@@ -1,0 +1,39 @@
+"""Benchmarks: data, citation, licence, regions, ceilings, versions; stimuli only where their display is allowed."""
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from gyral_submissions.models import Benchmark
+
+from gyral_portal.leaderboard import stimuli
+from gyral_portal.leaderboard.find import find_benchmark
+
+
+@require_safe
+def benchmarks(request: HttpRequest) -> HttpResponse:
+    """All benchmarks and all their versions."""
+    return render(request, "leaderboard/benchmarks.html", {"benchmarks": Benchmark.objects.all()})
+
+
+@require_safe
+def benchmark(request: HttpRequest, reference: str) -> HttpResponse:
+    """One benchmark."""
+    found = find_benchmark(reference)
+    context = {
+        "benchmark": found,
+        "about": found.about,
+        "stimuli_word": {"image": "images", "text": "texts", "label": "labels"}.get(found.about.get("stimuli", ""), "stimuli"),
+        "versions": Benchmark.objects.filter(name=found.name),
+        "samples": stimuli.samples(found, request.user),
+        "may_show": stimuli.may_be_shown(found, request.user),
+    }
+    return render(request, "leaderboard/benchmark.html", context)
+
+
+@require_safe
+def stimulus(request: HttpRequest, reference: str, row: int) -> FileResponse:
+    """One image out of the samples; 404 wherever the data's owners do not allow display."""
+    path = stimuli.image(find_benchmark(reference), row, request.user)
+    if path is None:
+        raise Http404
+    return FileResponse(path.open("rb"), headers={"Cache-Control": "private, max-age=3600"})

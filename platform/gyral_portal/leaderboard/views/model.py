@@ -1,0 +1,105 @@
+"""Models: card, profile over regions, layers by regions, records."""
+
+from typing import Any
+
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from gyral_submissions.domain.queries.profile import LayerMap, layer_by_region, submission_profile, versions_of
+from gyral_submissions.domain.queries.visible import visible_submissions
+from gyral_submissions.enums import State, Twin
+from gyral_submissions.models import Run, Submission
+from gyral_submissions.rules import may_be_changed
+
+from gyral_portal.leaderboard.picture import draw_profile
+from gyral_portal.leaderboard.table import heat
+
+
+@require_safe
+def models(request: HttpRequest) -> HttpResponse:
+    """All models and versions; ``?q=`` searches, ``?modality=`` filters."""
+    words, modality = request.GET.get("q", "").strip()[:200], request.GET.get("modality", "")
+    found = visible_submissions(request.user)
+    for word in words.split():
+        found = found.filter(Q(name__icontains=word) | Q(title__icontains=word) | Q(card__family__icontains=word))
+    if modality in ("vision", "language"):
+        found = found.filter(modality=modality)
+    scored = Count("runs__benchmark", filter=Q(runs__state=State.FINISHED, runs__twin=Twin.NONE), distinct=True)
+    context = {
+        "models": found.annotate(boards=scored).order_by("name", "-version"),
+        "words": words,
+        "modality": modality,
+    }
+    return render(request, "leaderboard/models.html", context)
+
+
+@require_safe
+def model(request: HttpRequest, name: str, version: int | None = None) -> HttpResponse:
+    """One model; its newest visible version where none is named."""
+    versions = versions_of(visible_submissions(request.user), name)
+    found = next((s for s in versions if version in (None, s.version)), None)
+    if found is None:
+        raise Http404(f"There is no model {name!r}.")
+    profiles = [(p, p.run) for p in submission_profile(found) if p.run is not None and p.run.state == State.FINISHED]
+    commands = dict(
+        Run.objects.filter(pk__in=[run.pk for _, run in profiles]).values_list("pk", "record__provenance__command")
+    )
+    context: dict[str, Any] = {
+        "model": found,
+        "versions": versions,
+        "profiles": [
+            {
+                "profile": profile,
+                "picture": draw_profile(profile),
+                "regions": (layers := layer_by_region(run)).regions,
+                "layers": map_lines(layers),
+                "command": commands.get(run.pk) or "",
+            }
+            for profile, run in profiles
+        ],
+        "facts": card_facts(found),
+        "owned": may_be_changed(found, request.user),
+    }
+    return render(request, "leaderboard/model.html", context)
+
+
+def map_lines(found: LayerMap) -> list[tuple[str, list[tuple[float | None, int, int]]]]:
+    """Each layer with (value, heat, folds in which it was chosen) by region; heat by column, as on boards."""
+    best = [max((v for v in column if v is not None), default=0.0) for column in zip(*found.values, strict=True)]
+    return [
+        (
+            layer,
+            [
+                (value, heat(value, best[n]), found.chosen.get(region, {}).get(layer, 0))
+                for n, (region, value) in enumerate(zip(found.regions, values, strict=True))
+            ],
+        )
+        for layer, values in zip(found.layers, found.values, strict=True)
+    ]
+
+
+def card_facts(submission: Submission) -> list[tuple[str, str]]:
+    """What the card declares, in words; empty fields are left out."""
+    card = submission.card
+    image, text = card.get("image") or {}, card.get("text") or {}
+    facts = [
+        ("Modality", submission.modality),
+        ("Family", card.get("family")),
+        ("Parameters", f"{card['parameters']:,}" if card.get("parameters") else ""),
+        ("Training data", card.get("training_data")),
+        ("Licence", card.get("licence")),
+        ("Paper", card.get("paper")),
+        ("Home", card.get("url")),
+        ("Layers read", ", ".join(card.get("layers") or ()) or "all"),
+    ]
+    if submission.modality == "vision" and image:
+        facts.append(("Input", f"{image.get('size')} × {image.get('size')} pixels, crop {image.get('crop')}"))
+        facts.append(("Mean; deviation", f"{_triple(image.get('mean'))}; {_triple(image.get('std'))}"))
+    if submission.modality == "language" and text:
+        facts.append(("Text", f"{text.get('pooling')} over tokens, at most {text.get('max_tokens')}"))
+    return [(label, str(value)) for label, value in facts if value]
+
+
+def _triple(values: Any) -> str:
+    return ", ".join(f"{v:g}" for v in values) if values else "none"

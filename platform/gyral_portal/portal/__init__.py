@@ -1,0 +1,1 @@
+"""Uploads, submissions and runs, as their owner sees them."""

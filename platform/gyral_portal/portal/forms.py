@@ -1,0 +1,222 @@
+"""Forms: a model with its card, and the choice of benchmarks."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from gyral.errors import UserError
+from gyral.models.card import ModelCard
+from gyral_submissions import conf, rules
+from gyral_submissions.domain.quota import quota_of
+from gyral_submissions.enums import Format, Visibility
+from gyral_submissions.models import Benchmark, Submission
+from pydantic import ValidationError as CardError
+
+FORMATS = [
+    (Format.ONNX, "ONNX: one .onnx file"),
+    (Format.SAFETENSORS, "safetensors: a zip with model.safetensors, config.json and, for text, tokenizer.json"),
+    (Format.FEATURES, "features: a zip with features.toml, ids.csv and one .npy a layer (self-reported)"),
+]
+# Where a fault of the card belongs on the form.
+_CARD_FIELDS = {
+    ("image", "size"): "image_size",
+    ("image", "crop"): "image_crop",
+    ("image", "mean"): "image_mean",
+    ("image", "std"): "image_std",
+    ("text", "pooling"): "text_pooling",
+    ("text", "max_tokens"): "text_max_tokens",
+}
+
+
+class Numbers(forms.CharField):
+    """Three numbers, with commas between."""
+
+    def to_python(self, value: Any) -> Any:
+        """A list of three floats."""
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            numbers = [float(part) for part in str(text).replace(";", ",").split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) != 3:
+            raise ValidationError(f"{text!r} is not three numbers with commas between, such as 0.485, 0.456, 0.406.")
+        return numbers
+
+    def prepare_value(self, value: Any) -> Any:
+        """Numbers as a person writes them."""
+        return ", ".join(f"{v:g}" for v in value) if isinstance(value, list | tuple) else value
+
+
+class BenchmarksForm(forms.Form):
+    """Which benchmarks to score on.
+
+    Parameters
+    ----------
+    owner : User
+        Whose quota counts.
+    submission : Submission, optional
+        Only benchmarks of its modality that it has not been scored on.
+    """
+
+    benchmarks = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one benchmark."},
+        help_text="Each counts as one evaluation of your daily quota; the untrained twin comes free with it.",
+    )
+
+    def __init__(self, *args: Any, owner: User, submission: Submission | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner = owner
+        found = Benchmark.objects.filter(retired=False)
+        if submission is not None:
+            done = submission.runs.exclude(state__in=("failed", "cancelled")).values("benchmark")
+            found = found.filter(modality=submission.modality).exclude(pk__in=done)
+        self.known = {b.identifier: b for b in found}
+        choices = [(b.identifier, f"{b.title} ({b.modality}{', simulated' if b.simulated else ''})") for b in found]
+        field = self.fields["benchmarks"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - declared above
+        field.choices = choices
+
+    def clean_benchmarks(self) -> list[Benchmark]:
+        """The chosen rows, if the quota covers them."""
+        chosen = [self.known[name] for name in self.cleaned_data["benchmarks"]]
+        quota = quota_of(self.owner)
+        if len(chosen) > quota.remaining:
+            raise ValidationError(
+                f"{len(chosen)} benchmarks are chosen, and {quota.remaining} of {quota.limit} evaluations are left "
+                f"today. New ones come at {quota.resets:%Y-%m-%d %H:%M} UTC."
+            )
+        return chosen
+
+
+class SubmitForm(BenchmarksForm):
+    """A file, its card, and where to score it."""
+
+    file = forms.FileField(required=False, label="Model file")
+    held = forms.CharField(required=False, widget=forms.HiddenInput)
+    format = forms.ChoiceField(choices=FORMATS, initial=Format.ONNX, widget=forms.RadioSelect)
+    own_card = forms.BooleanField(
+        required=False,
+        label="The archive holds a card (gyral.toml); take that one",
+        help_text="The card below is then not needed.",
+    )
+    name = forms.CharField(
+        required=False,
+        max_length=64,
+        help_text="Identifier on the boards: lower-case letters, digits, dots, dashes, underscores. "
+        "The same name again makes a new version.",
+    )
+    title = forms.CharField(required=False, max_length=200, help_text="What people read; the name if empty.")
+    modality = forms.ChoiceField(
+        choices=[("vision", "vision: it sees images"), ("language", "language: it reads sentences")],
+        required=False,
+        initial="vision",
+        widget=forms.RadioSelect,
+    )
+    description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+    family = forms.CharField(required=False, max_length=80, help_text="Architecture family, for filters: “ResNet”.")
+    layers = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Layers to read, one pattern a line (block.*); all of them if empty.",
+    )
+    image_size = forms.IntegerField(required=False, initial=224, label="Image size", help_text="Pixels a side.")
+    image_crop = forms.FloatField(
+        required=False, initial=0.875, label="Crop", help_text="Share of the shorter side that is kept, 0 to 1."
+    )
+    image_mean = Numbers(required=False, initial=[0.485, 0.456, 0.406], label="Mean", help_text="Red, green, blue.")
+    image_std = Numbers(required=False, initial=[0.229, 0.224, 0.225], label="Standard deviation")
+    text_pooling = forms.ChoiceField(
+        choices=[("mean", "mean over tokens"), ("last", "last token"), ("cls", "first (class) token")],
+        required=False,
+        label="Pooling",
+        help_text="How tokens become one vector a sentence.",
+    )
+    text_max_tokens = forms.IntegerField(required=False, initial=128, label="Longest text, tokens")
+    licence = forms.CharField(required=False, max_length=200)
+    training_data = forms.CharField(required=False, max_length=500, label="Training data")
+    paper = forms.CharField(required=False, max_length=500, help_text="DOI or address.")
+    visibility = forms.ChoiceField(
+        choices=[
+            (Visibility.PRIVATE, "private: only you see the model and its scores"),
+            (Visibility.PUBLIC, "public: everybody does"),
+        ],
+        initial=Visibility.PRIVATE,
+        widget=forms.RadioSelect,
+    )
+
+    def clean_file(self) -> Any:
+        """The file of this request; the one held from an earlier one is looked for in the view."""
+        return self.cleaned_data.get("file")
+
+    def clean(self) -> dict[str, Any]:
+        """All faults of the card at once, each beside its field; then what the file needs."""
+        data = super().clean() or self.cleaned_data
+        if not data.get("file") and not data.get("held"):
+            self.add_error("file", "Choose a file.")
+        if data.get("format") and not rules.may_upload(self.owner, data["format"]):
+            self.add_error(
+                "format",
+                "This site does not run models of people it does not know: its sandbox is not hardened yet. "
+                "Send precomputed features, score at home with `gyral score`, or host your own board.",
+            )
+        if data.get("own_card"):
+            if data.get("format") == Format.ONNX:
+                self.add_error("own_card", "An ONNX file carries no card; fill in the one below.")
+        elif not self.errors.keys() & {"image_mean", "image_std"}:
+            self._check_card(data)
+        self._check_modality(data)
+        return data
+
+    def card_fields(self) -> dict[str, object] | None:
+        """Fields of the card as the form has them; None where the archive's card is to be taken."""
+        return None if self.cleaned_data.get("own_card") else _card_of(self.cleaned_data)
+
+    def add_user_error(self, error: UserError) -> None:
+        """Put an error of the intake beside the field it is about."""
+        where = error.where or ""
+        named = where if where in self.fields else None
+        text = f"{error.what} {error.mend or ''}".strip() if named else str(error)
+        self.add_error(named or "file", ValidationError(text[:1].upper() + text[1:], code=error.code))
+
+    def _check_card(self, data: dict[str, Any]) -> None:
+        try:
+            ModelCard.model_validate(_card_of(data))
+        except CardError as error:
+            for fault in error.errors():
+                place = tuple(str(part) for part in fault["loc"])
+                field = _CARD_FIELDS.get(place[:2], place[0])
+                message = "Lower-case letters, digits, dots, dashes and underscores, starting with a letter or digit."
+                if field != "name":
+                    message = f"{fault['msg']}."
+                elif not data.get("name"):
+                    message = "Give the model a name."
+                self.add_error(field if field in self.fields else None, message)
+
+    def _check_modality(self, data: dict[str, Any]) -> None:
+        wrong = [b.title for b in data.get("benchmarks") or [] if b.modality != data.get("modality")]
+        if wrong and not data.get("own_card"):
+            self.add_error("benchmarks", f"A {data.get('modality')} model cannot be scored on: {', '.join(wrong)}.")
+
+
+def upload_limit() -> int:
+    """Largest file this site takes, bytes."""
+    return conf.UPLOAD_BYTES()
+
+
+def _card_of(data: dict[str, Any]) -> dict[str, object]:
+    """A card of the form's fields; empty ones are left to the card's own defaults."""
+    image = {k: data.get(f"image_{k}") for k in ("size", "crop", "mean", "std")}
+    text = {k: data.get(f"text_{k}") for k in ("pooling", "max_tokens")}
+    plain = ("title", "description", "family", "licence", "training_data", "paper")
+    card: dict[str, object] = {"name": data.get("name") or "", "modality": data.get("modality")}
+    card |= {k: data[k] for k in plain if data.get(k)}
+    card["layers"] = [line.strip() for line in (data.get("layers") or "").splitlines() if line.strip()]
+    if data.get("modality") == "vision":
+        card["image"] = {k: v for k, v in image.items() if v is not None}
+    else:
+        card["text"] = {k: v for k, v in text.items() if v}
+    return card

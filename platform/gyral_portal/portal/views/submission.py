@@ -1,0 +1,110 @@
+"""Your submissions: the list, one of them, and what you may do with it."""
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from gyral.errors import UserError
+from gyral_submissions import rules
+from gyral_submissions.domain import run as runs
+from gyral_submissions.domain import submission as verbs
+from gyral_submissions.domain.queries.profile import submission_runs
+from gyral_submissions.domain.quota import quota_of
+from gyral_submissions.enums import State, Visibility
+from gyral_submissions.models import Submission
+
+from gyral_portal.leaderboard.views.model import card_facts
+from gyral_portal.portal.forms import BenchmarksForm
+
+
+@require_safe
+@login_required
+@never_cache
+def submissions(request: HttpRequest) -> HttpResponse:
+    """All of yours, with counts of runs by state."""
+    owner = cast(User, request.user)
+    counts = {
+        str(state): Count("runs", filter=Q(runs__state=state))
+        for state in (State.QUEUED, State.RUNNING, State.FINISHED, State.FAILED)
+    }
+    found = Submission.objects.filter(owner=owner).annotate(**counts)
+    return render(request, "portal/submissions.html", {"submissions": found, "quota": quota_of(owner)})
+
+
+@require_safe
+@login_required
+@never_cache
+def submission(request: HttpRequest, pk: int) -> HttpResponse:
+    """One of them, with its runs."""
+    return _page(request, find_own(request, pk))
+
+
+@require_POST
+@login_required
+def visibility(request: HttpRequest, pk: int) -> HttpResponse:
+    """Publish it or make it private."""
+    found = find_own(request, pk)
+    wanted = request.POST.get("visibility", "")
+    if wanted not in Visibility.values:
+        messages.error(request, f"Visibility {wanted!r} is not known; it is private or public.")
+    else:
+        verbs.set_visibility(found, Visibility(wanted))
+        messages.success(request, "Everybody sees it now." if wanted == "public" else "Only you see it now.")
+    return redirect("portal:submission", pk)
+
+
+@require_POST
+@login_required
+def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take it off the boards."""
+    found = find_own(request, pk)
+    if request.POST.get("sure") != "1":
+        messages.error(request, "Tick the box to say that you are sure; nothing was withdrawn.")
+    elif verbs.withdraw(found):
+        messages.success(request, f"{found} is withdrawn.")
+    return redirect("portal:submission", pk)
+
+
+@require_POST
+@login_required
+def score(request: HttpRequest, pk: int) -> HttpResponse:
+    """Queue runs on more benchmarks."""
+    found = find_own(request, pk)
+    form = BenchmarksForm(request.POST, owner=cast(User, request.user), submission=found)
+    if not form.is_valid():
+        return _page(request, found, form, status=400)
+    try:
+        queued = runs.create(found, form.cleaned_data["benchmarks"])
+    except UserError as error:
+        form.add_error(None, str(error))
+        return _page(request, found, form, status=400)
+    messages.success(request, f"{len(queued)} runs are queued.")
+    return redirect("portal:submission", pk)
+
+
+def find_own(request: HttpRequest, pk: int) -> Submission:
+    """The submission, if the viewer may change it; else 404, as if it did not exist."""
+    found = Submission.objects.filter(pk=pk).first()
+    if found is None or not rules.may_be_changed(found, request.user):
+        raise Http404
+    return found
+
+
+def _page(
+    request: HttpRequest, found: Submission, form: BenchmarksForm | None = None, *, status: int = 200
+) -> HttpResponse:
+    owner = cast(User, request.user)
+    context: dict[str, Any] = {
+        "submission": found,
+        "runs": submission_runs(found),
+        "facts": card_facts(found),
+        "form": form or BenchmarksForm(owner=owner, submission=found),
+        "quota": quota_of(owner),
+    }
+    return render(request, "portal/submission.html", context, status=status)

@@ -1,0 +1,90 @@
+"""The submission form."""
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.core.files import File
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+from gyral.errors import UserError
+from gyral_submissions import rules
+from gyral_submissions.domain import run as runs
+from gyral_submissions.domain.intake import receive, too_large
+from gyral_submissions.domain.quota import quota_of
+from gyral_submissions.enums import Format, Visibility
+from gyral_submissions.models import Submission
+
+from gyral_portal.portal.capped import TOO_LARGE
+from gyral_portal.portal.forms import SubmitForm, upload_limit
+from gyral_portal.portal.held import hold, let_go, open_held
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def submit(request: HttpRequest) -> HttpResponse:
+    """Take a model in and queue its runs; a form with mistakes comes back whole, its file included."""
+    owner = cast(User, request.user)
+    if request.method != "POST":
+        return _page(request, SubmitForm(owner=owner))
+    form = SubmitForm(request.POST, request.FILES, owner=owner)
+    token = request.POST.get("held", "")
+    sent = request.FILES.get("file")
+    file: "File[bytes] | None" = sent or open_held(token, owner)
+    if form.is_valid() and file is None:
+        form.add_error("file", "The file is no longer here; choose it again.")
+    if TOO_LARGE in request.META:
+        form.errors.pop("file", None)
+        form.add_user_error(too_large(upload_limit()))
+    if form.is_valid() and file is not None:
+        submission = _receive(owner, file, form)
+        if submission is not None:
+            let_go(token)
+            return _start(request, submission, form)
+    keep = file is not None and "file" not in form.errors
+    if keep and sent is not None:
+        token = hold(sent, owner)
+    return _page(request, form, held=token if keep else "", held_name=str(file.name) if file and keep else "")
+
+
+def _receive(owner: User, file: "File[bytes]", form: SubmitForm) -> Submission | None:
+    data = form.cleaned_data
+    try:
+        return receive(
+            owner,
+            file,
+            form.card_fields(),
+            format=Format(data["format"]),
+            visibility=Visibility(data["visibility"]),
+        )
+    except UserError as error:
+        form.add_user_error(error)
+        return None
+
+
+def _start(request: HttpRequest, submission: Submission, form: SubmitForm) -> HttpResponse:
+    """Queue the runs; the submission stands even where they cannot be queued."""
+    try:
+        queued = runs.create(submission, form.cleaned_data["benchmarks"])
+    except UserError as error:
+        messages.error(request, f"The model is here, but nothing was queued: {error}")
+        return redirect("portal:submission", submission.pk)
+    messages.success(request, f"{submission} is here, and {len(queued)} runs are queued.")
+    models = [run for run in queued if not run.twin]
+    return redirect("portal:run", models[0].pk) if len(models) == 1 else redirect("portal:submission", submission.pk)
+
+
+def _page(request: HttpRequest, form: SubmitForm, *, held: str = "", held_name: str = "") -> HttpResponse:
+    context: dict[str, Any] = {
+        "form": form,
+        "held": held,
+        "held_name": held_name,
+        "quota": quota_of(form.owner),
+        "limit": upload_limit(),
+        "runs_models": rules.may_upload(form.owner, Format.ONNX),
+    }
+    return render(request, "portal/submit.html", context, status=400 if form.is_bound else 200)

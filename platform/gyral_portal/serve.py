@@ -1,0 +1,97 @@
+"""``gyral serve``: site, worker and sweeper together, in the foreground.
+
+The supervisor starts each as a child in its own session, restarts one that dies, and ends all of them when
+it is told to end. It imports neither Django nor Celery, so that ``gyral --help`` stays fast.
+"""
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import click
+from gyral.places import home
+
+from gyral_portal.supervisor import Child, Supervisor
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, envvar="PORT", help="Port of the site.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address the site listens on.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(0, 64), help="Scoring processes.")
+@click.option("--prepare/--no-prepare", default=True, help="Migrate, collect static files and sync benchmarks first.")
+def serve(port: int, host: str, workers: int, prepare: bool) -> None:
+    """Run the site and its workers until Ctrl-C."""
+    if host not in LOOPBACK and not os.environ.get("GYRAL_ALLOWED_HOSTS"):
+        raise click.ClickException(
+            f"--host {host} answers strangers, and GYRAL_ALLOWED_HOSTS is not set. "
+            "Set it to the site's names, comma-separated."
+        )
+    listener = _listen(host, port)
+    port = listener.getsockname()[1]
+    os.environ["GYRAL_STATIC"] = "collected"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gyral_portal.settings")
+    supervisor = Supervisor(children(listener.fileno(), workers), say=_say)
+    if prepare:
+        supervisor.run_once(Child("prepare", [sys.executable, "-m", "gyral_portal.prepare"]))
+    address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104 - only read
+    _say(f"Gyral: {address} (home {home()}; Ctrl-C ends it)")
+    sys.exit(supervisor.run())
+
+
+def children(listener: int, workers: int) -> list[Child]:
+    """The processes of one site; ``listener`` is the inherited file descriptor of the bound socket."""
+    python = sys.executable
+    site = [
+        *(python, "-m", "gunicorn", "gyral_portal.wsgi:application", "--bind", f"fd://{listener}"),
+        *("--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "3", "--timeout", "120"),
+        *("--worker-tmp-dir", _shared_memory(), "--log-level", "warning", "--no-control-socket"),
+    ]
+    celery = [python, "-m", "celery", "--app", "gyral_portal.worker", "--quiet", "worker"]
+    scoring = [
+        *("--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+        *("--loglevel", "WARNING"),
+    ]
+    return [
+        Child("site", site, keep=(listener,)),
+        *(
+            Child(f"worker {i + 1}" if workers > 1 else "worker", [*celery, *scoring, "--hostname", f"gyral{i + 1}@%h"])
+            for i in range(workers)
+        ),
+        Child("sweeper", [python, "-m", "django", "sweep"]),
+    ]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound, listening socket; bound here so that a taken port is named before anything starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise click.ClickException(
+            f"cannot listen on {host} port {port}: {error.strerror or error}. Choose another with --port."
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _shared_memory() -> str:
+    # gunicorn's heartbeat file must not lie on a disk that may stall.
+    return "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"  # noqa: S108 - gunicorn opens it by mkstemp
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=False)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    serve()

@@ -1,0 +1,119 @@
+"""How numbers, times and fields are written on pages."""
+
+import math
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.forms import BoundField
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+MISSING = "–"
+MINUS = "−"
+
+
+@register.filter
+def score(value: float | None, digits: int = 3) -> str:
+    """A score with a fixed number of digits and a real minus sign; a dash where there is none.
+
+    >>> score(0.30149), score(-0.0204), score(None), score(-0.0001)
+    ('0.301', '−0.020', '–', '0.000')
+    """
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{abs(value):.{digits}f}"
+    return (MINUS if value < 0 and float(text) != 0 else "") + text
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """A share in whole percent; a dash where there is none.
+
+    >>> percent(0.876), percent(None)
+    ('88 %', '–')
+    """
+    return MISSING if value is None else score(100 * value, 0) + " %"
+
+
+@register.filter
+def signed(value: float | None) -> str:
+    """A difference with its sign always shown.
+
+    >>> signed(0.1), signed(-0.1), signed(None)
+    ('+0.100', '−0.100', '–')
+    """
+    text = score(value)
+    return f"+{text}" if value is not None and value > 0 and text not in (MISSING, "0.000") else text
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """A duration in the two largest units that matter.
+
+    >>> seconds(4.2), seconds(185), seconds(7500), seconds(None)
+    ('4 s', '3 min 5 s', '2 h 5 min', '–')
+    """
+    if value is None:
+        return MISSING
+    whole = max(0, round(value))
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@register.filter
+def size(value: int | None) -> str:
+    """A number of bytes in a readable unit.
+
+    >>> size(900), size(2_400_000)
+    ('900 B', '2.3 MiB')
+    """
+    number = float(value or 0)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024 or unit == "GiB":
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+
+
+@register.filter
+def count(value: int | None) -> str:
+    """A large number in thousands.
+
+    >>> count(950), count(4_300_000), count(None)
+    ('950', '4.3 M', '–')
+    """
+    if value is None:
+        return MISSING
+    for limit, unit in ((10**9, "G"), (10**6, "M"), (10**4, "k")):
+        if value >= limit:
+            return f"{value / (1000 if unit == 'k' else limit):.3g} {unit}"
+    return f"{value}"
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString:
+    """A moment in UTC, machine-readable too."""
+    if value is None:
+        return SafeString(MISSING)
+    utc = timezone.localtime(value, timezone.get_fixed_timezone(0))
+    return format_html('<time datetime="{}">{} UTC</time>', utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M"))
+
+
+@register.filter
+def item(mapping: dict[str, Any], key: str) -> Any:
+    """``mapping[key]`` or None."""
+    return mapping.get(key)
+
+
+@register.inclusion_tag("field.html")
+def field(bound: BoundField) -> dict[str, Any]:
+    """A form field with its label, help and errors beside it, tied together for screen readers."""
+    kind = getattr(bound.field.widget, "input_type", "")
+    grouped = bool(bound.use_fieldset)
+    return {"field": bound, "grouped": grouped, "checkbox": kind == "checkbox" and not grouped}
