@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = (5.0, 20.0)  # seconds to connect, seconds between two pieces
 ATTEMPTS = 3  # a broken transfer is taken up again where it broke
-_CHUNK = 1 << 16
+_CHUNK = 1 << 13  # what a broken line can lose
+_EVERY = 0.2  # seconds between two reports of progress
 
 
 def from_mirror(recipe: Recipe, progress: Progress = silent) -> Mapping[str, Path]:
@@ -108,7 +110,6 @@ def _download(file: SourceFile, folder: Path, progress: Progress) -> Path:
                 mend="The file at that address is another version; use a mirror, or report it.",
                 code="download-hash",
             ) from None
-    progress(step, 1, 1)
     return Path(path)
 
 
@@ -175,11 +176,14 @@ class ResumingDownloader:
                 have = 0
             response.raise_for_status()
             total = have + int(response.headers.get("Content-Length", 0))
+            told = 0.0
             with self.part.open("ab") as stream:
                 for piece in response.iter_content(_CHUNK):
                     stream.write(piece)
                     have += len(piece)
-                    self.progress(self.step, have, max(total, have))
+                    if have == total or time.monotonic() - told > _EVERY:
+                        told = time.monotonic()
+                        self.progress(self.step, have, max(total, have))
 
 
 def _continues(response: "requests.Response", have: int) -> bool:
