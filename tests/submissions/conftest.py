@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.contrib.auth.models import User
+from kombu import pools
 
 from gyral_submissions import conf
 from gyral_submissions.enums import Format, Tier, Visibility
@@ -35,9 +36,8 @@ def messages(home: Path) -> Iterator[Path]:
     app = current_app._get_current_object()
     before = (app.conf.broker_url, app.conf.broker_transport_options)
     app.conf.update(broker_url="filesystem://", broker_transport_options=options)
-    app.pool.force_close_all()
-    app.amqp._producer_pool = None
-    app.set_current()
+    app._pool = app.amqp._producer_pool = None  # the pools hold connections to the folder before
+    pools.reset()
     yield folder
     app.conf.update(broker_url=before[0], broker_transport_options=before[1])
 
