@@ -1,6 +1,7 @@
 """What every page may need."""
 
 from django.http import HttpRequest
+
 from gyral import __version__
 
 

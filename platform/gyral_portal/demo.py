@@ -31,10 +31,14 @@ def demo(port: int, score: bool) -> None:
     _step("database and benchmarks", "-m", "gyral_portal.prepare")
     password = _login()
     if score:
-        _step("weights of the reference models", "-m", "gyral.cli.main", "models", "fetch", "--all", required=False)
+        _step(
+            "weights of the reference models", "-m", "gyral.cli.main", "models", "fetch", "--all", required=False
+        )
         _step("scores of the reference models", "-m", "django", "score_reference_models", required=False)
     click.echo(f"\nDemo login: {USER} / {password}\n")
-    os.execv(sys.executable, [sys.executable, "-m", "gyral.cli.main", "serve", "--port", str(port), "--no-prepare"])
+    os.execv(
+        sys.executable, [sys.executable, "-m", "gyral.cli.main", "serve", "--port", str(port), "--no-prepare"]
+    )
 
 
 def _step(what: str, *arguments: str, required: bool = True) -> None:

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import click
-from gyral.places import home
 
+from gyral.places import home
 from gyral_portal.supervisor import Child, Supervisor
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -22,7 +22,9 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 @click.option("--port", default=8000, show_default=True, envvar="PORT", help="Port of the site.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address the site listens on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0, 64), help="Scoring processes.")
-@click.option("--prepare/--no-prepare", default=True, help="Migrate, collect static files and sync benchmarks first.")
+@click.option(
+    "--prepare/--no-prepare", default=True, help="Migrate, collect static files and sync benchmarks first."
+)
 def serve(port: int, host: str, workers: int, prepare: bool) -> None:
     """Run the site and its workers until Ctrl-C."""
     if host not in LOOPBACK and not os.environ.get("GYRAL_ALLOWED_HOSTS"):
@@ -30,7 +32,7 @@ def serve(port: int, host: str, workers: int, prepare: bool) -> None:
             f"--host {host} answers strangers, and GYRAL_ALLOWED_HOSTS is not set. "
             "Set it to the site's names, comma-separated."
         )
-    listener = _listen(host, port)
+    listener = listen(host, port)
     port = listener.getsockname()[1]
     os.environ["GYRAL_STATIC"] = "collected"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gyral_portal.settings")
@@ -58,14 +60,17 @@ def children(listener: int, workers: int) -> list[Child]:
     return [
         Child("site", site, keep=(listener,)),
         *(
-            Child(f"worker {i + 1}" if workers > 1 else "worker", [*celery, *scoring, "--hostname", f"gyral{i + 1}@%h"])
+            Child(
+                f"worker {i + 1}" if workers > 1 else "worker",
+                [*celery, *scoring, "--hostname", f"gyral{i + 1}@%h"],
+            )
             for i in range(workers)
         ),
         Child("sweeper", [python, "-m", "django", "sweep"]),
     ]
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A bound, listening socket; bound here so that a taken port is named before anything starts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

@@ -25,8 +25,8 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
-from gyral.places import home
 
+from gyral.places import home
 from gyral_portal.secret import kept_secret
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -48,8 +49,11 @@ class Child:
         """Start the process in its own session, tied to the life of this one."""
         parent = os.getpid()
         # preexec_fn is safe here: the supervisor has one thread and imports nothing that takes locks.
-        self.process = subprocess.Popen(  # noqa: PLW1509
-            self.command, pass_fds=self.keep, start_new_session=True, preexec_fn=lambda: _tie_to(parent)
+        self.process = subprocess.Popen(
+            self.command,
+            pass_fds=self.keep,
+            start_new_session=True,
+            preexec_fn=lambda: _tie_to(parent),  # noqa: PLW1509 - no threads, see above
         )
         self.started = time.monotonic()
 
@@ -135,8 +139,10 @@ class Supervisor:
         while time.monotonic() < deadline and descendants(os.getpid()):
             self._reap()
             time.sleep(TICK_SECONDS)
-        # Killing one process can hand us its children: look again until there are none.
-        while left := descendants(os.getpid()):
+        # Killing one process can hand us its children: look again until there are none. A process that
+        # hangs in the kernel cannot be killed, and is not waited for.
+        deadline = time.monotonic() + 2.0
+        while (left := descendants(os.getpid())) and time.monotonic() < deadline:
             for pid in left:
                 _signal(pid, signal.SIGKILL)
             self._reap()
@@ -187,14 +193,10 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, number)
-    except ProcessLookupError:
-        pass

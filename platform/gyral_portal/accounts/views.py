@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from gyral_submissions.domain.quota import quota_of
 
 from gyral_portal.accounts.forms import TokenForm
 from gyral_portal.accounts.models import ApiToken, Scope
 from gyral_portal.accounts.tokens import create_token
+from gyral_submissions.domain.quota import quota_of
 
 
 @login_required

@@ -1,8 +1,8 @@
 """The API under ``/api/v1/``; its OpenAPI schema is at ``/api/v1/schema/``."""
 
-from gyral import __version__
 from ninja import NinjaAPI
 
+from gyral import __version__
 from gyral_portal.api import read, submit
 from gyral_portal.api.errors import install_errors
 

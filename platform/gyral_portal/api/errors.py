@@ -5,11 +5,12 @@ import secrets
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
 from gyral.errors import UserError
 from gyral_submissions.domain.intake import Refused
 from gyral_submissions.domain.quota import QuotaExceeded
-from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +34,22 @@ def install_errors(api: NinjaAPI) -> None:
         return api.create_response(request, error.as_dict(), status=status_of(error))
 
     def no_token(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-        body = _shape("unauthorised", "a valid token is needed.", "Authorization", "Send `Authorization: Bearer gyral_...`.")
+        body = _shape(
+            "unauthorised", "a valid token is needed.", "Authorization", "Send `Authorization: Bearer gyral_...`."
+        )
         return api.create_response(request, body, status=401)
 
     def missing(request: HttpRequest, error: Http404) -> HttpResponse:
-        return api.create_response(request, _shape("not-found", str(error) or "there is no such thing."), status=404)
+        return api.create_response(
+            request, _shape("not-found", str(error) or "there is no such thing."), status=404
+        )
 
     def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         first = error.errors[0]
         where = ".".join(str(part) for part in first.get("loc", ()))
-        return api.create_response(request, _shape("invalid", f"{first.get('msg', 'invalid')}.", where), status=422)
+        return api.create_response(
+            request, _shape("invalid", f"{first.get('msg', 'invalid')}.", where), status=422
+        )
 
     def http(request: HttpRequest, error: HttpError) -> HttpResponse:
         return api.create_response(request, _shape("invalid", str(error)), status=error.status_code)
@@ -53,7 +60,9 @@ def install_errors(api: NinjaAPI) -> None:
     def ours(request: HttpRequest, error: Exception) -> HttpResponse:
         reference = secrets.token_hex(5)
         logger.exception("API error %s", reference)
-        body = _shape("site-error", f"the site failed; reference {reference}.", None, "Tell the operators the reference.")
+        body = _shape(
+            "site-error", f"the site failed; reference {reference}.", None, "Tell the operators the reference."
+        )
         return api.create_response(request, body, status=500)
 
     handlers = [

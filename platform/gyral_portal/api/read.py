@@ -7,11 +7,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse
-from gyral_submissions import conf, rules
-from gyral_submissions.domain.queries.board import board_rows
-from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
-from gyral_submissions.enums import State
-from gyral_submissions.models import Benchmark, Run, Score, Submission
 from ninja import Query, Router, Schema
 from ninja.pagination import LimitOffsetPagination, paginate
 
@@ -21,6 +16,11 @@ from gyral_portal.api.schemas import BenchmarkOut, BoardOut, ErrorOut, ModelOut,
 from gyral_portal.leaderboard.export import cell_lines
 from gyral_portal.leaderboard.find import find_benchmark
 from gyral_portal.leaderboard.table import Look, arrange
+from gyral_submissions import conf, rules
+from gyral_submissions.domain.queries.board import board_rows
+from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
+from gyral_submissions.enums import State
+from gyral_submissions.models import Benchmark, Run, Score, Submission
 
 router = Router(auth=reader, tags=["read"])
 FAULTS = {404: ErrorOut, 401: ErrorOut}
@@ -126,7 +126,9 @@ def run(request: HttpRequest, run: UUID) -> Run:
 
 @router.get("/runs/{run}/scores", response=list[ScoreOut], operation_id="list_scores")
 @paginate(LimitOffsetPagination)
-def scores(request: HttpRequest, run: UUID, region: str = "", layer: str = "", subject: str = "") -> QuerySet[Score]:
+def scores(
+    request: HttpRequest, run: UUID, region: str = "", layer: str = "", subject: str = ""
+) -> QuerySet[Score]:
     """Rows of a finished run's record."""
     wanted = {"region": region, "layer": layer, "subject": subject}
     found = Score.objects.filter(run=find_run(request, run)).order_by("id")

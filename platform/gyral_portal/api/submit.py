@@ -5,7 +5,17 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from ninja import File, Form, Router, Schema
+from ninja.files import UploadedFile
+from pydantic import Json
+
 from gyral.errors import UnknownName, UserError
+from gyral_portal.accounts.models import Scope
+from gyral_portal.api.auth import Token
+from gyral_portal.api.errors import Forbidden
+from gyral_portal.api.read import find_run
+from gyral_portal.api.schemas import ErrorOut, LogOut, ModelOut, QuotaOut, RunOut, SubmittedOut
+from gyral_portal.portal.capped import TOO_LARGE
 from gyral_submissions import conf, rules
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain.intake import receive, too_large
@@ -13,19 +23,9 @@ from gyral_submissions.domain.log import read_log
 from gyral_submissions.domain.quota import Quota, quota_of
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Benchmark, Run
-from ninja import File, Form, Router, Schema
-from ninja.files import UploadedFile
-from pydantic import Json
-
-from gyral_portal.accounts.models import Scope
-from gyral_portal.api.auth import Token
-from gyral_portal.api.errors import Forbidden
-from gyral_portal.api.read import find_run
-from gyral_portal.api.schemas import ErrorOut, LogOut, ModelOut, QuotaOut, RunOut, SubmittedOut
-from gyral_portal.portal.capped import TOO_LARGE
 
 router = Router(auth=Token(Scope.SUBMIT), tags=["submit"])
-FAULTS = {code: ErrorOut for code in (401, 403, 404, 409, 413, 422, 429)}
+FAULTS = dict.fromkeys((401, 403, 404, 409, 413, 422, 429), ErrorOut)
 
 
 class Submitting(Schema):
@@ -46,7 +46,9 @@ def quota(request: HttpRequest) -> Quota:
 
 @router.post("/submissions", response={201: SubmittedOut, **FAULTS}, operation_id="submit")
 def submit(
-    request: HttpRequest, fields: Form[Submitting], file: UploadedFile | None = File(None)  # noqa: B008 - ninja's way
+    request: HttpRequest,
+    fields: Form[Submitting],
+    file: UploadedFile | None = File(None),  # type: ignore[type-arg]  # noqa: B008 - ninja says so
 ) -> tuple[int, dict[str, Any]]:
     """Upload a model (multipart: ``file``, ``format``, ``benchmarks``, ``card`` as JSON) and queue its runs.
 

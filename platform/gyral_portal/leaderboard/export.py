@@ -2,10 +2,9 @@
 
 from typing import Any
 
+from gyral_portal.leaderboard.table import Line, Table
 from gyral_submissions.domain.queries.board import Cell
 from gyral_submissions.models import Benchmark
-
-from gyral_portal.leaderboard.table import Line, Table
 
 COLUMNS = (
     *("model", "version", "title", "family", "tier", "visibility", "benchmark", "simulated", "region", "metric"),

@@ -1,6 +1,7 @@
 """Finding what an address names, or saying 404."""
 
 from django.http import Http404
+
 from gyral_submissions.models import Benchmark
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db.models import Q
+
 from gyral_submissions.domain.queries.board import ALL, CHOSEN
 from gyral_submissions.domain.queries.visible import visible_runs
 from gyral_submissions.enums import State, Twin

@@ -60,7 +60,7 @@ def _table(benchmark: Benchmark) -> tuple[list[dict[str, Any]], Path | None]:
         pack = None
     if pack is None or not (pack / "stimuli.parquet").is_file():
         return [], None
-    import pyarrow.parquet as parquet  # slow, and only this page needs it
+    from pyarrow import parquet  # slow, and only this page needs it
 
     wanted = [c for c in ("id", "file", "text") if c in parquet.read_schema(pack / "stimuli.parquet").names]
     rows: list[dict[str, Any]] = parquet.read_table(pack / "stimuli.parquet", columns=wanted).to_pylist()

@@ -11,4 +11,4 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         """Make ours the current Celery application, so that tasks published by the site find their broker."""
-        from gyral_portal import worker  # noqa: F401, PLC0415 - settings must be read first
+        from gyral_portal import worker  # noqa: F401 - settings must be read first

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+
 from gyral_submissions import conf
 
 TOO_LARGE = "gyral.too_large"

@@ -5,13 +5,14 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from pydantic import ValidationError as CardError
+
 from gyral.errors import UserError
 from gyral.models.card import ModelCard
 from gyral_submissions import conf, rules
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Benchmark, Submission
-from pydantic import ValidationError as CardError
 
 FORMATS = [
     (Format.ONNX, "ONNX: one .onnx file"),
@@ -20,12 +21,12 @@ FORMATS = [
 ]
 # Where a fault of the card belongs on the form.
 _CARD_FIELDS = {
-    ("image", "size"): "image_size",
-    ("image", "crop"): "image_crop",
-    ("image", "mean"): "image_mean",
-    ("image", "std"): "image_std",
-    ("text", "pooling"): "text_pooling",
-    ("text", "max_tokens"): "text_max_tokens",
+    "image.size": "image_size",
+    "image.crop": "image_crop",
+    "image.mean": "image_mean",
+    "image.std": "image_std",
+    "text.pooling": "text_pooling",
+    "text.max_tokens": "text_max_tokens",
 }
 
 
@@ -42,7 +43,9 @@ class Numbers(forms.CharField):
         except ValueError:
             numbers = []
         if len(numbers) != 3:
-            raise ValidationError(f"{text!r} is not three numbers with commas between, such as 0.485, 0.456, 0.406.")
+            raise ValidationError(
+                f"{text!r} is not three numbers with commas between, such as 0.485, 0.456, 0.406."
+            )
         return numbers
 
     def prepare_value(self, value: Any) -> Any:
@@ -75,7 +78,9 @@ class BenchmarksForm(forms.Form):
             done = submission.runs.exclude(state__in=("failed", "cancelled")).values("benchmark")
             found = found.filter(modality=submission.modality).exclude(pk__in=done)
         self.known = {b.identifier: b for b in found}
-        choices = [(b.identifier, f"{b.title} ({b.modality}{', simulated' if b.simulated else ''})") for b in found]
+        choices = [
+            (b.identifier, f"{b.title} ({b.modality}{', simulated' if b.simulated else ''})") for b in found
+        ]
         field = self.fields["benchmarks"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - declared above
         field.choices = choices
@@ -117,7 +122,9 @@ class SubmitForm(BenchmarksForm):
         widget=forms.RadioSelect,
     )
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
-    family = forms.CharField(required=False, max_length=80, help_text="Architecture family, for filters: “ResNet”.")
+    family = forms.CharField(
+        required=False, max_length=80, help_text="Architecture family, for filters: “ResNet”."
+    )
     layers = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -127,7 +134,9 @@ class SubmitForm(BenchmarksForm):
     image_crop = forms.FloatField(
         required=False, initial=0.875, label="Crop", help_text="Share of the shorter side that is kept, 0 to 1."
     )
-    image_mean = Numbers(required=False, initial=[0.485, 0.456, 0.406], label="Mean", help_text="Red, green, blue.")
+    image_mean = Numbers(
+        required=False, initial=[0.485, 0.456, 0.406], label="Mean", help_text="Red, green, blue."
+    )
     image_std = Numbers(required=False, initial=[0.229, 0.224, 0.225], label="Standard deviation")
     text_pooling = forms.ChoiceField(
         choices=[("mean", "mean over tokens"), ("last", "last token"), ("cls", "first (class) token")],
@@ -187,9 +196,11 @@ class SubmitForm(BenchmarksForm):
             ModelCard.model_validate(_card_of(data))
         except CardError as error:
             for fault in error.errors():
-                place = tuple(str(part) for part in fault["loc"])
-                field = _CARD_FIELDS.get(place[:2], place[0])
-                message = "Lower-case letters, digits, dots, dashes and underscores, starting with a letter or digit."
+                place = [str(part) for part in fault["loc"]]
+                field = _CARD_FIELDS.get(".".join(place[:2]), place[0])
+                message = (
+                    "Lower-case letters, digits, dots, dashes and underscores, starting with a letter or digit."
+                )
                 if field != "name":
                     message = f"{fault['msg']}."
                 elif not data.get("name"):
@@ -199,7 +210,9 @@ class SubmitForm(BenchmarksForm):
     def _check_modality(self, data: dict[str, Any]) -> None:
         wrong = [b.title for b in data.get("benchmarks") or [] if b.modality != data.get("modality")]
         if wrong and not data.get("own_card"):
-            self.add_error("benchmarks", f"A {data.get('modality')} model cannot be scored on: {', '.join(wrong)}.")
+            self.add_error(
+                "benchmarks", f"A {data.get('modality')} model cannot be scored on: {', '.join(wrong)}."
+            )
 
 
 def upload_limit() -> int:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.files import File
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.signing import BadSignature, dumps, loads
+
 from gyral_submissions import conf
 
 SALT = "gyral.held"
@@ -17,7 +18,7 @@ DAY = 24 * 3600
 _NAME = re.compile(r"held-[0-9a-f]{32}")
 
 
-def hold(uploaded: UploadedFile, owner: User) -> str:
+def hold(uploaded: "UploadedFile[bytes]", owner: User) -> str:
     """Keep a file; returns the token that gets it back, for its owner alone."""
     folder = conf.incoming() / f"held-{secrets.token_hex(16)}"  # a folder: the sweeper removes old ones
     folder.mkdir()

@@ -3,10 +3,10 @@
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from gyral_submissions.models import Benchmark
 
 from gyral_portal.leaderboard import stimuli
 from gyral_portal.leaderboard.find import find_benchmark
+from gyral_submissions.models import Benchmark
 
 
 @require_safe
@@ -22,7 +22,9 @@ def benchmark(request: HttpRequest, reference: str) -> HttpResponse:
     context = {
         "benchmark": found,
         "about": found.about,
-        "stimuli_word": {"image": "images", "text": "texts", "label": "labels"}.get(found.about.get("stimuli", ""), "stimuli"),
+        "stimuli_word": {"image": "images", "text": "texts", "label": "labels"}.get(
+            found.about.get("stimuli", ""), "stimuli"
+        ),
         "versions": Benchmark.objects.filter(name=found.name),
         "samples": stimuli.samples(found, request.user),
         "may_show": stimuli.may_be_shown(found, request.user),

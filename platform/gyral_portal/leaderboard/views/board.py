@@ -9,13 +9,13 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
-from gyral_submissions.domain.queries.board import board_rows
-from gyral_submissions.enums import Tier
-from gyral_submissions.models import Benchmark
 
 from gyral_portal.leaderboard.export import COLUMNS, cell_lines
 from gyral_portal.leaderboard.find import find_benchmark
 from gyral_portal.leaderboard.table import HEAT_STEPS, Look, Table, arrange
+from gyral_submissions.domain.queries.board import board_rows
+from gyral_submissions.enums import Tier
+from gyral_submissions.models import Benchmark
 
 
 @require_safe

@@ -5,11 +5,11 @@ from itertools import groupby
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from gyral_submissions.domain.queries.visible import visible_submissions
-from gyral_submissions.models import Benchmark, Score
 
 from gyral_portal.leaderboard.leaders import leaders
 from gyral_portal.leaderboard.table import HEAT_STEPS
+from gyral_submissions.domain.queries.visible import visible_submissions
+from gyral_submissions.models import Benchmark, Score
 
 Group = tuple[str, list[tuple[Benchmark, list[Score]]]]
 
@@ -17,7 +17,10 @@ Group = tuple[str, list[tuple[Benchmark, list[Score]]]]
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """What Gyral is, and the boards with their leaders."""
-    counts = {"models": visible_submissions(request.user).count(), "benchmarks": Benchmark.objects.filter(retired=False).count()}
+    counts = {
+        "models": visible_submissions(request.user).count(),
+        "benchmarks": Benchmark.objects.filter(retired=False).count(),
+    }
     return render(request, "leaderboard/front.html", {"groups": _groups(request), "counts": counts})
 
 

@@ -6,14 +6,14 @@ from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+
+from gyral_portal.leaderboard.picture import draw_profile
+from gyral_portal.leaderboard.table import heat
 from gyral_submissions.domain.queries.profile import LayerMap, layer_by_region, submission_profile, versions_of
 from gyral_submissions.domain.queries.visible import visible_submissions
 from gyral_submissions.enums import State, Twin
 from gyral_submissions.models import Run, Submission
 from gyral_submissions.rules import may_be_changed
-
-from gyral_portal.leaderboard.picture import draw_profile
-from gyral_portal.leaderboard.table import heat
 
 
 @require_safe
@@ -41,7 +41,9 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
     found = next((s for s in versions if version in (None, s.version)), None)
     if found is None:
         raise Http404(f"There is no model {name!r}.")
-    profiles = [(p, p.run) for p in submission_profile(found) if p.run is not None and p.run.state == State.FINISHED]
+    profiles = [
+        (p, p.run) for p in submission_profile(found) if p.run is not None and p.run.state == State.FINISHED
+    ]
     commands = dict(
         Run.objects.filter(pk__in=[run.pk for _, run in profiles]).values_list("pk", "record__provenance__command")
     )

@@ -5,6 +5,7 @@ import uuid
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+
 from gyral_submissions import conf
 from gyral_submissions.enums import State
 from gyral_submissions.models import Run

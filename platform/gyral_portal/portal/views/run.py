@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+
 from gyral.errors import UserError
 from gyral_submissions import rules
 from gyral_submissions.domain import run as runs

@@ -10,7 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+
 from gyral.errors import UserError
+from gyral_portal.leaderboard.views.model import card_facts
+from gyral_portal.portal.forms import BenchmarksForm
 from gyral_submissions import rules
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain import submission as verbs
@@ -18,9 +21,6 @@ from gyral_submissions.domain.queries.profile import submission_runs
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import State, Visibility
 from gyral_submissions.models import Submission
-
-from gyral_portal.leaderboard.views.model import card_facts
-from gyral_portal.portal.forms import BenchmarksForm
 
 
 @require_safe

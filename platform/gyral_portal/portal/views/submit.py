@@ -10,17 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
+
 from gyral.errors import UserError
+from gyral_portal.portal.capped import TOO_LARGE
+from gyral_portal.portal.forms import SubmitForm, upload_limit
+from gyral_portal.portal.held import hold, let_go, open_held
 from gyral_submissions import rules
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain.intake import receive, too_large
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Submission
-
-from gyral_portal.portal.capped import TOO_LARGE
-from gyral_portal.portal.forms import SubmitForm, upload_limit
-from gyral_portal.portal.held import hold, let_go, open_held
 
 
 @login_required
@@ -34,7 +34,7 @@ def submit(request: HttpRequest) -> HttpResponse:
     form = SubmitForm(request.POST, request.FILES, owner=owner)
     token = request.POST.get("held", "")
     sent = request.FILES.get("file")
-    file: "File[bytes] | None" = sent or open_held(token, owner)
+    file: File[bytes] | None = sent or open_held(token, owner)
     if form.is_valid() and file is None:
         form.add_error("file", "The file is no longer here; choose it again.")
     if TOO_LARGE in request.META:
@@ -75,7 +75,9 @@ def _start(request: HttpRequest, submission: Submission, form: SubmitForm) -> Ht
         return redirect("portal:submission", submission.pk)
     messages.success(request, f"{submission} is here, and {len(queued)} runs are queued.")
     models = [run for run in queued if not run.twin]
-    return redirect("portal:run", models[0].pk) if len(models) == 1 else redirect("portal:submission", submission.pk)
+    return (
+        redirect("portal:run", models[0].pk) if len(models) == 1 else redirect("portal:submission", submission.pk)
+    )
 
 
 def _page(request: HttpRequest, form: SubmitForm, *, held: str = "", held_name: str = "") -> HttpResponse:
