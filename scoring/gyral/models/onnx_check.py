@@ -118,7 +118,7 @@ def _check_sizes(model: Any, where: str) -> None:
             )
     try:
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception:  # onnx raises its own and built-in ones; onnxruntime judges the graph later
+    except Exception:  # noqa: BLE001 - onnx raises its own and built-in ones; onnxruntime judges the graph later
         return
     for info in inferred.graph.value_info:
         shape = [d.dim_value for d in info.type.tensor_type.shape.dim if d.HasField("dim_value")]

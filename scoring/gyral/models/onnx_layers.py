@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -108,7 +109,7 @@ class LayerMap:
     def _note(self, i: int, chain: tuple[str, ...]) -> None:
         node = self.nodes[i]
         weighted = node.op_type in WEIGHTED and any(name in self.fixed for name in node.input)
-        for parent, child in zip(chain, chain[1:], strict=False):
+        for parent, child in pairwise(chain):
             self.children[parent][child] = None
         for scope in dict.fromkeys(chain):
             self.members[scope].append(i)

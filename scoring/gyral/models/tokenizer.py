@@ -63,14 +63,14 @@ class TextTokenizer:
 
         try:
             self._tokenizer: Any = Tokenizer.from_buffer(data)
-        except (ValueError, Exception) as error:  # tokenizers raises bare Exception
+        except Exception as error:  # noqa: BLE001 - tokenizers raises bare Exception
             raise BadUpload(
                 f"the tokenizer cannot be read: {error}.", where="tokenizer.json", code="tokenizer"
             ) from None
         self._tokenizer.no_padding()
         try:
             self._tokenizer.enable_truncation(max_length=spec.max_tokens, direction="left")
-        except (ValueError, Exception):  # tokenizers raises bare Exception
+        except Exception:  # noqa: BLE001 - tokenizers raises bare Exception
             raise BadUpload(
                 f"max_tokens = {spec.max_tokens!r} leaves no room beside the special tokens.",
                 where="gyral.toml",

@@ -1,0 +1,110 @@
+"""Static word vectors: a sentence is the mean of its words' vectors."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import BadUpload, UnknownName
+from gyral.hashing import hash_file, hash_json
+from gyral.models.activation import require_finite, require_modality, spans
+from gyral.models.card import ModelCard
+from gyral.models.model import Batch, Reduction
+from gyral.models.twins import Twin, generator, permuted
+from gyral.models.words import pieces_of, words_of
+
+VERSION = "word-vectors-1"
+VECTORS, WORDS = "vectors.npy", "words.txt"
+LAYER = "words"
+
+Floats = NDArray[np.float32]
+
+
+class WordVectors:
+    """A folder with ``vectors.npy`` (words x channels, float32) and ``words.txt`` (one word a line).
+
+    Words are compared in lower case, without punctuation. A word outside the vocabulary is tried in parts
+    (``didn't``: ``did``, ``n't``; hyphens apart); parts still unknown are left out of the mean, and a
+    sentence without a known word is all zeros.
+
+    Parameters
+    ----------
+    folder : Path
+    card : ModelCard
+    twin, seed
+        ``untrained``: random directions with the trained vectors' norms; ``permuted``: the trained numbers
+        in other places.
+
+    Raises
+    ------
+    BadUpload
+        Words and vectors do not have the same number.
+    """
+
+    def __init__(self, folder: Path, card: ModelCard, *, twin: Twin | None = None, seed: int = 0) -> None:
+        self.card, self._folder, self._twin, self._seed = card, folder, twin, seed
+        self._table: Floats = np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False)
+        names = (folder / WORDS).read_text("utf-8").split("\n")
+        self._rows = {word: i for i, word in enumerate(names) if word}
+        if len(self._rows) != len(self._table):
+            raise BadUpload(
+                f"{len(self._rows):,} words for {len(self._table):,} vectors.", where=WORDS, code="words-count"
+            )
+
+    @cached_property
+    def hash(self) -> str:
+        """See `gyral.models.model.Model.hash`."""
+        twin = [self._twin, self._seed] if self._twin else None
+        return hash_json([VERSION, hash_file(self._folder / VECTORS), hash_file(self._folder / WORDS), twin])
+
+    def layers(self) -> tuple[str, ...]:
+        """One layer, ``words``."""
+        return (LAYER,)
+
+    def batches(
+        self,
+        stimuli: StimulusSet,
+        layers: Sequence[str],
+        *,
+        reduction: Reduction,
+        memory: int = 1 << 30,
+    ) -> Iterator[Batch]:
+        """See `gyral.models.model.Model.batches`."""
+        require_modality(self.card, stimuli)
+        for name in layers:
+            if name != LAYER:
+                raise UnknownName("layer", name, self.layers())
+        table = self._vectors()
+        texts = stimuli.texts or ()
+        for start, stop in spans(len(stimuli), 4 * table.shape[1], memory):
+            values = np.stack([self._mean(table, text) for text in texts[start:stop]])
+            require_finite(LAYER, values, stimuli, start)
+            yield Batch(start, dict.fromkeys(layers, values))
+
+    def known(self, text: str) -> list[str]:
+        """The words (or parts) of ``text`` that have a vector."""
+        found = []
+        for word in words_of(text):
+            parts = [word] if word in self._rows else pieces_of(word)
+            found.extend(part for part in parts if part in self._rows)
+        return found
+
+    def _mean(self, table: Floats, text: str) -> Floats:
+        rows = [self._rows[word] for word in self.known(text)]
+        if not rows:
+            return np.zeros(table.shape[1], np.float32)
+        return np.asarray(table[rows], np.float32).mean(axis=0)
+
+    def _vectors(self) -> Floats:
+        if self._twin is None:
+            return self._table
+        trained: NDArray[Any] = np.asarray(self._table, np.float32)
+        if self._twin == "permuted":
+            return permuted(trained, self._seed, VECTORS)
+        drawn = generator(self._seed, VECTORS).standard_normal(trained.shape, np.float32)
+        norms = np.linalg.norm(trained, axis=1, keepdims=True)
+        return np.asarray(drawn * (norms / np.linalg.norm(drawn, axis=1, keepdims=True)), np.float32)
