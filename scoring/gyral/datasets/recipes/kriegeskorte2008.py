@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gyral.datasets.dataset import About, Dataset
+from gyral.datasets.png import png
 from gyral.datasets.readers.matlab import read_matlab, square
 from gyral.datasets.recipe import Recipe, Source, SourceFile, listed_hashes
 from gyral.datasets.region import Region
 from gyral.datasets.responses import RegionRdms
-from gyral.datasets.simulated_images import png
 from gyral.datasets.stimulus import StimulusSet
 
 FLAGS = ("human", "face", "animal", "natural")
