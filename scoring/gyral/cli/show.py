@@ -33,11 +33,14 @@ def print_record(record: Record, *, everything: bool = False) -> None:
     from rich.table import Table
 
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)  # a file or a pipe has no width to respect
     simulated = "  [bold yellow]SIMULATED DATA[/]" if record.benchmark.simulated else ""
     console.print(f"[bold]{record.model.name}[/] on [bold]{record.benchmark.id}[/]{simulated}")
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("region", "subject", "layer", "score", "95 % interval", "ceiling", "score/ceiling", "units", ""):
-        table.add_column(name, justify="left" if name in ("region", "subject", "layer", "") else "right")
+        left = name in ("region", "subject", "layer", "")
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for row in _wanted(record, everything):
         table.add_row(
             row.region,

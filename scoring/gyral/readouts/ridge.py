@@ -21,6 +21,9 @@ Rows = NDArray[np.integer[Any]]
 # Inner r2 above which a unit counts as predicted: chance alone leaves null units a little above 0.
 _PREDICTED = 0.01
 
+# Share of units at an edge of the grid from which a reader is told.
+_EDGE_SHARE = 0.05
+
 PENALTIES = tuple(float(10.0**k) for k in range(-2, 9))
 
 
@@ -234,11 +237,13 @@ def _edges(chosen: Array, inner_r2: Array, grid: Array) -> tuple[str, ...]:
     out = []
     low = float((chosen[fitted] == grid[0]).mean())
     high = float(((chosen[fitted] == grid[-1]) & (inner_r2[fitted] > _PREDICTED)).mean())
-    if low > 0.05:
-        out.append(f"{low:.0%} of units sit at the lower edge of the penalty grid ({grid[0]:g})")
+    # The texts carry no shares, so that equal warnings of many fits can be counted as one.
+    if low > _EDGE_SHARE:
+        out.append(f"over {_EDGE_SHARE:.0%} of units sit at the lower edge of the penalty grid ({grid[0]:g})")
     # Null units rightly end at the top; only units that are predicted say that the grid is too short.
-    if high > 0.05:
+    if high > _EDGE_SHARE:
         out.append(
-            f"{high:.0%} of units with inner r2 > {_PREDICTED:g} sit at the upper edge of the penalty grid ({grid[-1]:g})"
+            f"over {_EDGE_SHARE:.0%} of units with inner r2 > {_PREDICTED:g} sit at the upper edge of the "
+            f"penalty grid ({grid[-1]:g})"
         )
     return tuple(out)
