@@ -44,7 +44,7 @@ ABOUT = About(
 RECIPE = Recipe(
     name=ABOUT.name,
     title=ABOUT.title,
-    content_hash="3045d9145be818c62b73d90af97808dd6981a6f84d94441b8c2fb064d96e4241",
+    content_hash="dbbde18854f0aa1f6225ce07ffd7dc4e28102b3d35b4d1187460fae4dd16ec36",
     licence="CC BY-SA 3.0",
     mirror=Source(
         folder="haxby2001_sub001",
@@ -123,9 +123,8 @@ def _dataset(bold_path: Path, mask_path: Path, table: pd.DataFrame) -> Dataset:
             }
         ),
         regions=(
-            Region("slice", np.arange(len(voxels)), ("slice",), "Slice"),
-            Region("mask", np.flatnonzero(inside[used]), ("slice", "mask"), "Published mask"),
-            Region("bright", np.flatnonzero(bright[used]), ("slice", "bright"), "Brain by brightness"),
+            Region("mask", np.flatnonzero(inside[used]), ("mask",), "Published mask"),
+            Region("bright", np.flatnonzero(bright[used]), ("mask", "bright"), "Bright in the first run"),
         ),
         split_kind="leave-one-group-out",
         split_folds=12,
