@@ -37,12 +37,16 @@ def cold_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """SQLite tests use a file, as sites do: threads and worker processes then share it, WAL and all."""
+    """SQLite tests use a file, as sites do: threads and worker processes then share it, WAL and all.
+
+    On PostgreSQL each session has a database of its own name.
+    """
     from django.conf import settings  # not every session has a database
 
     database = settings.DATABASES["default"]
-    if database["ENGINE"].endswith("sqlite3"):
-        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    on_disk = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    name = on_disk if database["ENGINE"].endswith("sqlite3") else f"test_gyral_{os.getpid()}"
+    database.setdefault("TEST", {})["NAME"] = name
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

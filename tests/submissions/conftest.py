@@ -23,7 +23,16 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(autouse=True)
 def messages(home: Path) -> Iterator[Path]:
-    """The folder the file transport writes messages to, below this test's home."""
+    """The folder the file transport writes messages to, below this test's home.
+
+    Where ``BROKER_URL`` names another transport that one is used, and emptied before and after.
+    """
+    app = current_app._get_current_object()
+    if not app.conf.broker_url.startswith("filesystem"):
+        app.control.purge()
+        yield home
+        app.control.purge()
+        return
     folder = home / "queue" / "messages"
     folder.mkdir(parents=True)
     (home / "queue" / "control").mkdir()
@@ -33,7 +42,6 @@ def messages(home: Path) -> Iterator[Path]:
         "control_folder": str(home / "queue" / "control"),
         "polling_interval": 0.1,
     }
-    app = current_app._get_current_object()
     before = (app.conf.broker_url, app.conf.broker_transport_options)
     app.conf.update(broker_url="filesystem://", broker_transport_options=options)
     app._pool = app.amqp._producer_pool = None  # the pools hold connections to the folder before

@@ -28,7 +28,7 @@ SITE_CODES = frozenset(
     }
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_PATH = re.compile(r"(?<![\w.])/(?:[\w.@+-]+/)+([\w.@+-]*)")
+_PATH = re.compile(r"(?<![\w./])/(?:[\w.@+-]+/)+([\w.@+-]*)")
 _LONGEST = 800
 
 
