@@ -89,7 +89,9 @@ def open_dataset(
     if (pack := find_pack(name)) is not None and not (force and _may_be_built(name, pack)):
         from gyral.datasets.pack import read_pack  # slow import (pandas), only when a pack is opened
 
-        return read_pack(pack)
+        dataset = read_pack(pack)
+        check_content(name, dataset.content_hash, str(pack))  # an installed pack may be older than the recipe
+        return dataset
     return _build_locked(name, progress, force=force, unverified=unverified)
 
 

@@ -9,8 +9,9 @@ import pytest
 
 import tiny_recipe
 from gyral.datasets.catalogue import RECIPES, dataset_names, find_pack, open_dataset
-from gyral.datasets.pack import verify_pack
+from gyral.datasets.pack import verify_pack, write_pack
 from gyral.errors import BadDataset, Unavailable, UnknownName
+from tiny_dataset import tiny_dataset
 
 SUPPORT = Path(tiny_recipe.__file__).parent
 _OPEN = (
@@ -182,11 +183,15 @@ def test_full_disk_while_the_cache_is_written_leaves_nothing(cache, monkeypatch)
 
 
 def test_installed_pack_is_found_and_named(cache, home, tmp_path):
-    from gyral.datasets.pack import write_pack
-    from tiny_dataset import tiny_dataset
-
-    write_pack(tiny_dataset(tmp_path / "made"), home / "packs" / "tiny")
-    assert open_dataset("tiny").root == home / "packs" / "tiny"
     write_pack(tiny_dataset(tmp_path / "made"), home / "packs" / "mine")
     assert dataset_names()[-1] == "mine"
-    assert open_dataset("mine").name == "tiny"
+    assert open_dataset("mine").root == home / "packs" / "mine"
+
+
+def test_installed_pack_of_a_recipe_must_be_what_it_promises(cache, mirror, home, tmp_path):
+    write_pack(open_dataset("tiny"), home / "packs" / "tiny")
+    assert open_dataset("tiny").root == home / "packs" / "tiny"
+    write_pack(tiny_dataset(tmp_path / "made"), home / "packs" / "tiny")
+    with pytest.raises(BadDataset, match="the recipe 'tiny' promises") as caught:
+        open_dataset("tiny")
+    assert caught.value.code == "content-hash"
