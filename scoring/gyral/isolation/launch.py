@@ -111,7 +111,18 @@ def environment(tier: Tier, places: Places) -> dict[str, str]:
 
 def _bubblewrap_base() -> list[str]:
     """Namespaces, a bare root, the interpreter and the library, before the job's own binds."""
-    argv = ["bwrap", "--unshare-all", "--die-with-parent", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
+    # By its full path: the guest's environment has another PATH than ours.
+    argv = [
+        shutil.which("bwrap") or "bwrap",
+        "--unshare-all",
+        "--die-with-parent",
+        "--uid",
+        "65534",
+        "--gid",
+        "65534",
+        "--cap-drop",
+        "ALL",
+    ]
     argv += ["--hostname", "guest", "--proc", "/proc", "--dev", "/dev"]
     # The tmpfs comes before every bind: one below /tmp would otherwise be hidden by it.
     argv += ["--size", str(_TMP_BYTES), "--tmpfs", "/tmp", "--ro-bind", "/usr", "/usr"]  # noqa: S108

@@ -20,6 +20,7 @@ _GIB = 1 << 30
 
 # Addresses that interpreter, torch, onnxruntime and their thread stacks map before a model is opened, twofold.
 _LIBRARIES = 2 * _GIB
+_ENTRY = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -141,10 +142,14 @@ def resident_bytes(pid: int) -> int:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of the files in ``folder`` and below, links not followed."""
+    """Bytes of the files in ``folder`` and below, links not followed.
+
+    An entry counts as 64 KiB at least: a million empty files fill a disk, and this walk, as well.
+    """
     total = 0
-    for parent, _, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
+        total += len(folders) * _ENTRY
         for name in names:
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(parent, name)).st_blocks * 512  # noqa: PTH118 - hot and flat
+                total += max(_ENTRY, os.lstat(os.path.join(parent, name)).st_blocks * 512)  # noqa: PTH118 - hot
     return total

@@ -14,7 +14,7 @@ from gyral.errors import BadUpload, EngineError, OutOfResources, Unavailable, Us
 from gyral.isolation import wire
 from gyral.isolation.limits import Limits, family, folder_bytes, resident_bytes
 
-_TICK = 0.1  # seconds between looks at memory and scratch
+_TICK = 0.2  # seconds between looks at memory and scratch: one costs milliseconds, a guest needs longer to do harm
 _LOG_KEPT = 64 << 10
 _LINE = 8 << 20
 
@@ -68,6 +68,7 @@ class Process:
         self._lines = bytearray()
         self._log = bytearray()
         self._heard = self._logged = 0
+        self._looked = 0.0
 
     @property
     def pid(self) -> int:
@@ -165,6 +166,9 @@ class Process:
                 mend="Send a faster model, or read fewer layers.",
                 code="time-limit",
             )
+        if time.monotonic() - self._looked < _TICK:
+            return
+        self._looked = time.monotonic()
         if resident_bytes(self.pid) > self.limits.memory:
             raise _out_of_memory(self.limits)
         if folder_bytes(self.scratch) > self.limits.scratch:

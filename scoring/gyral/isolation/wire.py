@@ -217,7 +217,7 @@ def _take_bytes(path: Path, most: int) -> bytearray:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         raise broken("an announced array is not there or is a link") from None
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+    try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
             raise broken("an announced array is not a plain file")
@@ -229,8 +229,10 @@ def _take_bytes(path: Path, most: int) -> bytearray:
             )
         data = bytearray(facts.st_size)
         filled = 0
-        while filled < len(data) and (got := stream.readinto(memoryview(data)[filled:])):
+        while filled < len(data) and (got := os.readv(descriptor, [memoryview(data)[filled:]])):
             filled += got
+    finally:
+        os.close(descriptor)
     path.unlink(missing_ok=True)
     if filled != len(data):
         raise broken("an announced array shrank while it was read")
