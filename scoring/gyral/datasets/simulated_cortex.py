@@ -93,6 +93,8 @@ def measure(
     ``snr / (snr + mean(1 / n_i))``; a silent unit has ``gain * noise`` only, and ceiling 0.
     """
     values, repeats, tables = {}, {}, []
+    patches = tuple(part.patch for part in next(iter(populations.values())))
+    land = {side: territories(patches, side) for side in ("left", "right")}
     for subject, parts in populations.items():
         samples = len(parts[0].signal)
         shown = _shown(samples, stream(seed, name, subject, "shown"), subject)
@@ -102,14 +104,14 @@ def measure(
             noisy, facts = _repeated(part, shown, rng)
             single.append(noisy)
             spots = stream(seed, name, subject, part.patch.name, "vertex")
-            table.append(facts.assign(**_placed(part, spots)))
+            own = {side: land[side][part.patch.name] for side in land}
+            table.append(facts.assign(**_placed(part, own, spots)))
         repeats[subject] = np.concatenate(single, axis=2).astype(np.float32)
         values[subject] = _mean(repeats[subject])
         tables.append(pd.concat(table).assign(subject=subject))
     units = pd.concat(tables, ignore_index=True)
     first = ["subject", "unit", "hemisphere", "vertex", "x", "y", "z", "region", "truth"]
     units = units[first + [c for c in units.columns if c not in first]]
-    patches = [part.patch for part in next(iter(populations.values()))]
     regions = tuple(Region(p.name, np.flatnonzero(units["region"] == p.name), p.path, p.title) for p in patches)
     return Responses("simulated", "a.u.", values, repeats), units, regions
 
@@ -154,28 +156,41 @@ def _mean(single: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.round(np.nanmean(single.astype(np.float64), axis=1), 6).astype(np.float32))
 
 
-def _placed(part: Population, rng: np.random.Generator) -> dict[str, Any]:
-    """Vertices of fsaverage5: a receptive field right of the middle sits on the left hemisphere."""
+def _placed(part: Population, own: Mapping[str, NDArray[np.int64]], rng: np.random.Generator) -> dict[str, Any]:
+    """Vertices of fsaverage5: a receptive field right of the middle sits on the left hemisphere.
+
+    ``own`` are the patch's vertices by hemisphere; at least half of them stay free, so that subjects differ.
+    """
     units = part.signal.shape[1]
     left = part.fields[:, 0] > 0.5 if part.fields is not None else np.arange(units) % 2 == 0
     vertex, place = np.zeros(units, np.int64), np.zeros((units, 3))
     for side, chosen in (("left", left), ("right", ~left)):
-        near, coordinates = _neighbourhood(part.patch, side)
-        # Half of the patch's vertices stay free, so that two subjects differ.
-        vertex[chosen] = rng.permutation(near)[: chosen.sum()]
-        place[chosen] = coordinates[vertex[chosen]]
+        vertex[chosen] = rng.permutation(own[side])[: chosen.sum()]
+        place[chosen] = _hemisphere(side)[0][vertex[chosen]]
     x, y, z = np.round(place, 3).T
     return {"hemisphere": np.where(left, "left", "right"), "vertex": vertex, "x": x, "y": y, "z": z}
 
 
-def _neighbourhood(patch: Patch, side: str) -> tuple[NDArray[np.int64], Array]:
-    """Vertices round the patch's anchor (nearest on the sphere) and the pial coordinates of the hemisphere."""
+def territories(patches: tuple[Patch, ...], side: str) -> dict[str, NDArray[np.int64]]:
+    """Vertices of each patch on one hemisphere: the free ones nearest to its anchor, twice as many as units.
+
+    Parameters
+    ----------
+    patches : tuple of Patch
+        Earlier ones choose first; no vertex belongs to two.
+    side : {"left", "right"}
+    """
     pial, sphere = _hemisphere(side)
-    anchor = np.array(patch.anchor) * (-1 if side == "left" else 1, 1, 1)
-    middle = np.argmin(((pial - anchor) ** 2).sum(axis=1))
-    # On the sphere neighbours are neighbours on the sheet; in space they may sit on the far bank of a sulcus.
-    apart = ((sphere - sphere[middle]) ** 2).sum(axis=1)
-    return np.argsort(apart, kind="stable")[: 2 * patch.units].astype(np.int64), pial
+    free = np.ones(len(pial), bool)
+    taken = {}
+    for patch in patches:
+        anchor = np.array(patch.anchor) * (-1 if side == "left" else 1, 1, 1)
+        middle = np.argmin(((pial - anchor) ** 2).sum(axis=1))
+        # On the sphere neighbours are neighbours on the sheet; in space they may be the far bank of a sulcus.
+        apart = np.where(free, ((sphere - sphere[middle]) ** 2).sum(axis=1), np.inf)
+        taken[patch.name] = np.argsort(apart, kind="stable")[: 2 * patch.units].astype(np.int64)
+        free[taken[patch.name]] = False
+    return taken
 
 
 @lru_cache(maxsize=2)

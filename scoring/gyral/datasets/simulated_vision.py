@@ -5,6 +5,7 @@ red, green, blue, yellow, saturation and contrast. Everything a unit does is wri
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -204,15 +205,18 @@ def _cells(plane: Array) -> Array:
 
 def _energies(light: Array) -> list[Array]:
     """Squared magnitude of complex oriented band-pass filters, one plane per scale and orientation."""
-    side = len(light)
+    spectrum = np.fft.fft2(light)
+    return [np.abs(np.fft.ifft2(spectrum * passed)) ** 2 for passed in _filters(len(light))]
+
+
+@lru_cache(maxsize=1)
+def _filters(side: int) -> tuple[Array, ...]:
+    """Transfer functions of the filters: one-octave bands, on one half-plane of frequencies only.
+
+    The filtered image is therefore complex, and its modulus does not depend on phase.
+    """
     fy, fx = np.meshgrid(np.fft.fftfreq(side, 1 / side), np.fft.fftfreq(side, 1 / side), indexing="ij")
     radius, angle = np.hypot(fx, fy), np.arctan2(fy, fx)
-    spectrum = np.fft.fft2(light)
-    energies = []
-    for cycles in CYCLES:
-        band = np.exp(-(np.log2(np.maximum(radius, 1e-9) / cycles) ** 2) / (2 * 0.5**2))
-        for turn in range(ORIENTATIONS):
-            # One half-plane of frequencies only: the filtered image is complex, its modulus the energy.
-            tuned = np.exp(4 * (np.cos(angle - turn * np.pi / ORIENTATIONS) - 1))
-            energies.append(np.abs(np.fft.ifft2(spectrum * band * tuned)) ** 2)
-    return energies
+    bands = [np.exp(-(np.log2(np.maximum(radius, 1e-9) / cycles) ** 2) / (2 * 0.5**2)) for cycles in CYCLES]
+    tuned = [np.exp(4 * (np.cos(angle - turn * np.pi / ORIENTATIONS) - 1)) for turn in range(ORIENTATIONS)]
+    return tuple(band * tune for band in bands for tune in tuned)
