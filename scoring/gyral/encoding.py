@@ -15,7 +15,7 @@ from gyral.metrics.correlation import pearson_r, squared_errors
 from gyral.progress import Progress, silent
 from gyral.readouts.readout import Readout
 from gyral.record import Row
-from gyral.scores.interval import percentile, resampling_weights, weighted_r
+from gyral.scores.interval import around, resampling_weights, weighted_r
 from gyral.scores.problem import Problem
 
 Array = NDArray[np.floating[Any]]
@@ -161,7 +161,8 @@ def _rows(cell: Cell, problem: Problem, layer: str, readout: str, metric: str, w
         everyone += [(s, subject_of == s) for s in problem.subjects if (subject_of == s).any()]
     rows = []
     for subject, mine in everyone:
-        low, high = percentile(_median(cell.drawn[:, mine], axis=1))
+        value = float(_median(unit_r[mine]))
+        low, high = around(value, _median(cell.drawn[:, mine], axis=1))
         spread = (
             float(np.std([_median(d[mine]) for d in cell.per_draw], ddof=1)) if len(cell.per_draw) > 1 else None
         )
@@ -172,7 +173,7 @@ def _rows(cell: Cell, problem: Problem, layer: str, readout: str, metric: str, w
                 layer=layer,
                 readout=readout,
                 metric=metric,
-                value=_number(_median(unit_r[mine])),
+                value=_number(value),
                 low=_number(low),
                 high=_number(high),
                 ceiling=_number(_median(nc[mine])),

@@ -213,3 +213,7 @@ def load_record(path: Path) -> Record:
     if not file.is_file():
         raise BadUpload("there is no such record.", where=str(path), code="record-missing")
     return Record.from_json(file.read_text("utf-8"), where=str(file))
+
+
+if __name__ == "__main__":
+    print(json.dumps(Record.model_json_schema(), indent=1))  # noqa: T201 - this is the module's output

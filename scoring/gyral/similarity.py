@@ -21,7 +21,7 @@ from gyral.features.features import Features
 from gyral.metrics.rsa import bounds, centred_ranks, condensed, correlation_rdm
 from gyral.progress import Progress, silent
 from gyral.record import Row
-from gyral.scores.interval import DRAWS, percentile
+from gyral.scores.interval import DRAWS, around
 
 Array = NDArray[np.floating[Any]]
 
@@ -117,7 +117,7 @@ def score_similarity(
             region: RegionRdms = region,
             bound: tuple[float, float] = (low_bound, high_bound),
         ) -> Row:
-            low, high = percentile(drawn)
+            low, high = around(float(np.mean(values)), drawn)
             return Row(
                 region=region.region,
                 subject="all",

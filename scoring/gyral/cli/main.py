@@ -83,13 +83,12 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     try:
-        cli.main(args=arguments, prog_name="gyral", standalone_mode=False)
-        status = 0
+        # Outside standalone mode click returns the code of an Exit, and what a command returned.
+        returned = cli.main(args=arguments, prog_name="gyral", standalone_mode=False)
+        status = returned if isinstance(returned, int) else 0
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         status = 130
-    except click.exceptions.Exit as leave:
-        status = leave.exit_code
     except click.ClickException as error:
         error.show()
         status = error.exit_code

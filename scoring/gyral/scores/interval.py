@@ -65,12 +65,29 @@ def weighted_r(measured: Array, predicted: Array, weights: NDArray[np.float32]) 
     return np.where(flat_y, np.nan, np.clip(r, -1.0, 1.0))
 
 
-def percentile(values: Array, level: float = LEVEL) -> tuple[float, float]:
-    """Central interval of bootstrap values along the first axis; NaN draws are left out."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
+def around(value: float, drawn: Array, level: float = LEVEL) -> tuple[float, float]:
+    """Central interval of bootstrap values, moved so that their mean lies on the value itself.
+
+    A median over units of noisy correlations is pulled towards their mean; redrawing the stimuli adds noise
+    and pulls once more. Moving the draws back removes that second pull, so that the interval is one for the
+    value that as many new stimuli would give.
+
+    Parameters
+    ----------
+    value : float
+        What was measured.
+    drawn : array, draws
+        NaN draws are left out.
+
+    Returns
+    -------
+    (low, high)
+        NaN where there is no value or no finite draw.
+    """
+    finite = drawn[np.isfinite(drawn)]
+    if not finite.size or not np.isfinite(value):
         return float("nan"), float("nan")
-    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2]) - finite.mean() + value
     return float(low), float(high)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from gyral.datasets.split import contiguous, grouped
 from gyral.metrics.correlation import pearson_r
-from gyral.scores.interval import percentile, resampling_weights, weighted_r
+from gyral.scores.interval import around, resampling_weights, weighted_r
 
 
 def test_weighted_r_equals_r_of_copied_rows() -> None:
@@ -52,6 +52,27 @@ def test_interval_covers_what_it_names() -> None:
         y = 0.5 * p + np.sqrt(0.75) * rng.standard_normal((400, 1))
         weights = resampling_weights(split, draws=300, seed=seed)
         folds = [weighted_r(y[f.test], p[f.test], w) for f, w in zip(split.folds, weights, strict=True)]
-        low, high = percentile(np.mean(folds, axis=0)[:, 0])
+        value = np.mean([pearson_r(y[f.test], p[f.test])[0] for f in split.folds])
+        low, high = around(value, np.mean(folds, axis=0)[:, 0])
         hits += low <= 0.5 <= high
     assert 0.90 <= hits / 300 <= 0.98
+
+
+def test_interval_lies_around_the_value_even_where_redrawing_is_biased() -> None:
+    # Most units null, a few strong: the median of redrawn correlations lies above the measured median.
+    rng = np.random.default_rng(3)
+    split = contiguous(100, 5)
+    p = rng.standard_normal((100, 60))
+    y = np.where(np.arange(60) < 25, 0.9, 0.0) * p + rng.standard_normal((100, 60))
+    drawn = np.mean(
+        [weighted_r(y[f.test], p[f.test], w) for f, w in zip(split.folds, resampling_weights(split), strict=True)],
+        0,
+    )
+    value = np.median(np.mean([pearson_r(y[f.test], p[f.test]) for f in split.folds], 0))
+    low, high = around(value, np.median(drawn, axis=1))
+    assert low < value < high
+
+
+def test_interval_of_nothing_is_missing() -> None:
+    assert np.isnan(around(float("nan"), np.ones(5))).all()
+    assert np.isnan(around(0.5, np.full(5, np.nan))).all()
