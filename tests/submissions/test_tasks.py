@@ -148,7 +148,7 @@ def test_worker_told_to_end_hands_its_run_over(
     grandchild = int(wait_for(lambda: pid_file.exists() and pid_file.read_text()))
     worker.send_signal(signal.SIGTERM)
     worker.wait(timeout=5)
-    assert not is_alive(grandchild)
+    wait_for(lambda: not is_alive(grandchild), 5)
     assert sweeper.sweep().queued_again == 1
     assert state_of(found) == State.QUEUED
 

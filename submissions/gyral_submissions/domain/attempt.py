@@ -9,7 +9,7 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,6 +17,7 @@ from django.utils import timezone
 from gyral.errors import EngineError
 from gyral_submissions.domain import log, quota
 from gyral_submissions.domain.fault import Fault
+from gyral_submissions.domain.step import Step, remaining_seconds
 from gyral_submissions.domain.transition import ended, lease_from, move
 from gyral_submissions.enums import Fault as By
 from gyral_submissions.enums import State
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
     from gyral.record import Record
 
 _HELD = (State.RUNNING,)
-
-
-class Step(TypedDict):
-    """One step of an evaluation: ``done`` of ``total`` parts after ``seconds``."""
-
-    step: str
-    done: int
-    total: int
-    seconds: float
 
 
 def start(run_id: uuid.UUID, attempt: int, worker: str) -> Run | None:
@@ -61,7 +53,7 @@ def release(run_id: uuid.UUID, attempt: int) -> bool:
     return move(run_id, attempt, _HELD, lease_until=timezone.now())
 
 
-def report(run_id: uuid.UUID, attempt: int, steps: Sequence[Step], remaining_seconds: float | None = None) -> bool:
+def report(run_id: uuid.UUID, attempt: int, steps: Sequence[Step]) -> bool:
     """Store where the evaluation stands, and keep the run; callers do so at most once a second.
 
     Parameters
@@ -72,8 +64,6 @@ def report(run_id: uuid.UUID, attempt: int, steps: Sequence[Step], remaining_sec
         The attempt that reports.
     steps : sequence of Step
         Steps so far, the current one last.
-    remaining_seconds : float, optional
-        Estimate for the current step.
     """
     current = steps[-1]
     return move(
@@ -83,7 +73,7 @@ def report(run_id: uuid.UUID, attempt: int, steps: Sequence[Step], remaining_sec
         lease_until=lease_from(timezone.now()),
         step=current["step"],
         progress=current["done"] / current["total"] if current["total"] else 0.0,
-        remaining_seconds=remaining_seconds,
+        remaining_seconds=remaining_seconds(current),
         steps=list(steps),
     )
 

@@ -14,12 +14,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from gyral_submissions.domain.log import CappedFile
+from gyral_submissions.domain.step import Step, told
 
 _LINE = 1 << 16  # longest line read at once, bytes
 
@@ -30,19 +31,15 @@ class Said:
 
     Parameters
     ----------
-    step : str
-        Current step; empty before the first.
-    done, total : int
-        Parts of it.
+    steps : tuple of Step
+        In order; the last one is the current one.
     record : str
         Path of the record, once there is one.
     error : mapping or None
         The error it ended with.
     """
 
-    step: str = ""
-    done: int = 0
-    total: int = 0
+    steps: tuple[Step, ...] = ()
     record: str = ""
     error: Mapping[str, Any] | None = None
 
@@ -65,7 +62,7 @@ class Child:
     def __init__(
         self, command: Sequence[str], *, environment: Mapping[str, str], errors: CappedFile, folder: Path
     ) -> None:
-        self._said = Said()
+        self._said, self._began = Said(), time.monotonic()
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gyral_submissions.keeper", *command],
@@ -132,8 +129,25 @@ class Child:
         for line in iter(lambda: stream.readline(_LINE), b""):
             message = _parse(line)
             if message is not None:
-                with self._lock:
-                    self._said = _after(self._said, message)
+                self._take(message)
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        error, record = message.get("error"), message.get("record")
+        step, done, total = message.get("step"), message.get("done"), message.get("total")
+        with self._lock:
+            if isinstance(error, dict):
+                self._said = replace(self._said, error=error)
+            elif isinstance(record, str):
+                self._said = replace(self._said, record=record)
+            elif isinstance(step, str) and isinstance(done, int) and isinstance(total, int) and 0 <= done <= total:
+                latest = Step(step=step[:80], done=done, total=total, seconds=self._seconds(step[:80]))
+                self._said = replace(self._said, steps=told(self._said.steps, latest))
+
+    def _seconds(self, step: str) -> float:
+        """Seconds since the step was first told of."""
+        if not self._said.steps or self._said.steps[-1]["step"] != step:
+            self._began = time.monotonic()
+        return round(time.monotonic() - self._began, 1)
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -142,17 +156,6 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return message if isinstance(message, dict) else None
-
-
-def _after(said: Said, message: dict[str, Any]) -> Said:
-    if isinstance(message.get("error"), dict):
-        return Said(said.step, said.done, said.total, said.record, message["error"])
-    if isinstance(message.get("record"), str):
-        return Said(said.step, said.done, said.total, message["record"], said.error)
-    step, done, total = message.get("step"), message.get("done"), message.get("total")
-    if isinstance(step, str) and isinstance(done, int) and isinstance(total, int) and 0 <= done <= total:
-        return Said(step[:80], done, total, said.record, said.error)
-    return said
 
 
 def _drain(stream: IO[bytes], errors: CappedFile) -> None:

@@ -22,15 +22,14 @@ from gyral_submissions import conf
 from gyral_submissions.domain import attempt as attempts
 from gyral_submissions.domain import fault as faults
 from gyral_submissions.domain import log
-from gyral_submissions.domain.attempt import Step
-from gyral_submissions.domain.child import Child, Said
+from gyral_submissions.domain.child import Child
+from gyral_submissions.domain.step import Step
 from gyral_submissions.enums import Format, State
 from gyral_submissions.models import Run
 
 logger = logging.getLogger(__name__)
 
 _TICK = 1.0  # seconds between two looks at the child and the database
-_STEPS = 100  # most steps kept
 # What the child may know of our environment: neither the database nor the broker nor any key.
 _PASSED = (
     "PATH",
@@ -178,12 +177,16 @@ def _attend(run: Run, child: Child, progress: Progress, is_stopping: Callable[[]
             return False
         if is_stopping():
             raise Interrupted
-        said = child.said
-        if said.step:
-            progress(said.step, said.done, said.total)
-        if not account.settle(said):
-            raise _Gone
+        _tell(child.said.steps, account, progress)
+    _tell(child.said.steps, account, progress)
     return True
+
+
+def _tell(steps: tuple[Step, ...], account: "_Account", progress: Progress) -> None:
+    if steps:
+        progress(steps[-1]["step"], steps[-1]["done"], steps[-1]["total"])
+    if not account.settle(steps):
+        raise _Gone
 
 
 class _Account:
@@ -191,46 +194,33 @@ class _Account:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._steps: list[Step] = []
-        self._began = self._renewed = time.monotonic()
-        self._last: Said | None = None
+        self._known: tuple[Step, ...] = ()
+        self._renewed = time.monotonic()
 
-    def settle(self, said: Said) -> bool:
+    def settle(self, steps: tuple[Step, ...]) -> bool:
         """Bring row and log up to date; False where the run is no longer ours.
 
         A database that is busy for a moment is asked again at the next tick: the lease is what counts.
         """
         try:
-            return self._settle(said)
+            return self._settle(steps)
         except OperationalError as error:
             logger.warning("run %s: %s", self._run.pk, error)
             return True
 
-    def _settle(self, said: Said) -> bool:
-        now = time.monotonic()
-        run_id, attempt = self._run.pk, self._run.attempt
-        if said.step and said != self._last:
-            self._note(said, now)
-            held = attempts.report(run_id, attempt, self._steps, self._remaining(said, now))
-            self._last, self._renewed = said, now
+    def _settle(self, steps: tuple[Step, ...]) -> bool:
+        run_id, attempt, now = self._run.pk, self._run.attempt, time.monotonic()
+        if steps != self._known:
+            held = attempts.report(run_id, attempt, steps)
+            for step in steps[max(0, len(self._known) - 1) :]:
+                if step["step"] not in {known["step"] for known in self._known}:
+                    log.note(run_id, attempt, f"{step['step']} ...")
+            self._known, self._renewed = steps, now
             return held
         if now - self._renewed > conf.LEASE_SECONDS() / 4:
             self._renewed = now
             return attempts.renew_lease(run_id, attempt)
         return attempts.is_held(run_id, attempt)
-
-    def _note(self, said: Said, now: float) -> None:
-        if not self._steps or self._steps[-1]["step"] != said.step:
-            self._began = now
-            log.note(self._run.pk, self._run.attempt, f"{said.step} ...")
-            self._steps = [*self._steps[-_STEPS:], Step(step=said.step, done=0, total=0, seconds=0.0)]
-        self._steps[-1] = Step(
-            step=said.step, done=said.done, total=said.total, seconds=round(now - self._began, 1)
-        )
-
-    def _remaining(self, said: Said, now: float) -> float | None:
-        seconds = now - self._began
-        return seconds / said.done * (said.total - said.done) if said.done and seconds > 0 else None
 
 
 def _failed(run: Run, fault: faults.Fault) -> State | None:

@@ -73,10 +73,13 @@ def test_steps_and_log_tell_where_it_stands(
     found = queued(submission, benchmark_row)
     told: list[tuple[str, int, int]] = []
     execution.execute(found.pk, 1, progress=lambda *step: told.append(step))
-    assert [s["step"] for s in reread(found).steps] == ["features", "ridge"]
+    assert [(s["step"], s["done"], s["total"]) for s in reread(found).steps] == [
+        ("features", 3, 3),
+        ("ridge", 2, 2),
+    ]
     assert "features" in {step for step, _, _ in told}
-    text = log.read_log(found.pk)
-    assert "features ..." in text and "Finished" in text
+    words = [line.split("] ", 1)[1] for line in log.read_log(found.pk).splitlines()]
+    assert words[1:] == ["features ...", "ridge ...", "Finished; the scores are stored."]
 
 
 def test_second_start_on_one_job_changes_nothing(submission: Submission, benchmark_row: Benchmark) -> None:
@@ -159,7 +162,7 @@ def test_wall_clock_ends_the_child(
     found = queued(make_submission(does={"sleep": 600, "spawn": str(pid_file)}), benchmark_row)
     assert execution.execute(found.pk, 1) == State.FAILED
     assert (reread(found).fault, reread(found).fault_code) == (Fault.SUBMITTER, "time-limit")
-    assert not is_alive(int(pid_file.read_text()))
+    wait_for(lambda: not is_alive(int(pid_file.read_text())), 5)
 
 
 def test_cancel_ends_the_whole_process_group(
@@ -182,7 +185,7 @@ def test_cancel_ends_the_whole_process_group(
     assert time.monotonic() - began < 10
     thread.join()
     assert reread(found).state == State.CANCELLED
-    assert not is_alive(int(pid_file.read_text()))
+    wait_for(lambda: not is_alive(int(pid_file.read_text())), 5)
     assert not list(log.run_folder(found.pk).glob("scratch-*"))
 
 

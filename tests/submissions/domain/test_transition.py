@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from gyral_submissions.domain import attempt, fault, run, sweeper
+from gyral_submissions.domain.step import Step
 from gyral_submissions.enums import ACTIVE, FINAL, State
 from gyral_submissions.models import Benchmark, Run, Submission
 
@@ -34,8 +35,7 @@ def start(found: Run) -> Any:
 
 
 def report(found: Run) -> Any:
-    step = attempt.Step(step="ridge", done=1, total=4, seconds=1.0)
-    return attempt.report(found.pk, found.attempt, [step], 3.0)
+    return attempt.report(found.pk, found.attempt, [Step(step="ridge", done=1, total=4, seconds=1.0)])
 
 
 def renew(found: Run) -> Any:

