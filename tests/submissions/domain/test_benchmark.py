@@ -1,0 +1,139 @@
+"""The registry carried into the database: idempotent, immutable, and quiet about what is away."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from gyral.benchmarks import installed
+from gyral.benchmarks.catalogue import BUNDLED
+from gyral.datasets.catalogue import open_dataset
+from gyral_submissions.domain.benchmark import sync_benchmarks
+from gyral_submissions.models import Benchmark
+
+pytestmark = pytest.mark.django_db
+
+SIMULATED = {b.name: b for b in BUNDLED if b.simulated}
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lets the registry hold other benchmarks than the bundled ones."""
+
+    def hold(*benchmarks: Any) -> None:
+        monkeypatch.setattr(installed, "BUNDLED", benchmarks)
+
+    hold(SIMULATED["sim-vision"])
+    return hold
+
+
+def outcomes(**options: Any) -> dict[str, str]:
+    return {synced.identifier: synced.outcome for synced in sync_benchmarks(**options)}
+
+
+def test_sync_fills_the_row(registry: Callable[..., None]) -> None:
+    assert outcomes() == {"sim-vision@0": "created"}
+    row = Benchmark.objects.get(name="sim-vision")
+    dataset = open_dataset("sim-vision")
+    assert dataset.responses is not None
+    assert row.content_hash == SIMULATED["sim-vision"].content_hash(dataset.content_hash)
+    assert row.region_names == [region.name for region in dataset.regions]
+    assert row.about["n_stimuli"] == len(dataset.stimuli)
+    assert row.about["n_units"] == dataset.responses.n_units
+    assert row.about["subjects"] == list(dataset.responses.subjects)
+    assert row.about["physical_unit"] and row.about["licence"] and row.about["description"]
+    assert (row.simulated, row.about["split"], row.about["species"]) == (True, dataset.split().name, "simulated")
+
+
+def test_region_ceilings_are_those_of_the_units(registry: Callable[..., None]) -> None:
+    from gyral.scores.problem import problem_of
+
+    outcomes()
+    dataset = open_dataset("sim-vision")
+    ceiling = problem_of(dataset, "ncsnr").ceiling
+    assert ceiling is not None
+    for region, row in zip(dataset.regions, Benchmark.objects.get().regions, strict=True):
+        expected = float(np.nanmedian(ceiling.value()[region.units]))
+        assert row["ceiling"] == pytest.approx(expected)
+        assert (row["ceiling_unit"], row["ceiling_kind"], row["n_units"]) == ("r2", "ncsnr", len(region))
+
+
+def test_second_sync_changes_and_opens_nothing(
+    registry: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes()
+    before = Benchmark.objects.values().get()
+
+    def refuse(*args: Any, **options: Any) -> None:
+        raise AssertionError("a pack was opened though nothing changed")
+
+    monkeypatch.setattr("gyral.datasets.catalogue.open_dataset", refuse)
+    assert outcomes() == {"sim-vision@0": "unchanged"}
+    assert Benchmark.objects.values().get() == before
+
+
+def test_titles_are_refreshed(registry: Callable[..., None]) -> None:
+    outcomes()
+    registry(replace(SIMULATED["sim-vision"], title="Another title"))
+    assert outcomes() == {"sim-vision@0": "refreshed"}
+    assert Benchmark.objects.get().title == "Another title"
+
+
+def test_changed_content_under_an_old_version_is_refused(registry: Callable[..., None]) -> None:
+    outcomes()
+    before = Benchmark.objects.get()
+    registry(replace(SIMULATED["sim-vision"], grid=3, title="Another title"))
+    (synced,) = sync_benchmarks()
+    assert synced.outcome == "refused" and "new version" in synced.why
+    after = Benchmark.objects.get()
+    assert (after.content_hash, after.title, after.retired) == (before.content_hash, before.title, True)
+    registry(replace(SIMULATED["sim-vision"], grid=3, version=1), SIMULATED["sim-vision"])
+    assert outcomes() == {"sim-vision@1": "created", "sim-vision@0": "refreshed"}
+    assert Benchmark.objects.filter(retired=False).count() == 2
+
+
+def test_benchmark_the_registry_dropped_is_retired(registry: Callable[..., None]) -> None:
+    outcomes()
+    registry()
+    assert outcomes() == {"sim-vision@0": "retired"}
+    assert outcomes() == {}
+    assert Benchmark.objects.get().retired
+
+
+def test_dataset_that_is_away_is_skipped_with_one_line(
+    registry: Callable[..., None], monkeypatch: pytest.MonkeyPatch, cold_cache: Any
+) -> None:
+    monkeypatch.delenv("GYRAL_MIRROR", raising=False)
+    registry(next(b for b in BUNDLED if b.name == "tuckute2024"))
+    (synced,) = sync_benchmarks()
+    assert (synced.outcome, "\n" in synced.why) == ("skipped", False)
+    assert "GYRAL_MIRROR" in synced.why
+    assert not Benchmark.objects.exists()
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["cowley2023-v4", "tuckute2024", "kriegeskorte2008"])
+def test_real_benchmarks_are_carried(name: str, registry: Callable[..., None]) -> None:
+    recipe = next(b for b in BUNDLED if b.name == name)
+    registry(recipe)
+    assert outcomes() == {recipe.id: "created"}
+    row = Benchmark.objects.get()
+    main = next(r for r in row.regions if r["name"] == recipe.main_region)
+    assert main["ceiling"] is not None
+    assert row.about["licence"] and row.about["citation"]
+    assert (row.display, row.simulated) == ("none", False)
+
+
+def test_command_says_what_happened(registry: Callable[..., None]) -> None:
+    out, err = StringIO(), StringIO()
+    call_command("sync_benchmarks", stdout=out, stderr=err)
+    assert out.getvalue() == "sim-vision@0: created\n"
+    registry(replace(SIMULATED["sim-vision"], grid=3))
+    call_command("sync_benchmarks", stdout=out, stderr=err)
+    assert err.getvalue().startswith("sim-vision@0: refused: ")
+    with pytest.raises(CommandError, match="1 benchmarks changed"):
+        call_command("sync_benchmarks", "--strict", stdout=out, stderr=err)
