@@ -1,8 +1,10 @@
 """Archive: a model folder that arrives as a zip, unpacked under limits or not at all."""
 
+import errno
 import os
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -64,11 +66,16 @@ def unpack_archive(archive: Path, into: Path, limits: ArchiveLimits = ArchiveLim
                 left -= _unpack(opened, info, scratch / path, left, limits)
         inner = _unwrapped(scratch)
         inner.rename(into)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, struct.error) as error:
         raise _unreadable(archive, str(error)) from None
     except OSError as error:
+        if error.errno == errno.EINVAL:  # an offset that points before the file's beginning
+            raise _unreadable(archive, "an offset is wrong") from None
         raise OutOfResources(
-            f"the archive could not be unpacked: {error.strerror or error}.", where=archive.name, code="disk-full"
+            f"the archive could not be unpacked: {error.strerror or error}.",
+            where=archive.name,
+            mend="Free some space.",
+            code="disk-full",
         ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

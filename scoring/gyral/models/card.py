@@ -94,7 +94,9 @@ class ModelCard(BaseModel):
 
 
 def _explain(error: ValidationError, where: str) -> BadUpload:
-    first = error.errors()[0]
+    # A misspelt key is also a missing one: the spelling is the better thing to say.
+    found = error.errors()
+    first = next((fault for fault in found if fault["type"] == "extra_forbidden"), found[0])
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = {
