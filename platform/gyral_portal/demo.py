@@ -36,7 +36,7 @@ def demo(port: int, score: bool) -> None:
         )
         _step("scores of the reference models", "-m", "django", "score_reference_models", required=False)
     click.echo(f"\nDemo login: {USER} / {password}\n")
-    os.execv(
+    os.execv(  # noqa: S606 - our own interpreter, no shell wanted
         sys.executable, [sys.executable, "-m", "gyral.cli.main", "serve", "--port", str(port), "--no-prepare"]
     )
 

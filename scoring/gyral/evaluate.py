@@ -276,6 +276,7 @@ class _Work:
         self.progress("statistics", 0, 1)
         sums: Array | None = None
         kept: Array | None
+        warnings: tuple[str, ...] = ()
         if self.problem is None:
             rows, units = score_similarity(
                 self.names,
@@ -285,7 +286,7 @@ class _Work:
                 metric=self.benchmark.metric,
                 seed=self.seed,
             )
-            kept, warnings = np.stack(self.rdms).astype(np.float16), ()
+            kept = np.stack(self.rdms).astype(np.float16)
         else:
             rows, units, predictions, warnings = score_encoding(
                 self.fits, self.problem, readout=family, metric=self.benchmark.metric, seed=self.seed
