@@ -1,7 +1,7 @@
 """Speaks the protocol of ``gyral score --progress json``, and does what the model folder tells it to.
 
 A fake behind a real seam: the worker starts it as it starts the command line (setting ``GYRAL_SCORE_COMMAND``).
-The folder's ``behaviour.json`` holds any of::
+The folder's ``behaviour.json`` (folders of reference models lie in ``GYRAL_FAKE_MODELS``) holds any of::
 
     steps    [[name, total], ...]           reported one after the other
     pause    seconds between two reports
@@ -18,6 +18,7 @@ The folder's ``behaviour.json`` holds any of::
 import argparse
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -34,7 +35,13 @@ def record(benchmark: str, twin: str | None, told: dict) -> dict:
     content_hash = told.get("hash", hashlib.sha256(benchmark.encode()).hexdigest())
     value = told.get("value", 0.5) / (2 if twin else 1)
     cell = {"readout": "ridge", "metric": "pearson", "value": value, "low": value - 0.1, "high": value + 0.1}
-    cell |= {"ceiling": 0.8, "ceiling_unit": "r2", "ceiling_kind": "ncsnr", "ceiled": value**2 / 0.8, "r2": value**2}
+    cell |= {
+        "ceiling": 0.8,
+        "ceiling_unit": "r2",
+        "ceiling_kind": "ncsnr",
+        "ceiled": value**2 / 0.8,
+        "r2": value**2,
+    }
     cell |= {"n_units": 10, "n_ceiled": 9, "n_samples": 100, "spread": 0.02 if twin else None}
     rows = [
         cell | {"region": region, "subject": subject, "layer": layer, "layers_chosen": won}
@@ -86,7 +93,8 @@ def main() -> int:
     parser.add_argument("--isolated", action="store_true")
     asked = parser.parse_args()
     twin = "untrained" if asked.model.endswith(":untrained") else None
-    told = json.loads((Path(asked.model.removesuffix(":untrained")) / "behaviour.json").read_text())
+    folder = Path(os.environ.get("GYRAL_FAKE_MODELS", "")) / asked.model.removesuffix(":untrained")
+    told = json.loads((folder / "behaviour.json").read_text())
     sys.stderr.write(told.get("print", ""))
     sys.stdout.write(told.get("noise", ""))
     if "spawn" in told:

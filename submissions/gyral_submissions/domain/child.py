@@ -160,4 +160,6 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _drain(stream: IO[bytes], errors: CappedFile) -> None:
     for chunk in iter(lambda: stream.read1(_LINE), b""):  # type: ignore[attr-defined]
-        errors.write(chunk)
+        # On a full disk the log is lost; the pipe must still be emptied, or the child would wait for ever.
+        with suppress(OSError):
+            errors.write(chunk)

@@ -85,9 +85,7 @@ def execute(
     log.note(
         run.pk, attempt, f"Scoring {run.submission}{f' ({run.twin} twin)' if run.twin else ''} on {run.benchmark}."
     )
-    scratch = log.run_folder(run.pk) / f"scratch-{attempt}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
+    scratch = conf.runs() / str(run.pk) / f"scratch-{attempt}"
     try:
         fault = _evaluate(run, scratch, progress, is_stopping)
         if fault is None:
@@ -100,6 +98,12 @@ def execute(
     except (KeyboardInterrupt, SystemExit, Interrupted):
         attempts.release(run.pk, attempt)
         raise
+    except OperationalError:
+        # The database is away: nothing can be said now. The lease runs out and the run is taken up again.
+        raise
+    except Exception as error:
+        logger.exception("run %s attempt %s", run.pk, attempt)
+        return _failed(run, faults.ours("worker-error", detail=f"{type(error).__name__}: {error}"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -133,6 +137,8 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _evaluate(run: Run, scratch: Path, progress: Progress, is_stopping: Callable[[], bool]) -> faults.Fault | None:
     """Run the child and keep its record; the fault if there is none."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
     errors = log.CappedFile(log.run_folder(run.pk) / "stderr.txt", conf.LOG_BYTES())
     with closing(errors):
         argv = command(run, scratch / "record")
@@ -227,8 +233,7 @@ def _failed(run: Run, fault: faults.Fault) -> State | None:
     if fault.reference:
         # The number and what happened meet here and in stderr.txt, and nowhere a submitter can read.
         logger.error("%s: run %s attempt %s: %s", fault.reference, run.pk, run.attempt, fault.detail or fault.code)
-        with (log.run_folder(run.pk) / "stderr.txt").open("a", encoding="utf-8") as stream:
-            stream.write(f"\nreference {fault.reference}: {fault.code} {fault.detail}\n")
+        log.note_for_operators(run.pk, f"reference {fault.reference}: {fault.code} {fault.detail}")
     sentence = " ".join(filter(None, (fault.where and f"{fault.where}:", fault.text, fault.mend)))
     log.note(run.pk, run.attempt, f"Failed: {sentence}")
     return State.FAILED if attempts.fail(run.pk, run.attempt, fault) else None

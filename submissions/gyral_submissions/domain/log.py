@@ -6,6 +6,7 @@ what the evaluation printed and is the operators' alone, for it may name files o
 
 import uuid
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,14 +23,14 @@ def run_folder(run_id: uuid.UUID) -> Path:
 
 
 def note(run_id: uuid.UUID, attempt: int, sentence: str) -> None:
-    """Add one line to the owner's log; past the cap nothing more is added."""
-    file = run_folder(run_id) / "log.txt"
-    if file.exists() and file.stat().st_size > conf.LOG_BYTES():
-        return
-    now = datetime.now(UTC)
+    """Add one line to the owner's log; past the cap, or on a full disk, nothing more is added."""
     line = " ".join(sentence.split())[:_LINE]
-    with file.open("a", encoding="utf-8") as stream:
-        stream.write(f"{now:%Y-%m-%d %H:%M:%S} [{attempt}] {line}\n")
+    _append(run_id, "log.txt", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} [{attempt}] {line}\n", conf.LOG_BYTES())
+
+
+def note_for_operators(run_id: uuid.UUID, sentence: str) -> None:
+    """Add one line to the operators' log of this attempt, however full it is."""
+    _append(run_id, "stderr.txt", f"\n{sentence}\n", None)
 
 
 def read_log(run_id: uuid.UUID) -> str:
@@ -40,6 +41,15 @@ def read_log(run_id: uuid.UUID) -> str:
 def read_errors(run_id: uuid.UUID) -> str:
     """The operators' log."""
     return _read(conf.runs() / str(run_id) / "stderr.txt")
+
+
+def _append(run_id: uuid.UUID, name: str, text: str, cap: int | None) -> None:
+    # A log that cannot be written must not cost a run its outcome.
+    with suppress(OSError):
+        file = run_folder(run_id) / name
+        if cap is None or not file.exists() or file.stat().st_size <= cap:
+            with file.open("a", encoding="utf-8") as stream:
+                stream.write(text)
 
 
 def _read(file: Path) -> str:

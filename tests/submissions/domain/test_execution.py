@@ -3,14 +3,16 @@
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from gyral.record import load_record
 from gyral_submissions import conf
@@ -254,10 +256,16 @@ def test_scores_and_state_are_written_together(
         run=found, region="V4", subject="one", layer="conv2", metric="m", readout="r", n_units=1, n_samples=1
     )
     Run.objects.filter(pk=found.pk).update(state=State.QUEUED)
-    with pytest.raises(Exception, match="(?i)unique"):
-        execution.execute(found.pk, 1)
-    assert (reread(found).state, reread(found).record_path) == (State.RUNNING, "")
+    assert execution.execute(found.pk, 1) == State.FAILED
+    after = reread(found)
+    assert (after.fault, after.fault_code, after.record_path, after.record) == (
+        Fault.SITE,
+        "worker-error",
+        "",
+        None,
+    )
     assert Score.objects.count() == 1
+    assert "unique" in log.read_errors(found.pk).lower() and "unique" not in log.read_log(found.pk).lower()
 
 
 def test_late_attempt_keeps_nothing(submission: Submission, benchmark_row: Benchmark, tmp_path: Path) -> None:
@@ -269,6 +277,45 @@ def test_late_attempt_keeps_nothing(submission: Submission, benchmark_row: Bench
     (late / "record.json").write_bytes((kept / "record.json").read_bytes())
     assert not attempt.finish(found.pk, 1, late)
     assert late.is_dir() and Score.objects.count() == 12
+
+
+def test_database_that_is_away_leaves_the_run_to_the_sweeper(
+    submission: Submission, benchmark_row: Benchmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = queued(submission, benchmark_row)
+
+    def lock(*args: Any) -> bool:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(attempt, "_store", lock)
+    with pytest.raises(OperationalError):
+        execution.execute(found.pk, 1)
+    assert reread(found).state == State.RUNNING
+
+
+def test_full_disk_is_our_fault_with_a_reference(submission: Submission, benchmark_row: Benchmark) -> None:
+    found = queued(submission, benchmark_row)
+    # A file where the run's folder should be: nothing can be made below it.
+    (conf.runs() / str(found.pk)).write_text("")
+    assert execution.execute(found.pk, 1) == State.FAILED
+    assert (reread(found).fault, reread(found).fault_code) == (Fault.SITE, "worker-error")
+    assert reread(found).reference
+
+
+def test_child_ends_though_its_log_cannot_be_written(tmp_path: Path) -> None:
+    from gyral_submissions.domain.child import Child
+
+    class Full(log.CappedFile):
+        def write(self, data: bytes) -> None:
+            raise OSError(28, "No space left on device")
+
+    flood = [sys.executable, "-S", "-c", "import sys; sys.stderr.write('x' * 1_000_000); print('{}')"]
+    with (
+        closing(Full(tmp_path / "f", 10)) as errors,
+        Child(flood, environment={}, errors=errors, folder=tmp_path) as child,
+    ):
+        wait_for(lambda: child.has_ended(0.1))
+        assert child.end() == 0
 
 
 def test_child_knows_no_secret() -> None:
