@@ -19,7 +19,6 @@ _TESTS = (
 
 
 @pytest.mark.services
-@pytest.mark.slow
 def test_runs_and_boards_on_postgresql_and_redis(tmp_path: Path) -> None:
     services = {
         "DATABASE_URL": "postgres://postgres@127.0.0.1:5432/postgres",

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from django.db import connection
 
+from database_url import database_url
 from gyral_submissions import conf
 from gyral_submissions.domain import log, run, sweeper, transition
 from gyral_submissions.enums import State
@@ -21,16 +21,6 @@ from gyral_submissions.models import Benchmark, Run, Score, Submission
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fake_score")]
 
 StartWorker = Callable[..., "subprocess.Popen[bytes]"]
-
-
-def database_url() -> str:
-    """The test's own database, as a worker process is told of it."""
-    facts = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{facts['NAME']}"
-    return (
-        f"postgres://{facts['USER']}:{facts['PASSWORD']}@{facts['HOST']}:{facts['PORT'] or 5432}/{facts['NAME']}"
-    )
 
 
 @pytest.fixture

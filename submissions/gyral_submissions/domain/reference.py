@@ -5,6 +5,7 @@ becomes a new version, and the scores of the old one stay. Runs in the foregroun
 as the worker's.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
@@ -173,7 +174,7 @@ def _score(job: Job, submission: Submission, progress: Progress, *, force: bool)
     }
     newest = Run.objects.filter(**columns).order_by("-created").defer("record").first()
     if newest is not None and newest.state == State.RUNNING:
-        if newest.lease_until is not None and newest.lease_until > timezone.now():
+        if _is_kept(newest, progress):
             return Done(job, "busy", f"{newest.worker} is scoring it.")
         sweeper.expire(newest)
         newest.refresh_from_db()
@@ -187,6 +188,18 @@ def _score(job: Job, submission: Submission, progress: Progress, *, force: bool)
     if state is None:
         return Done(job, "busy", f"the run is {run.get_state_display()} elsewhere.")
     return Done(job, "failed", " ".join(filter(None, (run.fault_text, run.fault_mend))))
+
+
+def _is_kept(run: Run, progress: Progress) -> bool:
+    """True if a worker renews the run's lease; waits until it does or the lease is over."""
+    while run.lease_until is not None and (left := (run.lease_until - timezone.now()).total_seconds()) > 0:
+        progress("wait for another worker", 0, 1)
+        time.sleep(min(left, 1.0))
+        before = run.lease_until
+        run.refresh_from_db(fields=["lease_until"])
+        if run.lease_until != before:
+            return True
+    return False
 
 
 def _require_known(kind: str, asked: Sequence[str], known: "set[str] | dict[str, Reference]") -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from gyral.errors import UnknownName
 from gyral.models import catalogue
 from gyral.models.card import ModelCard
-from gyral_submissions.domain import reference
+from gyral_submissions.domain import attempt, reference
 from gyral_submissions.domain.queries.board import board_rows
 from gyral_submissions.enums import State, Twin
 from gyral_submissions.models import Benchmark, Run, Submission
@@ -87,22 +87,31 @@ def test_changed_model_is_a_new_version(
     ]
 
 
-def test_run_left_by_a_killed_command_is_taken_up(benchmark_row: Benchmark) -> None:
-    job = reference.jobs()[2]
-    left = Run.objects.create(
-        submission=reference.register(job.model),
+@pytest.fixture
+def left(benchmark_row: Benchmark) -> Run:
+    """A run somebody else holds, or held, for two more seconds."""
+    return Run.objects.create(
+        submission=reference.register("floor"),
         benchmark=benchmark_row,
         readout="ridge",
         state=State.RUNNING,
         worker="elsewhere:1",
-        lease_until=timezone.now() + timedelta(minutes=1),
+        lease_until=timezone.now() + timedelta(seconds=2),
     )
-    (done,) = reference.score([job])
-    assert (done.outcome, done.why) == ("busy", "elsewhere:1 is scoring it.")
-    Run.objects.update(lease_until=timezone.now() - timedelta(minutes=1))
-    (done,) = reference.score([job])
+
+
+def test_run_left_by_a_killed_command_is_taken_up(left: Run) -> None:
+    (done,) = reference.score(reference.jobs(["floor"]))
     left.refresh_from_db()
     assert (done.outcome, left.state, left.attempt) == ("scored", State.FINISHED, 2)
+
+
+def test_run_of_a_busy_worker_is_left_alone(left: Run) -> None:
+    def renew(step: str, done: int, total: int) -> None:
+        attempt.renew_lease(left.pk, 1)
+
+    (done,) = reference.score(reference.jobs(["floor"]), progress=renew)
+    assert (done.outcome, done.why) == ("busy", "elsewhere:1 is scoring it.")
 
 
 def test_failed_run_is_told_and_tried_again(benchmark_row: Benchmark, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The sweeper: which runs it takes up, and what it removes."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from gyral_submissions import conf
@@ -47,6 +49,28 @@ def test_sweep_queues_an_expired_lease_again_once(waiting: Callable[[float], Run
     found.refresh_from_db()
     assert (found.state, found.attempt, found.worker) == (State.QUEUED, 2, "")
     assert len(list(messages.iterdir())) == 1
+
+
+def test_sweepers_at_once_queue_each_run_once(waiting: Callable[[float], Run], messages: Path) -> None:
+    for found in [waiting(1) for _ in range(5)]:
+        attempt.start(found.pk, 1, "worker")
+        attempt.release(found.pk, 1)
+    together, swept = threading.Barrier(4), []
+
+    def sweep() -> None:
+        try:
+            together.wait()
+            swept.append(sweeper.sweep().queued_again)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=sweep) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sum(swept), len(swept), len(list(messages.iterdir()))) == (5, 4, 5)
+    assert set(Run.objects.values_list("attempt", flat=True)) == {2}
 
 
 def test_old_message_of_an_idle_queue_is_published_again(waiting: Callable[[float], Run], messages: Path) -> None:

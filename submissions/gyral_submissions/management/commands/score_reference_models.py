@@ -1,5 +1,7 @@
 """``manage.py score_reference_models``: score the library's models on the site's benchmarks, in the foreground."""
 
+import signal
+import sys
 import time
 from typing import Any, Self
 
@@ -32,11 +34,18 @@ class Command(BaseCommand):
             work = reference.jobs(model, benchmark)
         except UserError as error:
             raise CommandError(str(error)) from None
+        # Told to end, a run is handed back at once, as with Ctrl-C.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         outcomes: dict[str, int] = {}
         with _Bars(len(work), quiet=quiet) as bars:
-            for done in reference.score(work, force=force, progress=bars.step, starting=bars.start):
-                outcomes[done.outcome] = outcomes.get(done.outcome, 0) + 1
-                bars.finish(done)
+            try:
+                for done in reference.score(work, force=force, progress=bars.step, starting=bars.start):
+                    outcomes[done.outcome] = outcomes.get(done.outcome, 0) + 1
+                    bars.finish(done)
+            except KeyboardInterrupt:
+                raise CommandError(
+                    "interrupted; the next run goes on where this one ended.", returncode=130
+                ) from None
         if not quiet:
             words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
             self.stdout.write(f"reference models: {words or 'nothing to do; run sync_benchmarks first'}")
