@@ -34,7 +34,15 @@ def demo(port: int, score: bool) -> None:
         _step(
             "weights of the reference models", "-m", "gyral.cli.main", "models", "fetch", "--all", required=False
         )
-        _step("scores of the reference models", "-m", "django", "score_reference_models", required=False)
+        _step(
+            "scores of the reference models",
+            "-m",
+            "django",
+            "score_reference_models",
+            "--twins",
+            "queue",
+            required=False,
+        )
     click.echo(f"\nDemo login: {USER} / {password}\n")
     os.execv(  # noqa: S606 - our own interpreter, no shell wanted
         sys.executable, [sys.executable, "-m", "gyral.cli.main", "serve", "--port", str(port), "--no-prepare"]

@@ -8,7 +8,7 @@ as the worker's.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,7 +18,8 @@ from gyral.hashing import hash_json
 from gyral.progress import Progress, silent
 from gyral_submissions.domain import sweeper
 from gyral_submissions.domain.execution import execute
-from gyral_submissions.enums import Format, State, Tier, Twin, Visibility
+from gyral_submissions.domain.transition import publish_on_commit
+from gyral_submissions.enums import ACTIVE, Format, State, Tier, Twin, Visibility
 from gyral_submissions.models import Benchmark, Run, Submission
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class Done:
 
 
 def jobs(models: Sequence[str] = (), benchmarks: Sequence[str] = ()) -> list[Job]:
-    """Every model on every benchmark of its modality, each with its untrained twin where it has one.
+    """Every model on every benchmark of its modality, then the untrained twins of those that have one.
+
+    Models come first: a board of models is of use while their twins, five times the work, are on their way.
 
     Parameters
     ----------
@@ -79,12 +82,13 @@ def jobs(models: Sequence[str] = (), benchmarks: Sequence[str] = ()) -> list[Job
     _require_known("benchmark", benchmarks, known)
     return [
         Job(name, benchmark, twin)
+        for twin in (Twin.NONE, Twin.UNTRAINED)
         for name, reference in MODELS.items()
         if not models or name in models
         for benchmark in standing
         if benchmark.modality == reference.modality
         if not benchmarks or {benchmark.name, benchmark.identifier} & set(benchmarks)
-        for twin in ((Twin.NONE, Twin.UNTRAINED) if reference.has_twin else (Twin.NONE,))
+        if twin == Twin.NONE or reference.has_twin
     ]
 
 
@@ -119,6 +123,24 @@ def score(
             yield Done(job, "skipped", away[job.model])
             continue
         yield _score(job, register(job.model), progress, force=force)
+
+
+def queue(work: Sequence[Job]) -> int:
+    """Leave to the workers what is neither scored nor under way; returns the number of runs queued."""
+    from gyral.models.catalogue import MODELS  # not needed to serve pages
+
+    count = 0
+    for job in work:
+        if not MODELS[job.model].is_here:
+            continue
+        columns = _columns(job, register(job.model))
+        if Run.objects.filter(**columns, state__in=[*ACTIVE, State.FINISHED]).exists():
+            continue
+        with transaction.atomic():
+            run = Run.objects.create(**columns, published=timezone.now())
+            publish_on_commit(run.pk, run.attempt)
+        count += 1
+    return count
 
 
 def register(name: str) -> Submission:
@@ -166,12 +188,7 @@ def _fetch(reference: "Reference", progress: Progress) -> str:
 
 
 def _score(job: Job, submission: Submission, progress: Progress, *, force: bool) -> Done:
-    columns = {
-        "submission": submission,
-        "benchmark": job.benchmark,
-        "twin": job.twin,
-        "readout": job.benchmark.readout,
-    }
+    columns = _columns(job, submission)
     newest = Run.objects.filter(**columns).order_by("-created").defer("record").first()
     if newest is not None and newest.state == State.RUNNING:
         if _is_kept(newest, progress):
@@ -200,6 +217,16 @@ def _is_kept(run: Run, progress: Progress) -> bool:
         if run.lease_until != before:
             return True
     return False
+
+
+def _columns(job: Job, submission: Submission) -> dict[str, Any]:
+    """What identifies the runs of a job."""
+    return {
+        "submission": submission,
+        "benchmark": job.benchmark,
+        "twin": job.twin,
+        "readout": job.benchmark.readout,
+    }
 
 
 def _require_known(kind: str, asked: Sequence[str], known: "set[str] | dict[str, Reference]") -> None:

@@ -46,8 +46,8 @@ def test_jobs_are_models_by_benchmarks_of_their_modality(make_benchmark: Callabl
     named = [(job.model, str(job.benchmark), job.twin) for job in reference.jobs()]
     assert named == [
         ("net", "cortex@0", Twin.NONE),
-        ("net", "cortex@0", Twin.UNTRAINED),
         ("floor", "cortex@0", Twin.NONE),
+        ("net", "cortex@0", Twin.UNTRAINED),
     ]
 
 
@@ -68,6 +68,19 @@ def test_second_run_reuses_everything(benchmark_row: Benchmark) -> None:
     assert {row.cells["V4"].twin for row in rows} == {0.25, None}
 
 
+def test_twins_can_be_left_to_the_workers_once(benchmark_row: Benchmark) -> None:
+    out = StringIO()
+    for _ in range(2):
+        call_command("score_reference_models", "--twins", "queue", stdout=out)
+    assert out.getvalue().splitlines() == [
+        "reference models: 2 scored",
+        "untrained twins: 1 runs are left to the worker",
+        "reference models: 2 reused",
+    ]
+    (run,) = Run.objects.filter(twin=Twin.UNTRAINED)
+    assert (run.state, run.submission.name, run.published is not None) == (State.QUEUED, "net", True)
+
+
 def test_changed_model_is_a_new_version(
     benchmark_row: Benchmark, catalogue_of_two: dict[str, catalogue.Reference]
 ) -> None:
@@ -80,7 +93,7 @@ def test_changed_model_is_a_new_version(
     assert Submission.objects.get(name=name).title == "Another title"
     other = old.card.model_copy(update={"layers": ("conv1",)})
     catalogue_of_two[name] = catalogue.Reference(other, "net", "folder")
-    assert outcomes() == ["scored", "scored", "reused"]
+    assert outcomes() == ["scored", "reused", "scored"]
     assert list(Submission.objects.filter(name=name).order_by("version").values_list("version", flat=True)) == [
         1,
         2,

@@ -23,17 +23,32 @@ class Command(BaseCommand):
             "--benchmark", "-b", action="append", default=[], metavar="NAME", help="Only this one."
         )
         parser.add_argument("--model", "-m", action="append", default=[], metavar="NAME", help="Only this one.")
+        parser.add_argument(
+            "--twins",
+            choices=["score", "queue", "none"],
+            default="score",
+            help="Score untrained twins here as well (default), leave them to the workers, or leave them out.",
+        )
         parser.add_argument("--force", action="store_true", help="Score again what is scored.")
         parser.add_argument("--quiet", "-q", action="store_true", help="Say only what failed.")
 
     def handle(
-        self, *args: Any, benchmark: list[str], model: list[str], force: bool, quiet: bool, **options: Any
+        self,
+        *args: Any,
+        benchmark: list[str],
+        model: list[str],
+        twins: str,
+        force: bool,
+        quiet: bool,
+        **options: Any,
     ) -> None:
         """Score, with a bar for all and one for the step at hand; on no terminal, a line each."""
         try:
             work = reference.jobs(model, benchmark)
         except UserError as error:
             raise CommandError(str(error)) from None
+        later = [job for job in work if job.twin and twins == "queue"]
+        work = [job for job in work if not job.twin or twins == "score"]
         # Told to end, a run is handed back at once, as with Ctrl-C.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         outcomes: dict[str, int] = {}
@@ -49,6 +64,8 @@ class Command(BaseCommand):
         if not quiet:
             words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
             self.stdout.write(f"reference models: {words or 'nothing to do; run sync_benchmarks first'}")
+        if later and (count := reference.queue(later)) and not quiet:
+            self.stdout.write(f"untrained twins: {count} runs are left to the worker")
         if outcomes.get("failed"):
             raise CommandError(f"{outcomes['failed']} runs failed; see above and the run pages.")
 
