@@ -131,13 +131,12 @@ class Supervisor:
         self.ending = True
 
     def _end_all(self) -> None:
-        """SIGTERM to every child, a grace period, then SIGKILL to all that descends from us."""
+        """SIGTERM to every child, a grace period, then SIGKILL to all that still descends from us."""
         for child in self.children:
             if child.process is not None and child.exit_status() is None:
                 _signal_group(child.process.pid, signal.SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS
-        while time.monotonic() < deadline and descendants(os.getpid()):
-            self._reap()
+        while time.monotonic() < deadline and any(c.process and c.exit_status() is None for c in self.children):
             time.sleep(TICK_SECONDS)
         # Killing one process can hand us its children: look again until there are none. A process that
         # hangs in the kernel cannot be killed, and is not waited for.

@@ -1,11 +1,12 @@
 """Submitting: upload, where it stands, log, cancel, retry. Every call needs a token with the scope `submit`."""
 
+import shutil
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from ninja import File, Form, Router, Schema
+from ninja import File, Form, Router, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import Json
 
@@ -14,7 +15,7 @@ from gyral_portal.accounts.models import Scope
 from gyral_portal.api.auth import Token
 from gyral_portal.api.errors import Forbidden
 from gyral_portal.api.read import find_run
-from gyral_portal.api.schemas import ErrorOut, LogOut, ModelOut, QuotaOut, RunOut, SubmittedOut
+from gyral_portal.api.schemas import ErrorOut, LogOut, QuotaOut, RunOut, SubmittedOut
 from gyral_portal.portal.capped import TOO_LARGE
 from gyral_submissions import conf, rules
 from gyral_submissions.domain import run as runs
@@ -49,7 +50,7 @@ def submit(
     request: HttpRequest,
     fields: Form[Submitting],
     file: UploadedFile | None = File(None),  # type: ignore[type-arg]  # noqa: B008 - ninja says so
-) -> tuple[int, dict[str, Any]]:
+) -> Status[dict[str, Any]]:
     """Upload a model (multipart: ``file``, ``format``, ``benchmarks``, ``card`` as JSON) and queue its runs.
 
     ``benchmarks`` are names or ``name@version``, repeated or separated by commas. Without ``card`` the
@@ -70,7 +71,8 @@ def submit(
     finally:
         if not queued:
             submission.delete()
-    return 201, {"submission": ModelOut.from_orm(submission), "runs": [RunOut.from_orm(run) for run in queued]}
+            shutil.rmtree(conf.uploads() / submission.path, ignore_errors=True)
+    return Status(201, {"submission": submission, "runs": queued})
 
 
 @router.get("/runs/{run}/log", response={200: LogOut, **FAULTS}, operation_id="get_log")

@@ -7,7 +7,7 @@ from math import ceil, floor
 from gyral_submissions.domain.queries.board import Cell
 from gyral_submissions.domain.queries.profile import Profile
 
-WIDTH, LABEL, RIGHT, ROW, TOP, BOTTOM = 640.0, 150.0, 60.0, 26.0, 6.0, 24.0
+WIDTH, LABEL, RIGHT, ROW, TOP, BOTTOM = 480.0, 150.0, 56.0, 26.0, 6.0, 24.0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Stimuli on pages: only where the data's owners allow display, and read from the built pack alone."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,14 @@ def _table(benchmark: Benchmark) -> tuple[list[dict[str, Any]], Path | None]:
         pack = None
     if pack is None or not (pack / "stimuli.parquet").is_file():
         return [], None
+    return _rows(pack / "stimuli.parquet", (pack / "stimuli.parquet").stat().st_mtime_ns), pack
+
+
+@lru_cache(maxsize=8)
+def _rows(path: Path, changed: int) -> list[dict[str, Any]]:
+    """Rows of a pack's stimulus table; read again once the file is ``changed``."""
     from pyarrow import parquet  # slow, and only this page needs it
 
-    wanted = [c for c in ("id", "file", "text") if c in parquet.read_schema(pack / "stimuli.parquet").names]
-    rows: list[dict[str, Any]] = parquet.read_table(pack / "stimuli.parquet", columns=wanted).to_pylist()
-    return rows, pack
+    wanted = [c for c in ("id", "file", "text") if c in parquet.read_schema(path).names]
+    rows: list[dict[str, Any]] = parquet.read_table(path, columns=wanted).to_pylist()
+    return rows

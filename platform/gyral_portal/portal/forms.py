@@ -100,12 +100,15 @@ class BenchmarksForm(forms.Form):
 class SubmitForm(BenchmarksForm):
     """A file, its card, and where to score it."""
 
+    # Not required by Django's own check, because a held file or an archive's card can stand in.
+    needed = ("file", "name")
+
     file = forms.FileField(required=False, label="Model file")
     held = forms.CharField(required=False, widget=forms.HiddenInput)
     format = forms.ChoiceField(choices=FORMATS, initial=Format.ONNX, widget=forms.RadioSelect)
     own_card = forms.BooleanField(
         required=False,
-        label="The archive holds a card (gyral.toml); take that one",
+        label="The archive holds a card (gyral.toml or features.toml); take that one",
         help_text="The card below is then not needed.",
     )
     name = forms.CharField(
@@ -139,6 +142,7 @@ class SubmitForm(BenchmarksForm):
     )
     image_std = Numbers(required=False, initial=[0.229, 0.224, 0.225], label="Standard deviation")
     text_pooling = forms.ChoiceField(
+        initial="mean",
         choices=[("mean", "mean over tokens"), ("last", "last token"), ("cls", "first (class) token")],
         required=False,
         label="Pooling",
@@ -175,7 +179,7 @@ class SubmitForm(BenchmarksForm):
         if data.get("own_card"):
             if data.get("format") == Format.ONNX:
                 self.add_error("own_card", "An ONNX file carries no card; fill in the one below.")
-        elif not self.errors.keys() & {"image_mean", "image_std"}:
+        else:
             self._check_card(data)
         self._check_modality(data)
         return data

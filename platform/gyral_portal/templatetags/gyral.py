@@ -30,6 +30,22 @@ def score(value: float | None, digits: int = 3) -> str:
 
 
 @register.filter
+def metric_name(name: str) -> str:
+    """A metric as people write it; unknown ones keep their identifier.
+
+    >>> metric_name("pearson"), metric_name("other")
+    ('Pearson r', 'other')
+    """
+    return {"pearson": "Pearson r", "rsa-spearman": "Rank correlation (ρ-a) of dissimilarities"}.get(name, name)
+
+
+@register.filter
+def unit_name(unit: str) -> str:
+    """What a ceiling bounds: r or r²."""
+    return "r²" if unit == "r2" else unit
+
+
+@register.filter
 def percent(value: float | None) -> str:
     """A share in whole percent; a dash where there is none.
 
@@ -37,17 +53,6 @@ def percent(value: float | None) -> str:
     ('88 %', '–')
     """
     return MISSING if value is None else score(100 * value, 0) + " %"
-
-
-@register.filter
-def signed(value: float | None) -> str:
-    """A difference with its sign always shown.
-
-    >>> signed(0.1), signed(-0.1), signed(None)
-    ('+0.100', '−0.100', '–')
-    """
-    text = score(value)
-    return f"+{text}" if value is not None and value > 0 and text not in (MISSING, "0.000") else text
 
 
 @register.filter
@@ -105,15 +110,15 @@ def moment(value: datetime | None) -> SafeString:
     return format_html('<time datetime="{}">{} UTC</time>', utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M"))
 
 
-@register.filter
-def item(mapping: dict[str, Any], key: str) -> Any:
-    """``mapping[key]`` or None."""
-    return mapping.get(key)
-
-
 @register.inclusion_tag("field.html")
 def field(bound: BoundField) -> dict[str, Any]:
     """A form field with its label, help and errors beside it, tied together for screen readers."""
     kind = getattr(bound.field.widget, "input_type", "")
     grouped = bool(bound.use_fieldset)
-    return {"field": bound, "grouped": grouped, "checkbox": kind == "checkbox" and not grouped}
+    needed = bound.field.required or bound.name in getattr(bound.form, "needed", ())
+    return {
+        "field": bound,
+        "grouped": grouped,
+        "checkbox": kind == "checkbox" and not grouped,
+        "optional": not needed and bound.initial is None,
+    }

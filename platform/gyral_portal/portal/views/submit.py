@@ -31,10 +31,18 @@ def submit(request: HttpRequest) -> HttpResponse:
     owner = cast(User, request.user)
     if request.method != "POST":
         return _page(request, SubmitForm(owner=owner))
+    sent = request.FILES.get("file")
+    file = sent or open_held(request.POST.get("held", ""), owner)
+    try:
+        return _take(request, owner, file, sent)
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _take(request: HttpRequest, owner: User, file: "File[bytes] | None", sent: Any) -> HttpResponse:
     form = SubmitForm(request.POST, request.FILES, owner=owner)
     token = request.POST.get("held", "")
-    sent = request.FILES.get("file")
-    file: File[bytes] | None = sent or open_held(token, owner)
     if form.is_valid() and file is None:
         form.add_error("file", "The file is no longer here; choose it again.")
     if TOO_LARGE in request.META:

@@ -1,0 +1,158 @@
+"""The board's page and its exports."""
+
+import csv
+import io
+import json
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from board_rows import make_benchmark, make_run, make_scored
+from gyral_submissions.models import Benchmark
+
+pytestmark = pytest.mark.django_db
+
+
+def _address(board: Benchmark, query: str = "") -> str:
+    return reverse("leaderboard:board", args=[board.identifier]) + query
+
+
+def test_board_shows_value_interval_ceiling_rank_and_twin(client: Client, board: Benchmark) -> None:
+    make_scored("net", board, {"V1": 0.3, "V4": 0.5}, {"V1": 0.2, "V4": 0.35})
+    text = client.get(_address(board)).content.decode()
+    for part in ("0.500", "0.48 to 0.52", "rank 1", "42 % of ceiling", "twin 0.35 ± 0.01"):
+        assert part in text
+
+
+def test_board_shows_a_dash_for_missing_and_no_twin_for_floors(client: Client, board: Benchmark) -> None:
+    make_scored("pixels", board, {"V1": 0.1}, has_twin=False)
+    text = client.get(_address(board)).content.decode()
+    assert '<td class="cell missing">–</td>' in text
+    assert "no twin" in text
+
+
+def test_board_hides_twins_when_told(client: Client, board: Benchmark) -> None:
+    make_scored("net", board, {"V4": 0.5}, {"V4": 0.35})
+    assert "twin 0.35" not in client.get(_address(board, "?twins=0")).content.decode()
+
+
+def test_board_says_simulated(client: Client) -> None:
+    board = make_benchmark("sim", simulated=True)
+    assert "simulated" in client.get(_address(board)).content.decode()
+
+
+def test_board_marks_sorted_column_and_keeps_state_in_links(client: Client, board: Benchmark) -> None:
+    make_scored("net", board, {"V1": 0.3, "V4": 0.5})
+    text = client.get(_address(board, "?q=net&sort=V1&order=down")).content.decode()
+    assert 'aria-sort="descending"' in text
+    assert "sort=V1&amp;order=up&amp;q=net" in text
+
+
+@pytest.mark.parametrize("reference", ["none", "cortex@7", "cortex@x", "cortex@99999999999999999999"])
+def test_board_unknown_is_404(client: Client, board: Benchmark, reference: str) -> None:
+    assert client.get(f"/boards/{reference}/").status_code == 404
+
+
+def test_board_name_without_version_is_the_newest(client: Client, board: Benchmark) -> None:
+    make_benchmark("cortex", 1, title="Newer cortex")
+    assert "Newer cortex" in client.get("/boards/cortex/").content.decode()
+
+
+def test_exports_are_what_is_seen(client: Client, board: Benchmark) -> None:
+    make_scored("one", board, {"V1": 0.3, "V4": 0.5}, {"V4": 0.35})
+    make_scored("two", board, {"V4": None})
+    make_scored("other", board, {"V4": 0.1})
+    query = "?sort=V4&order=up&q=o&twins=1"
+    base = f"/boards/{board.identifier}/board"
+    rows = list(csv.DictReader(io.StringIO(client.get(f"{base}.csv{query}").content.decode())))
+    cells = json.loads(client.get(f"{base}.json{query}").content)["cells"]
+    page = client.get(_address(board, query)).content.decode()
+    order = [c["model"] for c in cells if c["region"] == "V4"]
+    assert order == ["other", "one", "two"]
+    assert [r["model"] for r in rows if r["region"] == "V4"] == order
+    places = [page.index(f">{name}</a>") for name in order]
+    assert places == sorted(places)
+    first = next(c for c in cells if c["model"] == "one" and c["region"] == "V4")
+    assert (first["value"], first["twin"], first["rank_best"]) == (0.5, 0.35, 1)
+    assert next(r for r in rows if r["model"] == "two")["value"] == ""
+
+
+def test_exports_follow_filters_and_hidden_twins(client: Client, board: Benchmark) -> None:
+    make_scored("one", board, {"V4": 0.5}, {"V4": 0.35})
+    make_scored("two", board, {"V4": 0.4})
+    cells = json.loads(client.get("/boards/cortex/board.json?q=one&twins=0").content)["cells"]
+    assert [(c["model"], c["twin"]) for c in cells] == [("one", None)]
+
+
+def test_csv_defuses_formulas(client: Client, board: Benchmark) -> None:
+    make_scored("net", board, {"V4": 0.5}, title="=cmd|' /C calc'!A0")
+    text = client.get("/boards/cortex/board.csv").content.decode()
+    assert "'=cmd" in text
+
+
+def test_export_of_another_kind_is_404(client: Client, board: Benchmark) -> None:
+    assert client.get("/boards/cortex/board.exe").status_code == 404
+
+
+def test_page_escapes_what_people_type(client: Client, board: Benchmark) -> None:
+    make_scored("net", board, {"V4": 0.5}, title="<script>alert(1)</script>")
+    text = client.get(_address(board)).content.decode()
+    assert "<script>alert" not in text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/boards/",
+        "/boards/cortex/",
+        "/boards/cortex/board.csv",
+        "/models/",
+        "/models/net0/",
+        "/benchmarks/",
+        "/benchmarks/cortex/",
+        "/api/v1/boards/cortex",
+        "/api/v1/models",
+        "/api/v1/runs",
+        "/api/v1/benchmarks",
+    ],
+)
+def test_pages_take_as_many_queries_for_three_models_as_for_one(
+    client: Client,
+    board: Benchmark,
+    owner: User,
+    address: str,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    make_scored("net0", board, {"V1": 0.3, "V4": 0.5}, {"V4": 0.35}, owner=owner)
+    with django_assert_max_num_queries(20) as one:
+        assert client.get(address).status_code == 200
+    for name in ("net1", "net2"):
+        make_scored(name, board, {"V1": 0.3, "V4": 0.4}, {"V4": 0.35}, owner=owner)
+    with django_assert_max_num_queries(20) as three:
+        client.get(address)
+    assert len(three) == len(one)
+
+
+@pytest.mark.parametrize("address", ["/submissions/", "/submissions/{pk}/"])
+def test_own_pages_take_as_many_queries_for_three_as_for_one(
+    as_owner: Client,
+    board: Benchmark,
+    owner: User,
+    address: str,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    first = make_scored("net0", board, {"V4": 0.5}, {"V4": 0.35}, owner=owner)
+    address = address.format(pk=first.pk)
+    with django_assert_max_num_queries(20) as one:
+        assert as_owner.get(address).status_code == 200
+    for n in (1, 2):
+        make_scored(f"net{n}", board, {"V4": 0.4}, owner=owner)
+        other = make_benchmark(f"more{n}")
+        make_run(first, other, {"V4": 0.2})
+    with django_assert_max_num_queries(20) as three:
+        as_owner.get(address)
+    assert len(three) == len(one)

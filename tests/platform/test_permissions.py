@@ -1,0 +1,238 @@
+"""Every address of the site x every role, around a private submission; nothing of it may leak."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from board_rows import make_run, make_scored
+from gyral_portal.accounts.models import Scope
+from gyral_portal.accounts.tokens import create_token
+from gyral_submissions.domain.log import note
+from gyral_submissions.enums import State, Visibility
+from gyral_submissions.models import Benchmark, Run, Submission
+
+pytestmark = pytest.mark.django_db
+
+NAME, TITLE = "hush-hush-net", "Unspeakable network"
+ROLES = ("nobody", "stranger", "operator", "owner")
+# 404 hides that the thing exists; 302 asks to log in.
+HIDDEN, LOGIN, OK = (404, 404, 200, 200), (302, 404, 200, 200), (200, 200, 200, 200)
+
+# Template of each address, method, and the status by role.
+TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
+    "leaderboard:front": ("GET", "/", OK),
+    "leaderboard:boards": ("GET", "/boards/", OK),
+    "leaderboard:board": ("GET", "/boards/cortex/", OK),
+    "leaderboard:export": ("GET", "/boards/cortex/board.csv", OK),
+    "leaderboard:benchmarks": ("GET", "/benchmarks/", OK),
+    "leaderboard:benchmark": ("GET", "/benchmarks/cortex/", OK),
+    "leaderboard:stimulus": ("GET", "/benchmarks/cortex/stimuli/0", (404, 404, 404, 404)),
+    "leaderboard:models": ("GET", "/models/", OK),
+    "leaderboard:model": ("GET", "/models/{name}/", HIDDEN),
+    "leaderboard:model-version": ("GET", "/models/{name}/v1/", HIDDEN),
+    "leaderboard:record": ("GET", "/records/{run}/", HIDDEN),
+    "leaderboard:download": ("GET", "/records/{run}/record.json", HIDDEN),
+    "leaderboard:reading": ("GET", "/reading/", OK),
+    "portal:submit": ("GET", "/submit/", (302, 200, 200, 200)),
+    "portal:submissions": ("GET", "/submissions/", (302, 200, 200, 200)),
+    "portal:submission": ("GET", "/submissions/{submission}/", LOGIN),
+    "portal:visibility": ("POST", "/submissions/{submission}/visibility/", (302, 404, 302, 302)),
+    "portal:withdraw": ("POST", "/submissions/{submission}/withdraw/", (302, 404, 302, 302)),
+    "portal:score": ("POST", "/submissions/{submission}/score/", (302, 404, 400, 400)),
+    "portal:run": ("GET", "/runs/{run}/", HIDDEN),
+    "portal:run-live": ("GET", "/runs/{run}/live/", HIDDEN),
+    "portal:run-log": ("GET", "/runs/{run}/log/", HIDDEN),
+    "portal:run-cancel": ("POST", "/runs/{run}/cancel/", (302, 404, 302, 302)),
+    "portal:run-retry": ("POST", "/runs/{run}/retry/", (302, 404, 302, 302)),
+    "accounts:account": ("GET", "/account/", (302, 200, 200, 200)),
+    "accounts:tokens": ("GET", "/account/tokens/", (302, 200, 200, 200)),
+    "accounts:revoke": ("POST", "/account/tokens/{token}/revoke/", (302, 404, 404, 302)),
+    "health": ("GET", "/health", OK),
+}
+# A token of the role in place of a session; nobody has none.
+API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
+    "api:benchmarks": ("GET", "/api/v1/benchmarks", OK),
+    "api:benchmark": ("GET", "/api/v1/benchmarks/cortex", OK),
+    "api:board": ("GET", "/api/v1/boards/cortex", OK),
+    "api:models": ("GET", "/api/v1/models", OK),
+    "api:model": ("GET", "/api/v1/models/{name}", HIDDEN),
+    "api:runs": ("GET", "/api/v1/runs", OK),
+    "api:run": ("GET", "/api/v1/runs/{run}", HIDDEN),
+    "api:scores": ("GET", "/api/v1/runs/{run}/scores", HIDDEN),
+    "api:record": ("GET", "/api/v1/runs/{run}/record", HIDDEN),
+    "api:quota": ("GET", "/api/v1/quota", (401, 200, 200, 200)),
+    "api:submit": ("POST", "/api/v1/submissions", (401, 422, 422, 422)),
+    "api:log": ("GET", "/api/v1/runs/{run}/log", (401, 404, 200, 200)),
+    "api:cancel": ("POST", "/api/v1/runs/{run}/cancel", (401, 404, 422, 422)),
+    "api:retry": ("POST", "/api/v1/runs/{run}/retry", (401, 404, 422, 422)),
+    "api:openapi-json": ("GET", "/api/v1/schema/", OK),
+}
+
+
+@pytest.fixture
+def private(board: Benchmark, owner: User) -> Submission:
+    """A private submission with a finished run, its log and record."""
+    found = make_scored(NAME, board, {"V1": 0.4321, "V4": 0.8765}, owner=owner, visibility="private", title=TITLE)
+    note(found.runs.get().pk, 1, f"Scoring {NAME}")
+    return found
+
+
+@pytest.fixture
+def places(private: Submission, owner: User) -> dict[str, object]:
+    """What the templates name."""
+    token, _ = create_token(owner, "of the owner", Scope.READ)
+    return {"name": NAME, "run": private.runs.get().pk, "submission": private.pk, "token": token.pk}
+
+
+@pytest.fixture
+def visit(owner: User, stranger: User, operator: User) -> Callable[..., Client]:
+    """A client in a role, by session or by token."""
+    people = {"stranger": stranger, "operator": operator, "owner": owner}
+
+    def make(role: str, *, token: bool = False) -> Client:
+        if role == "nobody":
+            return Client()
+        if token:
+            _, text = create_token(people[role], "test", Scope.SUBMIT)
+            return Client(headers={"authorization": f"Bearer {text}"})
+        client = Client()
+        client.force_login(people[role])
+        return client
+
+    return make
+
+
+def _names(patterns: list[URLPattern | URLResolver], space: str = "") -> set[str]:
+    found: set[str] = set()
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            if pattern.app_name not in ("admin",) and pattern.urlconf_name != "allauth.urls":
+                inner = f"{pattern.namespace}:" if pattern.namespace else space
+                found |= _names(pattern.url_patterns, inner) if _is_ours(pattern) else set()
+        elif pattern.name:
+            found.add(f"{space}{pattern.name}")
+    return found
+
+
+def _body(response: Any) -> bytes:
+    """The content; a file that is sent is closed once it is read."""
+    return b"".join(response.streaming_content) if response.streaming else bytes(response.content)
+
+
+def _is_ours(resolver: URLResolver) -> bool:
+    return "allauth" not in str(getattr(resolver.urlconf_name, "__name__", resolver.urlconf_name))
+
+
+def test_every_address_stands_in_the_table() -> None:
+    named = _names(get_resolver().url_patterns) - {"api:api-root"}
+    assert named == set(TABLE) | set(API)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", TABLE)
+def test_page_by_role(name: str, role: str, places: dict[str, object], visit: Callable[..., Client]) -> None:
+    method, address, statuses = TABLE[name]
+    response = visit(role).generic(method, address.format(**places))
+    _body(response)
+    assert response.status_code == statuses[ROLES.index(role)]
+    if response.status_code == 302 and role == "nobody":
+        assert response["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", API)
+def test_api_by_role(name: str, role: str, places: dict[str, object], visit: Callable[..., Client]) -> None:
+    method, address, statuses = API[name]
+    response = visit(role, token=True).generic(method, address.format(**places), "", "application/json")
+    _body(response)
+    assert response.status_code == statuses[ROLES.index(role)]
+
+
+@pytest.mark.parametrize("role", ["nobody", "stranger"])
+def test_nothing_of_a_private_submission_leaks(
+    role: str, places: dict[str, object], visit: Callable[..., Client], private: Submission
+) -> None:
+    secrets = [NAME.encode(), TITLE.encode(), b"0.877", b"0.8765", str(places["run"]).encode()]
+    asked = {NAME, str(places["run"])}
+    for table, token in ((TABLE, False), (API, True)):
+        for method, address, _ in table.values():
+            if method == "POST":
+                continue
+            where = address.format(**places)
+            response = visit(role, token=token).get(where)
+            body = _body(response)
+            for secret in secrets:
+                # An address may be echoed to whoever typed it; nothing else may appear.
+                if secret.decode() not in asked or secret.decode() not in where:
+                    assert secret not in body, f"{secret!r} in {where}"
+
+
+def test_counts_leave_private_models_out(private: Submission, visit: Callable[..., Client]) -> None:
+    assert "0 models on 1 benchmark" in visit("nobody").get("/").content.decode()
+    assert visit("stranger", token=True).get("/api/v1/models").json()["count"] == 0
+    assert visit("stranger", token=True).get("/api/v1/runs").json()["count"] == 0
+    assert visit("stranger", token=True).get("/api/v1/boards/cortex").json()["total"] == 0
+
+
+def test_private_entity_tag_says_nothing(private: Submission, visit: Callable[..., Client]) -> None:
+    before = visit("stranger", token=True).get("/api/v1/boards/cortex")["ETag"]
+    make_run(private, private.runs.get().benchmark, {"V4": 0.5})
+    assert visit("stranger", token=True).get("/api/v1/boards/cortex")["ETag"] == before
+
+
+def test_owner_sees_the_private_row_marked(private: Submission, visit: Callable[..., Client]) -> None:
+    text = visit("owner").get("/boards/cortex/").content.decode()
+    assert TITLE in text
+    assert "private" in text
+
+
+def test_published_submission_is_seen_by_everybody_but_its_log_is_not(
+    private: Submission, places: dict[str, object], visit: Callable[..., Client]
+) -> None:
+    visit("owner").post(f"/submissions/{private.pk}/visibility/", {"visibility": "public"})
+    private.refresh_from_db()
+    assert private.visibility == Visibility.PUBLIC
+    assert TITLE in visit("nobody").get("/boards/cortex/").content.decode()
+    page = visit("nobody").get(f"/runs/{places['run']}/")
+    assert page.status_code == 200
+    assert f"Scoring {NAME}" not in page.content.decode()
+    assert visit("nobody").get(f"/runs/{places['run']}/log/").status_code == 404
+
+
+def test_withdrawn_submission_is_gone_for_strangers_and_kept_for_its_owner(
+    private: Submission, visit: Callable[..., Client]
+) -> None:
+    visit("owner").post(f"/submissions/{private.pk}/visibility/", {"visibility": "public"})
+    assert visit("owner").post(f"/submissions/{private.pk}/withdraw/").status_code == 302
+    private.refresh_from_db()
+    assert private.withdrawn is None  # not without the tick
+    visit("owner").post(f"/submissions/{private.pk}/withdraw/", {"sure": "1"})
+    assert TITLE not in visit("nobody").get("/boards/cortex/").content.decode()
+    assert visit("nobody").get(f"/models/{NAME}/").status_code == 404
+    assert visit("owner").get(f"/submissions/{private.pk}/").status_code == 200
+
+
+def test_stranger_cannot_cancel(private: Submission, board: Benchmark, visit: Callable[..., Client]) -> None:
+    run: Run = make_run(private, board)
+    visit("stranger").post(f"/runs/{run.pk}/cancel/")
+    run.refresh_from_db()
+    assert run.state == State.QUEUED
+
+
+def test_read_token_cannot_submit(owner: User, private: Submission) -> None:
+    _, text = create_token(owner, "reader", Scope.READ)
+    client = Client(headers={"authorization": f"Bearer {text}"})
+    assert client.get(f"/api/v1/models/{NAME}").status_code == 200
+    answer = client.get("/api/v1/quota")
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+def test_record_files_have_no_way_out_of_their_folder(
+    places: dict[str, object], visit: Callable[..., Client]
+) -> None:
+    for name in ("..%2Frecord.json", "stderr.txt", "units.parquet%00", "../../secret.key"):
+        assert visit("owner").get(f"/records/{places['run']}/{name}").status_code == 404
