@@ -7,6 +7,7 @@ It binds itself to the limits before it looks at the model, then answers request
 import contextlib
 import json
 import os
+import select
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,10 +104,19 @@ def explain(error: Exception) -> dict[str, Any]:
     return wire.pack_error(error)
 
 
+def host_is_gone() -> bool:
+    """Whether nobody holds the other end of stdin any more."""
+    poll = select.poll()
+    poll.register(sys.stdin.fileno(), 0)
+    return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
+
+
 def main(job: Path) -> NoReturn:
     """Run one guest to its end; exit status 0 also after an error that was told over the wire."""
     facts = json.loads((job / "job.json").read_text("utf-8"))
     die_with_parent(facts["host"])
+    if host_is_gone():  # it went before the kernel was told to end us with it
+        os._exit(0)
     bind_self(Limits.from_dict(facts["limits"]), addresses=facts["device"] == "cpu")
     # Libraries print where they like: descriptor 1 becomes the log, the wire keeps a descriptor of its own.
     replies = os.fdopen(os.dup(1), "wb")

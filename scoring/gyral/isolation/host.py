@@ -162,8 +162,11 @@ class IsolatedModel:
 
         Features are cached under it: a guest that chose its own could leave its arrays under another model's name.
         """
-        self._described()  # what is wrong with the files is found, and said, by the guest
-        return hash_of(self.folder, twin=self.twin, seed=self.seed)
+        try:
+            return hash_of(self.folder, twin=self.twin, seed=self.seed)
+        except FileNotFoundError:
+            self._described()  # which file is missing is found, and said, by the guest
+            raise
 
     def layers(self) -> tuple[str, ...]:
         """Names of the readable layers, from input to output."""
