@@ -44,7 +44,11 @@ def test_guest_whose_host_is_gone_ends_before_it_opens_the_model(tmp_path: Path,
 def test_guest_ends_when_it_is_asked_to(tmp_path: Path) -> None:
     job = Job(tmp_path)
     with started(job) as guest:
-        out, _ = guest.communicate(b'{"do": "end"}\n', timeout=60)
+        assert guest.stdin is not None
+        assert guest.stdout is not None
+        guest.stdin.write(b'{"do": "end"}\n')
+        guest.stdin.flush()  # and kept open: a closed one says that the host is gone
+        out = guest.stdout.read()
     (message,) = (json.loads(line) for line in out.splitlines())
     assert message["layers"] == ["stem", "body", "head"]
     assert guest.returncode == 0
