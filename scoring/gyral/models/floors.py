@@ -79,7 +79,7 @@ def pixels(stimuli: StimulusSet, card: ModelCard) -> Floats:
 
 def edges_and_colour(stimuli: StimulusSet, card: ModelCard) -> Floats:
     """Gabor amplitudes and opponent colour, ``samples x 35 x 7 x 7`` (`gyral.models.gabor`)."""
-    return gabor.energies(load_images(stimuli.files or (), card.image).astype(np.float64))
+    return gabor.energies(load_images(stimuli.files or (), card.image))
 
 
 def word_length(stimuli: StimulusSet, card: ModelCard) -> Floats:

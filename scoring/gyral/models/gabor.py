@@ -1,6 +1,7 @@
 """Edges and colour: oriented Gabor energies at four scales and opponent colour, on a 7 x 7 grid."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +11,18 @@ Floats = NDArray[np.float32]
 
 SIZE = 112
 GRID = 7
-WAVELENGTHS = (4.0, 8.0, 16.0, 32.0)  # pixels of the 112 x 112 image
+WAVELENGTHS = (4, 8, 16, 32)  # pixels of the 112 x 112 image
 ORIENTATIONS = 8
 
 # Opponent axes: luminance, red against green, blue against yellow.
-_OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [-0.25, -0.25, 0.5]])
+_OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [-0.25, -0.25, 0.5]], np.float32)
 CHANNELS = len(WAVELENGTHS) * ORIENTATIONS + len(_OPPONENT)
 
+_BORDER = 24  # mirrored pixels on every side: a filter would else see the wrapped-around edge
+_PADDED = SIZE + 2 * _BORDER
 
-def energies(images: NDArray[np.floating]) -> Floats:  # type: ignore[type-arg]
+
+def energies(images: NDArray[np.floating[Any]]) -> Floats:
     """Features of RGB images.
 
     Parameters
@@ -33,36 +37,47 @@ def energies(images: NDArray[np.floating]) -> Floats:  # type: ignore[type-arg]
         Bergen 1985, doi:10.1364/JOSAA.2.000284) in each cell, then the mean of luminance, red-green and
         blue-yellow.
     """
-    opponent = np.einsum("oc,nhwc->nohw", _OPPONENT, images)
-    spectrum = fft.fft2(_padded(opponent[:, 0] - opponent[:, 0].mean(axis=(1, 2), keepdims=True)))
-    inner = slice(SIZE // 2, SIZE // 2 + SIZE)
-    maps = [np.abs(fft.ifft2(spectrum * gain))[:, inner, inner] for gain in _filters()]
-    return _cells(np.concatenate([np.stack(maps, axis=1), opponent], axis=1))
+    opponent = np.einsum("oc,nhwc->nohw", _OPPONENT, images.astype(np.float32))
+    grey = opponent[:, 0] - opponent[:, 0].mean(axis=(1, 2), keepdims=True)
+    around = ((0, 0), (_BORDER, _BORDER), (_BORDER, _BORDER))
+    spectrum = fft.fft2(np.pad(grey, around, mode="symmetric"))
+    maps = [_cells(_amplitude(spectrum, wavelength, gain)) for wavelength, gain in _filters()]
+    return np.concatenate([np.stack(maps, axis=1), _cells(opponent)], axis=1)
 
 
-def _padded(grey: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mirror the borders: a filter would otherwise see the wrapped-around edge of the image."""
-    half = SIZE // 2
-    return np.pad(grey, ((0, 0), (half, half), (half, half)), mode="symmetric")
+def _amplitude(spectrum: NDArray[np.complex64], wavelength: int, gain: Floats) -> Floats:
+    """Amplitude of one filter's response, sampled every ``_step(wavelength)`` pixels, border cut off."""
+    side, step = len(gain), _step(wavelength)
+    kept = np.r_[0 : side // 2, _PADDED - side // 2 : _PADDED]
+    response = fft.ifft2(spectrum[:, kept[:, None], kept[None]] * gain) / step**2
+    inner = slice(_BORDER // step, (_BORDER + SIZE) // step)
+    return np.abs(response[:, inner, inner])
 
 
-def _cells(maps: NDArray[np.float64]) -> Floats:
-    side = SIZE // GRID
-    count, channels = maps.shape[:2]
-    return maps.reshape(count, channels, GRID, side, GRID, side).mean(axis=(3, 5)).astype(np.float32)
+def _cells(maps: Floats) -> Floats:
+    """Means over the 7 x 7 cells of the last two axes."""
+    side = maps.shape[-1] // GRID
+    return maps.reshape(*maps.shape[:-2], GRID, side, GRID, side).mean(axis=(-3, -1), dtype=np.float32)
+
+
+def _step(wavelength: int) -> int:
+    """Coarse filters hold no high frequencies: their response is computed on every second or fourth pixel."""
+    return min(4, wavelength // 4)
 
 
 @cache
-def _filters() -> tuple[NDArray[np.float64], ...]:
-    """Gains in the Fourier plane: one-sided Gaussians, one octave wide, whose inverse is a complex Gabor."""
-    rows, columns = np.meshgrid(fft.fftfreq(2 * SIZE), fft.fftfreq(2 * SIZE), indexing="ij")
+def _filters() -> tuple[tuple[int, Floats], ...]:
+    """Gains in the Fourier plane: one-sided Gaussians, about one octave wide; their inverse is a complex Gabor."""
     made = []
     for wavelength in WAVELENGTHS:
+        axis = fft.fftfreq(_PADDED // _step(wavelength), d=_step(wavelength))
+        rows, columns = np.meshgrid(axis, axis, indexing="ij")
         centre = 1 / wavelength
         along, across = 0.28 * centre, 0.2 * centre
         for i in range(ORIENTATIONS):
             angle = np.pi * i / ORIENTATIONS
             u = columns * np.cos(angle) + rows * np.sin(angle)
             v = -columns * np.sin(angle) + rows * np.cos(angle)
-            made.append(2 * np.exp(-0.5 * (((u - centre) / along) ** 2 + (v / across) ** 2)))
+            gain = 2 * np.exp(-0.5 * (((u - centre) / along) ** 2 + (v / across) ** 2))
+            made.append((wavelength, gain.astype(np.float32)))
     return tuple(made)

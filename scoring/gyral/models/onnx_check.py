@@ -120,7 +120,7 @@ def _check_sizes(model: Any, where: str) -> None:
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # noqa: BLE001 - onnx raises its own and built-in ones; onnxruntime judges the graph later
         return
-    for info in inferred.graph.value_info:
+    for info in (*inferred.graph.value_info, *inferred.graph.output):
         shape = [d.dim_value for d in info.type.tensor_type.shape.dim if d.HasField("dim_value")]
         if prod(shape) > MAX_ELEMENTS:
             raise _too_big(info.name, shape, where)

@@ -16,6 +16,11 @@ from math import ceil
 from typing import Any
 
 WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN", "Gather"}
+NORMS = {
+    "BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "RMSNormalization",
+    "SimplifiedLayerNormalization", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
+    "EmbedLayerNormalization",
+}  # fmt: skip
 ACTIVATIONS = {
     "Relu", "LeakyRelu", "PRelu", "Clip", "Elu", "Selu", "Celu", "Sigmoid", "Tanh", "Softplus", "HardSwish",
     "HardSigmoid", "Gelu", "Mish", "Swish", "ThresholdedRelu",
@@ -101,7 +106,8 @@ class LayerMap:
         self.chains = [("", *scopes_of(node)) for node in self.nodes]
         self.members: dict[str, list[int]] = defaultdict(list)
         self.children: dict[str, dict[str, None]] = defaultdict(dict)
-        self.weights: dict[str, int] = defaultdict(int)
+        self.weights: dict[str, int] = defaultdict(int)  # weighted operators in a module and below
+        self.trained: set[str] = set()  # modules with weights or a normalisation
         self.residual: set[str] = set()
         for i, chain in enumerate(self.chains):
             self._note(i, chain)
@@ -109,6 +115,8 @@ class LayerMap:
     def _note(self, i: int, chain: tuple[str, ...]) -> None:
         node = self.nodes[i]
         weighted = node.op_type in WEIGHTED and any(name in self.fixed for name in node.input)
+        if weighted or node.op_type in NORMS:
+            self.trained.update(chain)
         for parent, child in pairwise(chain):
             self.children[parent][child] = None
         for scope in dict.fromkeys(chain):
@@ -120,7 +128,7 @@ class LayerMap:
     @cached_property
     def all(self) -> tuple[Layer, ...]:
         """Every module with weights of its own or below, in graph order; unnamed graphs: the default ones."""
-        scopes = [scope for scope in self.members if scope and self.weights[scope]]
+        scopes = [scope for scope in self.members if scope and scope in self.trained]
         if not scopes:
             return self._unnamed
         found = {scope: self._end(scope, set()) for scope in scopes}
@@ -148,7 +156,7 @@ class LayerMap:
         return [scope for scope in frontier if scope]
 
     def _parts(self, scope: str) -> list[str]:
-        return [child for child in self.children[scope] if self.weights[child]]
+        return [child for child in self.children[scope] if child in self.trained]
 
     def _may_open(self, scope: str) -> bool:
         if not self._parts(scope):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral.models.onnx_layers import fixed_names
+from gyral.models.onnx_layers import NORMS, fixed_names
 from gyral.models.twins import Twin, generator, he_normal, permuted
 
 Floats = NDArray[np.float32]
@@ -26,12 +26,7 @@ Feed = dict[str, NDArray[Any]]
 _LINEAR = {"Gemm", "MatMul"}
 _CONVOLUTION = {"Conv", "ConvTranspose"}
 _RECURRENT = {"LSTM", "GRU", "RNN"}
-_LIVE_NORMS = {
-    "LayerNormalization", "GroupNormalization", "InstanceNormalization", "RMSNormalization",
-    "SimplifiedLayerNormalization", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
-    "EmbedLayerNormalization",
-}  # fmt: skip
-_NORMS = _LIVE_NORMS | {"BatchNormalization"}
+_LIVE_NORMS = NORMS - {"BatchNormalization"}  # in evaluation a batch normalisation uses stored numbers
 _SIMPLE = {"Cast", "Identity", "Transpose", "DequantizeLinear", "Reshape", "Unsqueeze", "Squeeze", "Constant"}
 
 
@@ -161,7 +156,7 @@ def _role(node: Any, position: int, dims: Any, *, reached: bool) -> _Role | None
         return _Role("weight", shape[-1]) if position in (1, 2) else _Role("zero") if position == 3 else None
     if kind == "Gather" and position == 0 and len(shape) > 1:
         return _Role("embedding", shape[-1])
-    if kind in _NORMS:
+    if kind in NORMS:
         return {1: _Role("one"), 2: _Role("zero"), 3: _Role("zero"), 4: _Role("one")}.get(position)
     if not reached or int(np.prod(shape)) < 2:
         return None

@@ -68,15 +68,14 @@ class TextTokenizer:
                 f"the tokenizer cannot be read: {error}.", where="tokenizer.json", code="tokenizer"
             ) from None
         self._tokenizer.no_padding()
-        try:
-            self._tokenizer.enable_truncation(max_length=spec.max_tokens, direction="left")
-        except Exception:  # noqa: BLE001 - tokenizers raises bare Exception
+        if spec.max_tokens <= self._tokenizer.num_special_tokens_to_add(False):
             raise BadUpload(
                 f"max_tokens = {spec.max_tokens!r} leaves no room beside the special tokens.",
                 where="gyral.toml",
                 mend="Raise text.max_tokens.",
                 code="card-value",
-            ) from None
+            )
+        self._tokenizer.enable_truncation(max_length=spec.max_tokens, direction="left")
         self._lowercase = spec.lowercase
 
     @property

@@ -84,6 +84,9 @@ def fetch_weights(card: ModelCard, source: Source, *, progress: Progress = silen
                 progress(f"prepare {card.name}", 1, 1)
             card.write(scratch / "gyral.toml")
             (scratch / _STAMP).write_text(source.key + "\n", "utf-8")
+            # Some writers make private files; a guest under another user must be able to read them.
+            for path in scratch.iterdir():
+                path.chmod(0o644)
             scratch.chmod(0o755)
             _put(scratch, target)
         finally:

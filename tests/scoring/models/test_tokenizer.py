@@ -1,0 +1,60 @@
+"""Sentences become tokens that keep their end, and tokens one vector that ignores padding."""
+
+import numpy as np
+import pytest
+
+from gyral.errors import BadDataset, BadUpload
+from gyral.models.card import Pooling, TextInput
+from gyral.models.tokenizer import TextTokenizer, pooled
+from made_models import WORDS, word_tokenizer
+
+
+def test_encode_pads_on_the_right() -> None:
+    tokens = TextTokenizer(word_tokenizer(), TextInput()).encode(["the dog", "a"], ["1", "2"])
+    assert [[WORDS[i] for i in row] for row in tokens.ids] == [
+        ["[CLS]", "the", "dog", "[SEP]"],
+        ["[CLS]", "a", "[SEP]", "[PAD]"],
+    ]
+    assert tokens.mask.tolist() == [[1, 1, 1, 1], [1, 1, 1, 0]] and tokens.lengths.tolist() == [4, 3]
+
+
+def test_a_long_text_keeps_its_end_and_its_special_tokens() -> None:
+    tokens = TextTokenizer(word_tokenizer(), TextInput(max_tokens=4)).encode(["the old dog sees a cat"], ["1"])
+    assert [WORDS[i] for i in tokens.ids[0]] == ["[CLS]", "a", "cat", "[SEP]"]
+
+
+def test_lowercase_is_applied_where_the_card_says_so() -> None:
+    for lowercase, word in ((True, "dog"), (False, "[UNK]")):
+        tokens = TextTokenizer(word_tokenizer(), TextInput(lowercase=lowercase)).encode(["DOG"], ["1"])
+        assert WORDS[tokens.ids[0, 1]] == word
+
+
+def test_a_text_without_tokens_is_named() -> None:
+    tokenizer = TextTokenizer(word_tokenizer(special=False), TextInput())
+    with pytest.raises(BadDataset, match="'second'") as caught:
+        tokenizer.encode(["dog", ""], ["first", "second"])
+    assert caught.value.code == "no-tokens"
+
+
+def test_a_tokenizer_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(BadUpload) as caught:
+        TextTokenizer(b"{}", TextInput())
+    assert caught.value.code == "tokenizer" and caught.value.where == "tokenizer.json"
+
+
+def test_max_tokens_below_the_special_ones_is_refused() -> None:
+    with pytest.raises(BadUpload, match="max_tokens = 1"):
+        TextTokenizer(word_tokenizer(), TextInput(max_tokens=1))
+
+
+@pytest.mark.parametrize("policy", ["last", "mean", "cls"])
+def test_pooling_ignores_what_padding_holds(policy: Pooling) -> None:
+    states = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    spoilt = states.copy()
+    spoilt[1, 3:] = np.nan
+    found = pooled(spoilt, mask, policy)
+    one = states[1, :3]
+    expected = {"last": one[-1], "mean": one.mean(axis=0), "cls": one[0]}[policy]
+    np.testing.assert_allclose(found[1], expected, rtol=1e-6)
+    assert found.shape == (2, 3) and found.dtype == np.float32
