@@ -15,6 +15,8 @@ import click
 from gyral.places import home
 from gyral_portal.supervisor import Child, Supervisor
 
+# `gyral_submissions.enums.Queue.BACKGROUND`; the supervisor imports no Django.
+BACKGROUND = "background"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -57,6 +59,18 @@ def children(listener: int, workers: int) -> list[Child]:
         *("--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"),
         *("--loglevel", "WARNING"),
     ]
+    # Reference models and their twins take hours; a worker of their own, at low priority, keeps uploads quick.
+    background = [
+        "nice",
+        "-n",
+        "10",
+        *celery,
+        *scoring,
+        "--queues",
+        BACKGROUND,
+        "--hostname",
+        "gyral-background@%h",
+    ]
     return [
         Child("site", site, keep=(listener,)),
         *(
@@ -66,6 +80,7 @@ def children(listener: int, workers: int) -> list[Child]:
             )
             for i in range(workers)
         ),
+        *([Child("background worker", background)] if workers else []),
         Child("sweeper", [python, "-m", "django", "sweep"]),
     ]
 

@@ -1,5 +1,7 @@
 """Closed sets of words stored in the database."""
 
+from enum import StrEnum
+
 from django.db.models import TextChoices
 
 
@@ -54,3 +56,10 @@ class Fault(TextChoices):
     NONE = "", "none"
     SUBMITTER = "submitter", "the submission"
     SITE = "site", "the site"
+
+
+class Queue(StrEnum):
+    """Queues of the broker: what somebody waits for, and what nobody does."""
+
+    FOREGROUND = "celery"
+    BACKGROUND = "background"

@@ -69,7 +69,10 @@ def tidy() -> int:
     runs = {str(pk) for pk in Run.objects.values_list("pk", flat=True)}
     stale += [p for p in conf.runs().iterdir() if p.name not in runs and _is_old(p)]
     for path in stale:
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return len(stale)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from django.db import transaction
 
 from gyral_submissions import conf
-from gyral_submissions.enums import Fault, State
+from gyral_submissions.enums import Fault, Format, Queue, State
 from gyral_submissions.models import Run
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,13 @@ def publish(run_id: uuid.UUID, attempt: int) -> None:
 
     from gyral_submissions.tasks import evaluate_run
 
+    # Nobody waits for a reference model: a person's upload must not queue behind them.
+    is_reference = Run.objects.filter(pk=run_id, submission__format=Format.REFERENCE).exists()
+    queue = Queue.BACKGROUND if is_reference else Queue.FOREGROUND
     try:
-        evaluate_run.apply_async(kwargs={"run_id": str(run_id), "attempt": attempt}, retry=False)
+        evaluate_run.apply_async(
+            kwargs={"run_id": str(run_id), "attempt": attempt}, queue=queue.value, retry=False
+        )
     except (OperationalError, OSError) as error:
         logger.warning("run %s attempt %s could not be published: %s", run_id, attempt, error)
 
