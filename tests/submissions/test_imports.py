@@ -10,7 +10,7 @@ import sys, django
 django.setup()
 import gyral_submissions.domain.benchmark, gyral_submissions.domain.intake, gyral_submissions.domain.reference
 import gyral_submissions.domain.execution, gyral_submissions.domain.queries.board
-import gyral_submissions.domain.queries.profile, gyral_submissions.tasks, gyral_submissions.upload_handler
+import gyral_submissions.domain.queries.profile, gyral_submissions.tasks
 heavy = {"torch", "pandas", "sklearn", "scipy", "onnx", "onnxruntime", "transformers", "pyarrow", "nilearn", "mne"}
 print(sorted(heavy & set(sys.modules)))
 """

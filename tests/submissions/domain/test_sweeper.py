@@ -112,11 +112,13 @@ def test_tidy_removes_old_folders_that_no_row_names(submission: Submission, benc
     ]
     for folder in (*kept[2:], *stale):
         folder.mkdir()
+    stale.append(conf.incoming() / "half.upload")
+    stale[-1].write_text("what a request left")
     long_ago = time.time() - 2 * 86400
     for folder in (*kept[:2], *stale):
         os.utime(folder, (long_ago, long_ago))
-    assert sweeper.tidy() == 3
-    assert [p.exists() for p in (*kept, *stale)] == [True] * 3 + [False] * 3
+    assert sweeper.tidy() == 4
+    assert [p.exists() for p in (*kept, *stale)] == [True] * 3 + [False] * 4
 
 
 def test_sweep_command_says_what_it_did(waiting: Callable[[float], Run], capsys: Any) -> None:
