@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from live_site import LiveSite, running_site
+from services import scratch_database, scratch_redis
 
 ARGUMENTS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
@@ -15,11 +16,20 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
     """SQLite and the file transport: what `gyral serve` does by default."""
     with running_site(tmp_path_factory.mktemp("site") / "home") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def grown_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+    """PostgreSQL and Redis, in a database and a Redis number of its own."""
+    with scratch_database() as database, scratch_redis() as broker:
+        home = tmp_path_factory.mktemp("grown") / "home"
+        with running_site(home, DATABASE_URL=database, BROKER_URL=broker, CACHE_URL=broker) as running:
+            yield running
 
 
 @pytest.fixture(scope="module")

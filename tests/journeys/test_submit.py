@@ -8,11 +8,11 @@ import pytest
 from live_site import LiveSite
 from visitor import Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = pytest.mark.browser
 MODEL = "tiny-conv-net"
 
 
-def _journey(visitor: Visitor, model: Path, name: str) -> None:
+def journey(visitor: Visitor, model: Path, name: str) -> None:
     page = visitor.page
     visitor.register(f"visitor-{name}")
     visitor.fill_card(name, model, title=f"The {name}")
@@ -30,15 +30,26 @@ def _journey(visitor: Visitor, model: Path, name: str) -> None:
 
 def test_visitor_submits_a_model_and_finds_it_on_the_board(site: LiveSite, chromium: Any, fixtures: Path) -> None:
     visitor = Visitor(chromium, site.address)
-    _journey(visitor, fixtures / "conv" / "model.onnx", MODEL)
+    journey(visitor, fixtures / "conv" / "model.onnx", MODEL)
     visitor.close()
 
 
+@pytest.mark.slow
 def test_visitor_without_javascript_does_the_same(
     site: LiveSite, chromium: Any, fixtures: Path, tmp_path: Path
 ) -> None:
     visitor = Visitor(chromium, site.address, javascript=False)
-    _journey(visitor, fixtures / "conv" / "model.onnx", f"{MODEL}-plain")
+    journey(visitor, fixtures / "conv" / "model.onnx", f"{MODEL}-plain")
+    visitor.close()
+
+
+@pytest.mark.slow
+@pytest.mark.services
+def test_visitor_does_the_same_on_postgresql_and_redis(
+    grown_site: LiveSite, chromium: Any, fixtures: Path
+) -> None:
+    visitor = Visitor(chromium, grown_site.address)
+    journey(visitor, fixtures / "conv" / "model.onnx", f"{MODEL}-grown")
     visitor.close()
 
 
