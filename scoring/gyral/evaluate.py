@@ -28,6 +28,7 @@ from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions
 from gyral.readouts import READOUTS
 from gyral.readouts.readout import Readout, accepts, require
+from gyral.readouts.reduced import reduced
 from gyral.record import BenchmarkRef, ModelRef, Provenance, Record, Result, Row, Timing
 from gyral.scores.ceiling import from_repeats
 from gyral.scores.moments import moments
@@ -50,6 +51,7 @@ def evaluate(
     *,
     readout: str | None = None,
     layers: Sequence[str] = (),
+    reduce: str | None = None,
     device: str = "cpu",
     seed: int = 0,
     progress: Progress = silent,
@@ -69,6 +71,8 @@ def evaluate(
         Readout family; default: the benchmark's.
     layers : sequence of str
         Glob patterns; default: the card's, else all.
+    reduce : str, optional
+        "pca:WIDTH" or "srp:WIDTH": fewer columns, fitted on training rows (`gyral.readouts.reduced`).
     device : str
         "cpu" or "cuda"; where readouts are fitted.
     seed : int
@@ -87,7 +91,8 @@ def evaluate(
     _same_modality(card.name, card.modality, benchmark, dataset)
     wanted = choose_layers(draws[0].layers(), layers or card.layers)
     family = benchmark.readout if readout is None else readout
-    solver = None if benchmark.task == "rsa" else _readout(family, device)
+    solver = None if benchmark.task == "rsa" else _readout(family, device, reduce)
+    family = family if solver is None else solver.name
     work = _Work(dataset, benchmark, solver, seed, progress)
     for n, model in enumerate(draws):
         work.add(model, wanted, f" {n + 1}/{len(draws)}" if len(draws) > 1 else "")
@@ -126,7 +131,8 @@ def evaluate(
             readout={"name": family, "grid": benchmark.grid},
             libraries=library_versions(),
             command=f"gyral score {name} --benchmark {benchmark.id}"
-            + (f" --readout {family}" if solver else "")
+            + (f" --readout {family.partition('+')[0]}" if solver else "")
+            + (f" --reduce {reduce}" if solver and reduce else "")
             + "".join(f" --layers '{p}'" for p in layers)
             + f" --seed {seed}",
         ),
@@ -304,8 +310,9 @@ def _kept(predictions: Array, problem: Problem) -> tuple[Array | None, Array | N
     return None, moments(problem.responses[:, columns], predictions, problem.split)
 
 
-def _readout(name: str, device: str) -> Readout:
-    return cast("Readout", READOUTS.load(name)(device=device))
+def _readout(name: str, device: str, reduce: str | None = None) -> Readout:
+    family = cast("Readout", READOUTS.load(name)(device=device))
+    return reduced(family, reduce) if reduce else family
 
 
 def _same_modality(name: str, modality: str, benchmark: Benchmark, dataset: Dataset) -> None:

@@ -29,6 +29,9 @@ _TWINS = ("untrained", "permuted")
 @click.option("-b", "--benchmark", required=True, metavar="NAME[@VERSION]", help="Benchmark to score on.")
 @click.option("--readout", metavar="NAME", help="Readout family; default: the benchmark's.")
 @click.option("--layers", multiple=True, metavar="GLOB", help="Layers to read; may be repeated.")
+@click.option(
+    "--reduce", metavar="METHOD:WIDTH", help="Fewer columns: pca:256 or srp:1000, fitted in training rows."
+)
 @click.option("--device", default="cpu", show_default=True, help="Where models run and readouts are fitted.")
 @click.option("--seed", default=0, show_default=True, help="Seed of everything random.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the record; default: under GYRAL_HOME.")
@@ -47,6 +50,7 @@ def score(
     benchmark: str,
     readout: str | None,
     layers: tuple[str, ...],
+    reduce: str | None,
     device: str,
     seed: int,
     out: Path | None,
@@ -64,7 +68,7 @@ def score(
 
     def run() -> Path:
         with reporting(style) as report:
-            result = _result(model, benchmark, readout, layers, device, seed, isolated, report)
+            result = _result(model, benchmark, readout, layers, reduce, device, seed, isolated, report)
         record = result.record
         folder = out or home() / "records" / record.benchmark.id / f"{record.model.name}.{record.rows[0].readout}"
         path = result.save(folder)
@@ -92,6 +96,7 @@ def _result(
     benchmark: str,
     readout: str | None,
     layers: Sequence[str],
+    reduce: str | None,
     device: str,
     seed: int,
     isolated: bool,
@@ -102,6 +107,8 @@ def _result(
         raise UnknownName("readout", readout, READOUTS.names())
     if readout is not None and found.task == "rsa" and readout != found.readout:
         raise UserError(f"{found.id} compares RDMs; it takes no readout.", where="--readout", code="no-readout")
+    if reduce and found.task == "rsa":
+        raise UserError(f"{found.id} compares RDMs; it takes no reduction.", where="--reduce", code="no-readout")
 
     # Torch, onnxruntime and transformers take seconds to import: names are checked first.
     from gyral.datasets.catalogue import open_dataset
@@ -112,7 +119,16 @@ def _result(
     draws = _draws(reference, twin, isolated, device)
     dataset = open_dataset(found.dataset, progress=report)
     return evaluate(
-        draws, found, dataset, readout=readout, layers=layers, device=device, seed=seed, progress=report, twin=twin
+        draws,
+        found,
+        dataset,
+        readout=readout,
+        layers=layers,
+        reduce=reduce,
+        device=device,
+        seed=seed,
+        progress=report,
+        twin=twin,
     )
 
 

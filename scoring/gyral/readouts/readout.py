@@ -1,7 +1,7 @@
 """Readout: the protocol every fitted map obeys."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,15 @@ class FittedReadout(Protocol):
 class Readout(Protocol):
     """A family of maps from one layer to all units."""
 
-    name: ClassVar[str]
-    needs: ClassVar[Needs]
+    @property
+    def name(self) -> str:
+        """Name on boards and in records."""
+        ...
+
+    @property
+    def needs(self) -> Needs:
+        """What a layer must have."""
+        ...
 
     def fit(
         self,

@@ -5,14 +5,16 @@ lower bound above 0) and divided by the noise ceiling of the *held-out* rows, fo
 dividing on the same rows lets 26-38 % of pure-noise units through.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral.datasets.estimate import ncsnr
-from gyral.datasets.split import Split
+from gyral.datasets.estimate import loso, ncsnr, split_half
+from gyral.datasets.reliability import Reliability
+from gyral.datasets.split import Rows, Split
 
 Array = NDArray[np.floating[Any]]
 
@@ -26,7 +28,7 @@ class Ceiling:
     Parameters
     ----------
     kind : str
-        "ncsnr" or "published".
+        "ncsnr", "split-half", "loso" or "published".
     held_out : array, folds x units
         Noise ceiling (r2) of the held-out rows.
     admitted : bool array, folds x units
@@ -66,14 +68,31 @@ class Ceiling:
             return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
-def from_repeats(repeats: Array, split: Split) -> Ceiling:
-    """Ceiling by ncsnr from single presentations: samples x repeats x units, NaN where missing."""
+def from_repeats(repeats: Array, split: Split, estimator: Literal["ncsnr", "split-half"] = "ncsnr") -> Ceiling:
+    """Ceiling from single presentations: samples x repeats x units, NaN where missing."""
+    if estimator == "split-half":
+        return _by_fold(estimator, split, lambda rows: split_half(repeats[rows], 0))
+    return _by_fold(estimator, split, lambda rows: ncsnr(repeats[rows]))
+
+
+def from_subjects(values: Mapping[str, Array], split: Split) -> Ceiling:
+    """Ceiling of each subject from the mean of the others; one array a subject, samples x units.
+
+    Raises
+    ------
+    BadArrays
+        Fewer than three subjects, or subjects that do not share samples and units.
+    """
+    return _by_fold("loso", split, lambda rows: loso({s: v[rows] for s, v in values.items()}, target="subject"))
+
+
+def _by_fold(kind: str, split: Split, estimate: Callable[[Rows], Reliability]) -> Ceiling:
     held, admitted = [], []
     for fold in split.folds:
-        train = ncsnr(repeats[fold.train])
+        train = estimate(fold.train)
         admitted.append((train.noise_ceiling >= FLOOR) & (train.lower > 0))
-        held.append(ncsnr(repeats[fold.test]).noise_ceiling)
-    return Ceiling("ncsnr", np.stack(held), np.stack(admitted))
+        held.append(estimate(fold.test).noise_ceiling)
+    return Ceiling(kind, np.stack(held), np.stack(admitted))
 
 
 def published(values: Array, folds: int) -> Ceiling:

@@ -1,7 +1,7 @@
 """Problem: what an encoding score is computed against, whether it came from a pack or from arrays."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from gyral.datasets.dataset import Dataset
 from gyral.datasets.region import Region
 from gyral.datasets.split import Split
 from gyral.errors import BadDataset
-from gyral.scores.ceiling import Ceiling, from_repeats, published
+from gyral.scores.ceiling import Ceiling, from_repeats, from_subjects, published
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,8 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
     ----------
     dataset : Dataset
         With responses.
-    ceiling : {"ncsnr", "published", "none"}
+    ceiling : {"ncsnr", "split-half", "loso", "published", "none"}
+        Estimator: repeats, leave one subject out, or the literature.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
         raise BadDataset("there are no responses to predict, only RDMs.", where=f"dataset {dataset.name!r}")
     split = dataset.split()
     found: Ceiling | None = None
-    if ceiling == "ncsnr":
+    if ceiling in ("ncsnr", "split-half"):
         repeats = dataset.responses.stacked_repeats()
         if repeats is None:
             raise BadDataset(
@@ -65,7 +66,9 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
                 where=f"dataset {dataset.name!r}",
                 code="no-repeats",
             )
-        found = from_repeats(repeats, split)
+        found = from_repeats(repeats, split, cast("Literal['ncsnr', 'split-half']", ceiling))
+    elif ceiling == "loso":
+        found = from_subjects(dataset.responses.values, split)
     elif ceiling == "published":
         values = np.full(dataset.responses.n_units, np.nan)
         for bound in dataset.published:
