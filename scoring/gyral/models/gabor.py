@@ -51,13 +51,14 @@ def _amplitude(spectrum: NDArray[np.complex64], wavelength: int, gain: Floats) -
     kept = np.r_[0 : side // 2, _PADDED - side // 2 : _PADDED]
     response = fft.ifft2(spectrum[:, kept[:, None], kept[None]] * gain) / step**2
     inner = slice(_BORDER // step, (_BORDER + SIZE) // step)
-    return np.abs(response[:, inner, inner])
+    return np.asarray(np.abs(response[:, inner, inner]), np.float32)
 
 
 def _cells(maps: Floats) -> Floats:
     """Means over the 7 x 7 cells of the last two axes."""
     side = maps.shape[-1] // GRID
-    return maps.reshape(*maps.shape[:-2], GRID, side, GRID, side).mean(axis=(-3, -1), dtype=np.float32)
+    cells = maps.reshape(*maps.shape[:-2], GRID, side, GRID, side)
+    return np.asarray(cells.mean(axis=(-3, -1)), np.float32)
 
 
 def _step(wavelength: int) -> int:

@@ -37,7 +37,7 @@ class Tokens:
     @property
     def lengths(self) -> Ids:
         """Tokens of each sentence."""
-        return self.mask.sum(axis=1)
+        return np.asarray(self.mask.sum(axis=1), np.int64)
 
 
 class TextTokenizer:

@@ -355,8 +355,9 @@ def quiet() -> Iterator[None]:
     """Keep the library's warnings and progress bars away; what matters is raised."""
     import warnings  # nested: with the library it quietens
 
-    from transformers.utils import logging  # nested: slow to import
+    from transformers.utils import logging as library  # nested: slow to import
 
+    logging: Any = library  # not annotated
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()
@@ -412,13 +413,12 @@ def _bad_config(error: Exception) -> BadUpload:
 
 def _fresh(config: Any) -> Any:
     import torch  # nested: slow to import
-    from transformers import AutoModel  # nested: slow to import
+    import transformers  # nested: slow to import
 
+    auto: Any = transformers.AutoModel  # not annotated
     with quiet():
         # Plain attention: the same on every machine, and no kernel is looked up anywhere.
-        net = AutoModel.from_config(
-            config, attn_implementation="eager", dtype=torch.float32, trust_remote_code=False
-        )
+        net = auto.from_config(config, attn_implementation="eager", dtype=torch.float32, trust_remote_code=False)
     return net.eval()
 
 

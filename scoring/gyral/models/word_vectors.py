@@ -87,7 +87,7 @@ class WordVectors:
 
     def known(self, text: str) -> list[str]:
         """The words (or parts) of ``text`` that have a vector."""
-        found = []
+        found: list[str] = []
         for word in words_of(text):
             parts = [word] if word in self._rows else pieces_of(word)
             found.extend(part for part in parts if part in self._rows)
@@ -97,7 +97,7 @@ class WordVectors:
         rows = [self._rows[word] for word in self.known(text)]
         if not rows:
             return np.zeros(table.shape[1], np.float32)
-        return np.asarray(table[rows], np.float32).mean(axis=0)
+        return np.asarray(table[rows].mean(axis=0), np.float32)
 
     def _vectors(self) -> Floats:
         if self._twin is None:
