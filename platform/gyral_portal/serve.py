@@ -40,6 +40,7 @@ def serve(port: int, host: str, workers: int, prepare: bool) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gyral_portal.settings")
     supervisor = Supervisor(children(listener.fileno(), workers), say=_say)
     if prepare:
+        _say("Gyral: preparing tables, static files and benchmarks (the first time takes a minute).")
         supervisor.run_once(Child("prepare", [sys.executable, "-m", "gyral_portal.prepare"]))
     address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104 - only read
     _say(f"Gyral: {address} (home {home()}; Ctrl-C ends it)")
@@ -54,7 +55,18 @@ def children(listener: int, workers: int) -> list[Child]:
         *("--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "3", "--timeout", "120"),
         *("--worker-tmp-dir", _shared_memory(), "--log-level", "warning", "--no-control-socket"),
     ]
-    celery = [python, "-m", "celery", "--app", "gyral_portal.worker", "--quiet", "worker"]
+    # Celery warns root of pickled messages; ours are JSON only (CELERY_ACCEPT_CONTENT).
+    celery = [
+        python,
+        "-W",
+        "ignore:You're running the worker",
+        "-m",
+        "celery",
+        "--app",
+        "gyral_portal.worker",
+        "--quiet",
+        "worker",
+    ]
     scoring = [
         *("--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"),
         *("--loglevel", "WARNING"),

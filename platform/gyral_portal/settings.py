@@ -134,7 +134,7 @@ FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 
 # --- queue ------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = os.environ.get("BROKER_URL") or "filesystem://"
+CELERY_BROKER_URL = os.environ.get("BROKER_URL") or "filesystem://localhost//"
 if CELERY_BROKER_URL.startswith("filesystem"):
     _queue = HOME / "queue"
     CELERY_BROKER_TRANSPORT_OPTIONS = {

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 from gyral_portal.api.api import api
+from gyral_portal.api.views import operations
 
 
 def health(request: HttpRequest) -> HttpResponse:
@@ -17,6 +18,7 @@ urlpatterns = [
     path("", include("gyral_portal.portal.urls")),
     path("account/", include("gyral_portal.accounts.urls")),
     path("accounts/", include("allauth.urls")),
+    path("api/", operations, name="operations"),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
     path("health", health, name="health"),

@@ -57,6 +57,12 @@ def test_schema_names_every_operation(client: Client) -> None:
     assert {"get_board", "submit", "get_log", "cancel_run", "retry_run", "get_record"} <= operations
 
 
+def test_page_lists_every_operation(client: Client, db: None) -> None:
+    text = client.get("/api/").content.decode()
+    schema = client.get("/api/v1/schema/").json()
+    assert all(path in text for path in schema["paths"])
+
+
 def test_board_answers_like_its_page(client: Client, board: Benchmark) -> None:
     make_scored("one", board, {"V1": 0.3, "V4": 0.5}, {"V4": 0.35})
     make_scored("two", board, {"V4": None})

@@ -52,6 +52,7 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "accounts:tokens": ("GET", "/account/tokens/", (302, 200, 200, 200)),
     "accounts:revoke": ("POST", "/account/tokens/{token}/revoke/", (302, 404, 404, 302)),
     "health": ("GET", "/health", OK),
+    "operations": ("GET", "/api/", OK),
 }
 # A token of the role in place of a session; nobody has none.
 API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
@@ -227,8 +228,11 @@ def test_read_token_cannot_submit(owner: User, private: Submission) -> None:
     _, text = create_token(owner, "reader", Scope.READ)
     client = Client(headers={"authorization": f"Bearer {text}"})
     assert client.get(f"/api/v1/models/{NAME}").status_code == 200
-    answer = client.get("/api/v1/quota")
-    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert client.get("/api/v1/quota").status_code == 200
+    run = private.runs.get().pk
+    for address in ("/api/v1/submissions", f"/api/v1/runs/{run}/cancel", f"/api/v1/runs/{run}/retry"):
+        answer = client.post(address)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
 def test_record_files_have_no_way_out_of_their_folder(

@@ -13,7 +13,6 @@ import pytest
 from gyral_portal.supervisor import descendants
 from live_site import environment, running_site, start_site
 
-
 # Children that supervise nothing of Gyral, so that each case takes a second.
 STUB = """
 import sys, click

@@ -16,3 +16,7 @@ def test_moment_is_utc_and_machine_readable() -> None:
     text = tags.moment(datetime(2026, 11, 21, 13, 5, tzinfo=UTC))
     assert text == '<time datetime="2026-11-21T13:05:00+00:00">2026-11-21 13:05 UTC</time>'
     assert tags.moment(None) == "–"
+
+
+def test_code_spans_escape_everything_else() -> None:
+    assert tags.code_spans("a `b` <i>`<c>`") == "a <code>b</code> &lt;i&gt;<code>&lt;c&gt;</code>"

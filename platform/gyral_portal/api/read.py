@@ -55,13 +55,13 @@ def benchmarks(request: HttpRequest, modality: str = "") -> QuerySet[Benchmark]:
 
 @router.get("/benchmarks/{reference}", response={200: BenchmarkOut, **FAULTS}, operation_id="get_benchmark")
 def benchmark(request: HttpRequest, reference: str) -> Benchmark:
-    """One benchmark, ``NAME`` (its newest version) or ``NAME@VERSION``."""
+    """One benchmark, `NAME` (its newest version) or `NAME@VERSION`."""
     return find_benchmark(reference)
 
 
 @router.get("/boards/{reference}", response={200: BoardOut, 304: None, **FAULTS}, operation_id="get_board")
 def board(request: HttpRequest, reference: str, query: Query[BoardQuery]) -> HttpResponse:
-    """A board as its page shows it; answers 304 where ``If-None-Match`` names the current content."""
+    """A board as its page shows it; answers 304 where `If-None-Match` names the current content."""
     found = find_benchmark(reference)
     given = {k: v for k, v in query.dict().items() if v}
     look = Look.read(given, found.region_names, found.main_region)

@@ -1,4 +1,4 @@
-"""Submitting: upload, where it stands, log, cancel, retry. Every call needs a token with the scope `submit`."""
+"""Submitting: upload, log, cancel, retry. Every call needs a token; what changes something, the scope `submit`."""
 
 import shutil
 from typing import Any, cast
@@ -39,7 +39,7 @@ class Submitting(Schema):
     twin: bool = True
 
 
-@router.get("/quota", response={200: QuotaOut, 401: ErrorOut}, operation_id="get_quota")
+@router.get("/quota", auth=Token(Scope.READ), response={200: QuotaOut, 401: ErrorOut}, operation_id="get_quota")
 def quota(request: HttpRequest) -> Quota:
     """What is left today, and when more comes."""
     return quota_of(cast(User, request.user))
@@ -51,10 +51,10 @@ def submit(
     fields: Form[Submitting],
     file: UploadedFile | None = File(None),  # type: ignore[type-arg]  # noqa: B008 - ninja says so
 ) -> Status[dict[str, Any]]:
-    """Upload a model (multipart: ``file``, ``format``, ``benchmarks``, ``card`` as JSON) and queue its runs.
+    """Upload a model (multipart: `file`, `format`, `benchmarks`, `card` as JSON) and queue its runs.
 
-    ``benchmarks`` are names or ``name@version``, repeated or separated by commas. Without ``card`` the
-    archive's own ``gyral.toml`` is taken. Nothing is kept where anything is wrong.
+    `benchmarks` are names or `name@version`, repeated or separated by commas. Without `card` the
+    archive's own `gyral.toml` is taken. Nothing is kept where anything is wrong.
     """
     owner = cast(User, request.user)
     wanted = [name.strip() for part in fields.benchmarks for name in part.split(",") if name.strip()]
@@ -75,7 +75,7 @@ def submit(
     return Status(201, {"submission": submission, "runs": queued})
 
 
-@router.get("/runs/{run}/log", response={200: LogOut, **FAULTS}, operation_id="get_log")
+@router.get("/runs/{run}/log", auth=Token(Scope.READ), response={200: LogOut, **FAULTS}, operation_id="get_log")
 def log(request: HttpRequest, run: UUID, after: int = 0) -> dict[str, Any]:
     """The log, all of it or what came after a position (in characters)."""
     found = find_run(request, run)

@@ -1,19 +1,21 @@
 """How numbers, times and fields are written on pages."""
 
 import math
+import re
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.forms import BoundField
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
 MISSING = "–"
 MINUS = "−"
+_SPAN = re.compile(r"`([^`\n]+)`")
 
 
 @register.filter
@@ -108,6 +110,12 @@ def moment(value: datetime | None) -> SafeString:
         return SafeString(MISSING)
     utc = timezone.localtime(value, timezone.get_fixed_timezone(0))
     return format_html('<time datetime="{}">{} UTC</time>', utc.isoformat(), utc.strftime("%Y-%m-%d %H:%M"))
+
+
+@register.filter
+def code_spans(text: str) -> SafeString:
+    """Text whose `words between backticks` become code; everything else is escaped."""
+    return mark_safe(_SPAN.sub(r"<code>\1</code>", escape(text)))  # noqa: S308 - escaped just before
 
 
 @register.inclusion_tag("field.html")

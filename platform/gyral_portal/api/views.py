@@ -1,0 +1,38 @@
+"""A page that lists the API's operations, made from its own schema; no script, no outside files."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from gyral_portal.api.api import api
+
+
+@require_safe
+def operations(request: HttpRequest) -> HttpResponse:
+    """Every operation with its summary, parameters and whether it needs a token."""
+    schema = api.get_openapi_schema()
+    found = [
+        _operation(method, path, operation)
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return render(request, "api/operations.html", {"operations": found, "site": request.build_absolute_uri("/")})
+
+
+# Private to their owner, and yet only read.
+_TOKEN = {"get_quota": "read", "get_log": "read"}
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": operation["operationId"],
+        "method": method.upper(),
+        "path": path,
+        "text": operation.get("description") or operation.get("summary", ""),
+        "parameters": [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"],
+        "token": _TOKEN.get(
+            operation["operationId"], "submit" if "submit" in operation.get("tags", []) else "optional"
+        ),
+    }
