@@ -199,7 +199,7 @@ def transformers_folder(family: str, folder: Path) -> Path:
     """A random model of a family, saved as the library saves it, with a tokenizer for text."""
     from transformers import AutoConfig, AutoModel
 
-    from gyral.models.transformers_folder import quiet
+    from gyral.models.transformers_check import quiet
 
     torch.manual_seed(1)
     with quiet():

@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 
 from gyral.errors import Unavailable
 from gyral.models.gguf_llama import convert, into_halves
-from gyral.models.transformers_folder import TransformersModel, quiet
+from gyral.models.transformers_check import quiet
+from gyral.models.transformers_folder import TransformersModel
 from made_models import features, text_card, texts
 
 gguf = pytest.importorskip("gguf", reason="the demo extra (gguf) is not installed")

@@ -10,7 +10,7 @@ from sklearn.datasets import load_sample_images
 from gyral.datasets.stimulus import StimulusSet
 from gyral.models.catalogue import open_model
 from gyral.models.model import Model
-from gyral.models.transformers_folder import quiet
+from gyral.models.transformers_check import quiet
 from made_models import features, mirror_model, reference
 
 pytestmark = pytest.mark.weights

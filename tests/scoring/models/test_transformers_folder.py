@@ -16,7 +16,8 @@ from gyral.models.families import FAMILIES
 from gyral.models.image import load_images
 from gyral.models.model import Model, Reduction
 from gyral.models.tokenizer import TextTokenizer
-from gyral.models.transformers_folder import TransformersModel, quiet
+from gyral.models.transformers_check import quiet
+from gyral.models.transformers_folder import TransformersModel
 from made_models import (
     LANGUAGE,
     TEXTS,

@@ -1,0 +1,147 @@
+"""Transformers intake: configuration and header of a folder, looked at before anything is built or loaded.
+
+The configuration is read as plain JSON; whatever would make the library look outside the folder is refused or
+taken out.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from gyral.errors import BadUpload
+from gyral.models.families import Family, find_family
+
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".pt2", ".joblib", ".npz", ".msgpack", ".h5")
+_MAX_JSON = 1 << 20
+# Named in a configuration they would make the library fetch or run something of somebody else's.
+_DROPPED = ("_attn_implementation", "_attn_implementation_internal", "attn_implementation", "torch_dtype", "dtype")
+
+
+def read_settings(folder: Path) -> tuple[dict[str, Any], Family]:
+    """``config.json`` as plain JSON and its family, after the refusals that need no library.
+
+    Raises
+    ------
+    BadUpload
+        See `TransformersModel`.
+    """
+    pickled = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLES)
+    if pickled:
+        raise BadUpload(
+            f"{pickled[0]!r} may hold code and is never opened.",
+            where=pickled[0],
+            mend="Save with save_pretrained(..., safe_serialization=True) and leave this file out.",
+            code="pickle",
+        )
+    settings = _json(folder / "config.json")
+    for name in ("config.json", "tokenizer_config.json"):
+        if (folder / name).is_file() and "auto_map" in _json(folder / name):
+            raise BadUpload(
+                "'auto_map' asks to run Python of the upload, which is never done.",
+                where=name,
+                mend="Use an architecture that transformers has itself, or export to ONNX.",
+                code="auto-map",
+            )
+    if "quantization_config" in settings:
+        raise BadUpload(
+            "quantised weights need code that is not run here.",
+            where="config.json",
+            mend="Dequantise the model before saving it.",
+            code="quantised",
+        )
+    return settings, find_family(settings.get("model_type"))
+
+
+def stored_elements(folder: Path) -> int:
+    """Number of stored weights, from the header of ``model.safetensors`` alone.
+
+    Raises
+    ------
+    BadUpload
+        Missing, sharded or unreadable.
+    """
+    from safetensors import SafetensorError, safe_open  # nested: not needed to list models
+
+    path = folder / "model.safetensors"
+    if (folder / "model.safetensors.index.json").is_file():
+        raise BadUpload(
+            "the weights are split over several files.",
+            where="model.safetensors.index.json",
+            mend='Save in one file: save_pretrained(..., max_shard_size="100GB").',
+            code="safetensors-sharded",
+        )
+    if not path.is_file():
+        raise BadUpload("the weights are missing.", where="model.safetensors", code="safetensors-missing")
+    try:
+        with safe_open(path, framework="np") as file:
+            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadUpload(
+            f"not a safetensors file, or a truncated one: {error}.",
+            where="model.safetensors",
+            code="safetensors-unreadable",
+        ) from None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the library's warnings and progress bars away; what matters is raised."""
+    import warnings  # nested: with the library it quietens
+
+    from transformers.utils import logging as library  # nested: slow to import
+
+    logging: Any = library  # not annotated
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def configuration(settings: dict[str, Any]) -> Any:
+    from transformers import AutoConfig  # nested: slow to import
+
+    kept = {key: value for key, value in settings.items() if key not in _DROPPED}
+    try:
+        with quiet():
+            return AutoConfig.for_model(**kept)
+    except Exception as error:  # noqa: BLE001 - configurations fail in as many ways as there are families
+        raise bad_configuration(error) from None
+
+
+def bad_configuration(error: Exception) -> BadUpload:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return BadUpload(
+        f"the configuration does not make a model: {' '.join(lines)[:400]}",
+        where="config.json",
+        mend="Save it with save_pretrained().",
+        code="config-value",
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise BadUpload(
+            "the configuration is missing.",
+            where=path.name,
+            mend="Save the model with save_pretrained(); the folder needs config.json.",
+            code="config-missing",
+        )
+    if path.stat().st_size > _MAX_JSON:
+        raise BadUpload(f"larger than {_MAX_JSON:,} bytes.", where=path.name, code="config-json")
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BadUpload(f"not valid JSON: {error}.", where=path.name, code="config-json") from None
+    if not isinstance(found, dict):
+        raise BadUpload("not a JSON object.", where=path.name, code="config-json")
+    return found
