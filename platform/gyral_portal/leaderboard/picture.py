@@ -7,13 +7,16 @@ from math import ceil, floor
 from gyral_submissions.domain.queries.board import Cell
 from gyral_submissions.domain.queries.profile import Profile
 
-WIDTH, LABEL, RIGHT, ROW, TOP, BOTTOM = 480.0, 150.0, 56.0, 26.0, 6.0, 24.0
+WIDTH, LABEL, RIGHT, ROW, TOP, BOTTOM = 520.0, 196.0, 56.0, 26.0, 6.0, 24.0
+
+LONGEST = 27  # characters of a label; the table beside the picture has the whole title
 
 
 @dataclass(frozen=True)
 class Bar:
     """One region; x positions in the picture's units, None where the number is missing."""
 
+    title: str
     label: str
     y: float
     middle: float
@@ -60,9 +63,11 @@ def draw_profile(profile: Profile) -> Picture:
     bars = []
     for n, cell in enumerate(cells):
         value = cell.value or 0.0
+        title = str(titles.get(cell.region, cell.region))
         bars.append(
             Bar(
-                label=str(titles.get(cell.region, cell.region))[:24],
+                title=title,
+                label=title if len(title) <= LONGEST else f"{title[: LONGEST - 1]}…",
                 y=TOP + n * ROW,
                 middle=TOP + n * ROW + ROW / 2,
                 base=TOP + n * ROW + ROW / 2 + 4,

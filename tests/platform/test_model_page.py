@@ -1,0 +1,80 @@
+"""The model's page, its picture and its records."""
+
+import pytest
+from django.test import Client
+
+from board_rows import make_benchmark, make_run, make_scored, make_submission
+from gyral_portal.leaderboard.picture import draw_profile
+from gyral_submissions.domain.queries.profile import submission_profile
+from gyral_submissions.models import Benchmark, Score
+
+pytestmark = pytest.mark.django_db
+
+
+def test_model_page_shows_card_layers_record_and_command(client: Client, board: Benchmark) -> None:
+    model = make_scored("net", board, {"V1": 0.3, "V4": 0.5}, {"V4": 0.35}, title="The net")
+    run = model.runs.get(twin="")
+    text = client.get("/models/net/").content.decode()
+    for part in ("The net", "ResNet", "4,300,000", "Layers by regions (2 layers)", "chosen 5×", "0.350 ± 0.012"):
+        assert part in text
+    assert "gyral score net --benchmark cortex@0 --seed 0" in text
+    assert f"/records/{run.pk}/units.parquet" in text
+
+
+def test_model_page_says_no_twin_for_floors(client: Client, board: Benchmark) -> None:
+    make_scored("pixels", board, {"V4": 0.1}, has_twin=False)
+    assert "no twin: there are no weights to redraw" in client.get("/models/pixels/").content.decode()
+
+
+def test_model_page_offers_every_version(client: Client, board: Benchmark) -> None:
+    make_submission("net")
+    make_submission("net", version=2)
+    assert "/models/net/v1/" in client.get("/models/net/").content.decode()
+    assert client.get("/models/net/v3/").status_code == 404
+
+
+def test_picture_draws_from_zero_and_leaves_missing_numbers_out(board: Benchmark) -> None:
+    model = make_scored("net", board, {"V1": -0.2, "V4": 0.4}, {"V4": 0.3})
+    Score.objects.filter(run__submission=model, region="V1").update(ceiling=None)
+    picture = draw_profile(submission_profile(model)[0])
+    low, high = picture.bars
+    assert low.start + low.width == pytest.approx(picture.zero)
+    assert high.start == pytest.approx(picture.zero)
+    assert (low.ceiling, low.twin) == (None, None)
+    # A ceiling of .6 in r2 bounds r at its square root, right of the value.
+    assert high.ceiling is not None
+    assert high.ceiling - picture.zero == pytest.approx(high.width * 0.6**0.5 / 0.4, rel=0.01)
+    assert picture.ticks[0][1].startswith("−")
+
+
+def test_picture_shortens_long_titles_and_keeps_them_whole_beside(client: Client) -> None:
+    title = "a region with a very long descriptive title"
+    board = make_benchmark("long", regions=("V4",))
+    board.regions[0]["title"] = title
+    board.save()
+    (bar,) = draw_profile(submission_profile(make_scored("net", board, {"V4": 0.4}))[0]).bars
+    assert bar.label.endswith("…")
+    assert bar.title == title
+
+
+def test_record_page_shows_rows_provenance_and_files(client: Client, board: Benchmark) -> None:
+    run = make_scored("net", board, {"V1": 0.3, "V4": 0.5}).runs.get()
+    text = client.get(f"/records/{run.pk}/").content.decode()
+    for part in ("6 rows", "2" * 64, "contiguous-5", "12 s", "record.json", "units.parquet"):
+        assert part in text
+    assert "predictions.npy" not in text
+    sent = client.get(f"/records/{run.pk}/units.parquet")
+    assert 'filename="net-cortex-0-units.parquet"' in sent["Content-Disposition"]
+    assert b"".join(sent.streaming_content)[:4] == b"PAR1"
+
+
+def test_record_of_a_run_that_is_not_finished_is_404(client: Client, board: Benchmark) -> None:
+    run = make_run(make_submission("net"), board)
+    assert client.get(f"/records/{run.pk}/").status_code == 404
+
+
+def test_benchmark_page_shows_counts_where_stimuli_may_not_be_shown(client: Client, board: Benchmark) -> None:
+    text = client.get("/benchmarks/cortex/").content.decode()
+    for part in ("CC BY 4.0", "Authors of a dataset", "640 images", "do not let this site show them", "cortex@0"):
+        assert part in text
+    assert "/stimuli/" not in text
