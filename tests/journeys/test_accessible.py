@@ -44,7 +44,7 @@ def pages(site: LiveSite) -> list[str]:
             "/account/",
             "/account/tokens/",
         ),
-        *("/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/nothing/"),
+        *("/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/api/", "/nothing/"),
     ]
 
 
