@@ -42,6 +42,8 @@ types:
 	$(BIN)/mypy
 walls:
 	$(BIN)/lint-imports
+# Settings are read before any fixture runs, so that tests need a home of their own from the start.
+tests tests-slow doctests: export GYRAL_HOME := $(abspath .gyral/test-home)
 tests:
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 tests-slow:

@@ -19,6 +19,7 @@ from gyral_submissions.enums import Fault as By
 SITE_CODES = frozenset(
     {
         "bad-dataset",
+        "dataset-unavailable",
         "disk-full",
         "engine-error",
         "stimulus-hash",
