@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from gyral.datasets.split import Fold, Split, contiguous, grouped, leave_one_group_out, shuffled
-from gyral.errors import BadDataset
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gyral.datasets.split import Fold, Split, contiguous, grouped, leave_one_group_out, shuffled
+from gyral.errors import BadDataset
 
 
 @given(st.integers(5, 200), st.integers(2, 5))
