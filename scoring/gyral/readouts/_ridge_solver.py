@@ -116,7 +116,7 @@ def held_out_errors(
     for first in range(0, len(penalties), together):
         some = grid[first : first + together]
         # One product for several penalties: many small ones would spend their time starting threads.
-        shrunk = (a[None] / (s + some[:, None])[:, None, :]).reshape(-1, rank)
+        shrunk = (a[None] / (s + some[:, None])[:, None, :]).reshape(len(some) * held, rank)
         for start in range(0, responses.shape[1], block):
             part = slice(start, start + block)
             miss = target[None, :, part] - (shrunk @ b[:, part]).reshape(len(some), held, -1)

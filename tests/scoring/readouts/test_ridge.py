@@ -87,6 +87,15 @@ def test_ridge_drops_features_constant_in_training() -> None:
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("width", [5, 300])
+def test_ridge_on_a_layer_that_never_varies_predicts_the_training_mean(width: int) -> None:
+    _, y = linear_problem(10)
+    flat = Features("a", np.full((160, width), 3.0, np.float32))
+    fitted = Ridge().fit(flat, y, TRAIN, INNER)
+    np.testing.assert_allclose(fitted.predict(flat, TEST), np.tile(y[TRAIN].mean(0), (40, 1)), rtol=1e-5)
+    np.testing.assert_allclose(fitted.inner_r2, 0.0, atol=1e-6)
+
+
 def test_ridge_names_the_sample_with_a_bad_feature() -> None:
     x, y = linear_problem(10)
     x[17, 3] = np.inf
