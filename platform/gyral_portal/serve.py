@@ -8,16 +8,20 @@ import os
 import signal
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from gyral.errors import Unavailable
 from gyral.places import home
 from gyral_portal.supervisor import Child, Supervisor
 
 # `gyral_submissions.enums.Queue.BACKGROUND`; the supervisor imports no Django.
 BACKGROUND = "background"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# The children import these; this module imports none of them.
+NEEDED = ("django", "celery", "gunicorn")
 
 
 @click.command()
@@ -29,6 +33,12 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 )
 def serve(port: int, host: str, workers: int, prepare: bool) -> None:
     """Run the site and its workers until Ctrl-C."""
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise Unavailable(
+            f"`gyral serve` needs {', '.join(missing)}, which the library alone does not bring.",
+            mend="Install the site: pip install 'gyral[site]'",
+            code="extra-missing",
+        )
     if host not in LOOPBACK and not os.environ.get("GYRAL_ALLOWED_HOSTS"):
         raise click.ClickException(
             f"--host {host} answers strangers, and GYRAL_ALLOWED_HOSTS is not set. "

@@ -120,3 +120,24 @@ def test_importing_serve_loads_neither_django_nor_celery() -> None:
     code = "import sys, gyral_portal.serve; print([m for m in ('django', 'celery', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_serve_without_the_site_extra_names_it(tmp_path: Path) -> None:
+    # None in sys.modules is what an interpreter without the package answers.
+    code = (
+        "import sys; sys.modules |= {'django': None, 'celery': None}\n"
+        "from gyral.cli.main import main\n"
+        "main(['serve', '--port', '0'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "needs django, celery" in done.stderr and "pip install 'gyral[site]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "home" / "gyral.sqlite3").exists()
