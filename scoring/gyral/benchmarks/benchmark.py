@@ -7,6 +7,13 @@ from gyral.hashing import hash_json
 
 Task = Literal["encoding", "rsa"]
 
+# What `gyral.evaluate` computes for each task; a row is labelled with its benchmark's metric.
+METRICS: dict[str, str] = {"encoding": "pearson", "rsa": "rsa-spearman"}
+CEILINGS: dict[str, tuple[str, ...]] = {
+    "encoding": ("ncsnr", "split-half", "loso", "published", "none"),
+    "rsa": ("rdm-bounds",),
+}
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -27,11 +34,11 @@ class Benchmark:
     task : {"encoding", "rsa"}
         Whether responses are predicted or RDMs compared.
     metric : str
-        The board's metric ("pearson", "rsa-spearman").
+        The board's metric: that of the task in `METRICS`.
     readout : str
         Default readout; "none" for RSA.
     ceiling : str
-        Reliability estimator the ceiling is made from ("ncsnr", "loso", "published", "rdm-bounds", "none").
+        Reliability estimator the ceiling is made from (one of the task's `CEILINGS`).
     main_region : str
         Region whose score stands for the benchmark in overviews.
     grid : int or None

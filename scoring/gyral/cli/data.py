@@ -152,8 +152,9 @@ def _check_declared(manifest: "Manifest", path: Path) -> None:
     """Refuse a ``[benchmark]`` table that is no `Benchmark`, before every later command trips over it."""
     if manifest.benchmark is None:
         return
-    from gyral.benchmarks.benchmark import Benchmark
+    from gyral.benchmarks.benchmark import CEILINGS, METRICS, Benchmark
     from gyral.benchmarks.catalogue import BUNDLED
+    from gyral.readouts import READOUTS
 
     declared, where = manifest.benchmark, f"{path / 'dataset.toml'} [benchmark]"
     known = {field.name: field for field in fields(Benchmark)}
@@ -165,11 +166,16 @@ def _check_declared(manifest: "Manifest", path: Path) -> None:
         missing = str(error).partition("argument")[2].strip(" s:")
         raise BadDataset(f"fields are missing: {missing}.", where=where, code="benchmark") from None
     regions = {r.name for r in manifest.regions}
+    readouts = {"none"} if benchmark.task == "rsa" else set(READOUTS.names())
+    ceilings = CEILINGS.get(benchmark.task, ())
     wrong = [
         (benchmark.dataset != manifest.about.name, f"dataset must be {manifest.about.name!r}, the pack's name"),
         (benchmark.main_region not in regions, f"main_region must be one of {sorted(regions)!r}"),
         (benchmark.modality not in ("vision", "language"), "modality must be 'vision' or 'language'"),
         (benchmark.task not in ("encoding", "rsa"), "task must be 'encoding' or 'rsa'"),
+        (benchmark.metric != METRICS.get(benchmark.task), f"metric must be {METRICS.get(benchmark.task)!r}"),
+        (benchmark.readout not in readouts, f"readout must be one of {sorted(readouts)!r}"),
+        (benchmark.ceiling not in ceilings, f"ceiling must be one of {sorted(ceilings)!r}"),
         (type(benchmark.version) is not int or benchmark.version < 0, "version must be a whole number from 0"),
         (benchmark.name in {b.name for b in BUNDLED}, f"{benchmark.name!r} is the name of a bundled benchmark"),
     ]
