@@ -35,13 +35,21 @@ def start(tmp_path: Path) -> Iterator[Start]:
         }
         command = [sys.executable, "-m", "django", *argv]
         pipe = subprocess.PIPE
-        started.append(subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True))
-        return started[-1]
+        process = subprocess.Popen(
+            command, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=_hear_interrupts
+        )
+        started.append(process)
+        return process
 
     yield run
     for process in started:
         process.kill()
         process.communicate()
+
+
+def _hear_interrupts() -> None:
+    """Tests started in the background by a shell inherit an ignored SIGINT, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
