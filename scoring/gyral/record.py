@@ -12,9 +12,6 @@ The schema is ``Record.model_json_schema()``; `gyral show RECORD` prints the tab
 """
 
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +19,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gyral.datasets.folder import whole_folder
+from gyral.datasets.writer import save_array
 from gyral.errors import BadUpload
 
 STATISTICS_VERSION = "statistics@0"
@@ -184,26 +183,20 @@ class Result:
         self.record, self.units, self.predictions, self.moments = record, units, predictions, moments
 
     def save(self, folder: Path) -> Path:
-        """Write the folder, all or nothing, replacing an older one; returns the path of ``record.json``."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        """Write the folder, whole or not at all, replacing an older one; returns the path of ``record.json``.
+
+        Raises
+        ------
+        OutOfResources, Unavailable
+            The disk is full, or the place may not be written; nothing is left behind.
+        """
+        with whole_folder(folder) as scratch:
             (scratch / "record.json").write_text(self.record.to_json(), "utf-8")
             self.units.to_parquet(scratch / "units.parquet", index=False)
             if self.predictions is not None:
-                np.save(scratch / "predictions.npy", self.predictions)
+                save_array(scratch / "predictions.npy", self.predictions)
             if self.moments is not None:
-                np.save(scratch / "moments.npy", self.moments)
-            scratch.chmod(0o755)
-            if folder.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-                os.rename(folder, old / "record")
-                os.rename(scratch, folder)
-                shutil.rmtree(old)
-            else:
-                os.rename(scratch, folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+                save_array(scratch / "moments.npy", self.moments)
         return folder / "record.json"
 
 

@@ -53,13 +53,13 @@ from gyral.datasets.tables import (
     stimuli_from,
     units_frame,
 )
+from gyral.datasets.writer import Writer, plain
 from gyral.errors import BadDataset, UserError
-from gyral.hashing import hash_array, hash_bytes, hash_file, hash_json
+from gyral.hashing import hash_array, hash_file, hash_json
 from gyral.progress import Progress, silent
 
 _TABLES = ("stimuli.parquet", "units.parquet")
 _KEPT_ELSEWHERE = {"provenance", "constant_units", "benchmark"}
-_ROWS = 1 << 22  # bytes of an array looked at or written at once
 
 
 def content_hash(dataset: Dataset) -> str:
@@ -77,11 +77,11 @@ def content_hash(dataset: Dataset) -> str:
             else {
                 "kind": responses.kind,
                 "unit": responses.physical_unit,
-                "values": [[s, hash_array(_plain(v))] for s, v in responses.values.items()],
-                "repeats": [[s, hash_array(_plain(v))] for s, v in responses.repeats.items()],
+                "values": [[s, hash_array(plain(v))] for s, v in responses.values.items()],
+                "repeats": [[s, hash_array(plain(v))] for s, v in responses.repeats.items()],
             },
             "rdms": [
-                [n, r.kind, r.subjects, hash_array(_plain(r.values))] for n, r in sorted(dataset.rdms.items())
+                [n, r.kind, r.subjects, hash_array(plain(r.values))] for n, r in sorted(dataset.rdms.items())
             ],
             "units": column_hashes({str(c): dataset.units[c].to_numpy() for c in dataset.units}),
             "regions": [[r.name, r.path, np.unique(r.units).tolist()] for r in dataset.regions],
@@ -124,7 +124,7 @@ def write_pack(dataset: Dataset, folder: Path, *, recipe: str = "", progress: Pr
     check_dataset(dataset)
     digest = content_hash(dataset)
     with whole_folder(folder) as scratch:
-        writer = _Writer(scratch, progress, _count_files(dataset))
+        writer = Writer(scratch, progress, _count_files(dataset))
         names = _write_stimuli(dataset.stimuli, writer)
         writer.write("stimuli.parquet", frame_bytes(stimuli_frame(dataset.stimuli, names)))
         writer.write("units.parquet", frame_bytes(units_frame(dataset.units, dataset.regions)))
@@ -237,39 +237,7 @@ def verify_pack(folder: Path, *, progress: Progress = silent) -> Dataset:
     return read_pack(folder)
 
 
-class _Writer:
-    """Writes files below a folder and keeps their sizes and hashes."""
-
-    def __init__(self, folder: Path, progress: Progress, total: int) -> None:
-        self.folder, self.progress, self.total = folder, progress, total
-        self.entries: list[FileEntry] = []
-
-    def write(self, path: str, data: bytes, digest: str | None = None) -> None:
-        target = self.folder / path
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(data)
-        self._done(path, len(data), digest or hash_bytes(data))
-
-    def array(self, path: str, array: NDArray[Any]) -> None:
-        """Write ``.npy`` through plain Python files: ``ndarray.tofile`` loses the reason of a failed write."""
-        target = self.folder / path
-        target.parent.mkdir(exist_ok=True)
-        plain = _plain(array) if np.issubdtype(array.dtype, np.floating) else np.ascontiguousarray(array)
-        header = np.lib.format.header_data_from_array_1_0(plain)
-        with target.open("wb") as stream:
-            np.lib.format.write_array_header_1_0(stream, header)
-            flat = plain.reshape(-1)
-            step = max(1, _ROWS // plain.itemsize)
-            for start in range(0, flat.size, step):
-                stream.write(flat[start : start + step].tobytes())
-        self._done(path, target.stat().st_size, hash_file(target))
-
-    def _done(self, path: str, size: int, digest: str) -> None:
-        self.entries.append(FileEntry(path=path, size=size, sha256=digest))
-        self.progress("write pack", len(self.entries), self.total)
-
-
-def _write_stimuli(stimuli: StimulusSet, writer: _Writer) -> list[str] | None:
+def _write_stimuli(stimuli: StimulusSet, writer: Writer) -> list[str] | None:
     """Copy image files into the pack; their paths there, in order."""
     if stimuli.files is None:
         return None
@@ -425,11 +393,3 @@ def _provenance(dataset: Dataset) -> str:
     about = dataclasses.asdict(dataset.about)
     lines = [f"- {key}: {about[key]}" for key in ("licence", "citation", "url", "species") if about[key]]
     return "\n".join([f"# {dataset.about.title}", "", dataset.about.description, "", *lines, ""])
-
-
-def _plain(array: NDArray[Any]) -> NDArray[np.float32]:
-    """Float32 in C order with one kind of NaN and no negative zero: equal numbers, equal bytes."""
-    plain = np.array(array, dtype=np.float32, order="C")
-    plain += 0.0
-    plain[np.isnan(plain)] = np.nan
-    return plain
