@@ -36,7 +36,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         command = [sys.executable, "-m", "django", *argv]
         pipe = subprocess.PIPE
         process = subprocess.Popen(
-            command, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=_hear_interrupts
+            command,
+            env=environment,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            preexec_fn=_hear_interrupts,  # noqa: PLW1509 - the tests run in one thread
         )
         started.append(process)
         return process
