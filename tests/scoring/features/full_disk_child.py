@@ -15,10 +15,22 @@ from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import OutOfResources
 from gyral.features.extract import extract
 
+
+class Filling(dict[str, np.ndarray]):
+    """Arrays whose second reading finds the disk full: room for one batch and a half."""
+
+    read = 0
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.read += 1
+        if self.read == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+        return super().__getitem__(name)
+
+
 stimuli = StimulusSet.from_texts([f"sentence {i}" for i in range(30)])
-model = ArrayModel(stimuli.ids, {"wide": np.ones((30, 20_000), np.float32)})
+model = ArrayModel(stimuli.ids, Filling(wide=np.ones((30, 20_000), np.float32)))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
     extract(model, stimuli, ["wide"])
 except OutOfResources as error:

@@ -1,6 +1,7 @@
 """Extraction: cached, resumed after a kill, honest about bad values and a full disk."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,16 @@ def test_extraction_resumes_after_an_interrupt(cold_cache: Path) -> None:
     np.testing.assert_array_equal(found["flat"].array, again.arrays["flat"])
 
 
+def test_extraction_resumes_after_a_kill(cold_cache: Path) -> None:
+    script = Path(__file__).with_name("killed_child.py")
+    done = subprocess.run([sys.executable, str(script)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    again = model()
+    found = extract(again, STIMULI, ["flat"])
+    assert again.shown == list(STIMULI.ids[16:])
+    np.testing.assert_array_equal(found["flat"].array, again.arrays["flat"])
+
+
 def test_large_activations_rest_in_full_precision(cold_cache: Path) -> None:
     big = model()
     big.arrays["maps"][20] *= 1e6  # after the first batch has been stored as float16
@@ -97,6 +108,7 @@ def test_full_disk_is_named_and_loses_nothing(cold_cache: Path) -> None:
     answer = json.loads(done.stdout)
     assert answer["code"] == "disk-full", done.stderr
     assert str(cold_cache) in answer["where"]
-    again = model()
-    extract(again, STIMULI, ["flat"])
-    assert 0 < len(again.shown) <= 30
+    wide = np.ones((30, 20_000), np.float32)
+    again = ArrayModel(STIMULI.ids, {"wide": wide})
+    np.testing.assert_array_equal(extract(again, STIMULI, ["wide"])["wide"].array, wide)
+    assert again.shown == list(STIMULI.ids[8:]), "the batch that was written is not asked for again"
