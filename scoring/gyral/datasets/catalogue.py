@@ -8,6 +8,7 @@ from gyral import places
 from gyral.errors import BadDataset, Unavailable, UnknownName
 from gyral.progress import Progress, silent
 from gyral.registry import Registry
+from gyral.room import make_room, touch
 
 if TYPE_CHECKING:
     from gyral.datasets.dataset import Dataset
@@ -90,6 +91,7 @@ def open_dataset(
         from gyral.datasets.pack import read_pack  # slow import (pandas), only when a pack is opened
 
         dataset = read_pack(pack)
+        touch(pack)
         check_content(name, dataset.content_hash, str(pack))  # an installed pack may be older than the recipe
         return dataset
     return _build_locked(name, progress, force=force, unverified=unverified)
@@ -196,6 +198,7 @@ def _build_locked(name: str, progress: Progress, *, force: bool, unverified: boo
                 _build(name, target, progress, unverified=unverified)
         finally:
             lock.release()
+    make_room(keep=target)
     return read_pack(target)
 
 

@@ -1,15 +1,12 @@
 """Feature cache: one folder per (model, stimuli, reduction), one memory-mapped file per layer.
 
-An interrupted extraction goes on where it stopped; the least recently used folders go first when the
-cache grows past its cap (``GYRAL_CACHE_GB``, default 20).
+An interrupted extraction goes on where it stopped. `gyral.room` keeps the cache under its cap.
 """
 
 import errno
 import fcntl
 import json
 import os
-import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,33 +134,6 @@ class Entry:
         scratch = self.folder / "layers.json.new"
         scratch.write_text(json.dumps(self._state), "utf-8")
         scratch.replace(self.folder / "layers.json")
-
-
-def trim(keep: Path | None = None, cap: int | None = None) -> None:
-    """Delete least recently used entries until the feature cache is under its cap (bytes)."""
-    root = cache() / "features"
-    limit = cap if cap is not None else int(float(os.environ.get("GYRAL_CACHE_GB", "20")) * 1e9)
-    sized = []
-    for folder in root.iterdir() if root.is_dir() else ():
-        lock = folder / "lock"
-        used = lock.stat().st_mtime if lock.exists() else time.time()
-        sized.append((used, sum(f.stat().st_size for f in folder.glob("*.npy")), folder))
-    total = sum(size for _, size, _ in sized)
-    for _, size, folder in sorted(sized, key=lambda item: item[0]):
-        if total <= limit:
-            return
-        if folder != keep and _is_free(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            total -= size
-
-
-def _is_free(folder: Path) -> bool:
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-    return True
 
 
 def _allocate(path: Path, dtype: str, shape: tuple[int, ...]) -> None:

@@ -6,12 +6,13 @@ import numpy as np
 
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures
-from gyral.features.cache import Entry, HalfOverflow, trim
+from gyral.features.cache import Entry, HalfOverflow
 from gyral.features.features import Features
 from gyral.hashing import hash_json
 from gyral.models.model import Batch, Model, Reduction
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
+from gyral.room import make_room
 
 
 def extract(
@@ -60,7 +61,7 @@ def extract(
                 _run(model, stimuli, wanted, reduction, entry, progress, step, full_precision=True)
         found = {name: Features(name, entry.read(name)) for name in wanted}
     progress(step, len(stimuli), len(stimuli))
-    trim(keep=entry.folder)
+    make_room(keep=entry.folder)
     return found
 
 

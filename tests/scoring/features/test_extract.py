@@ -12,7 +12,6 @@ import pytest
 from array_model import ArrayModel
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures
-from gyral.features.cache import trim
 from gyral.features.extract import extract
 
 STIMULI = StimulusSet.from_texts([f"sentence {i}" for i in range(30)])
@@ -91,14 +90,6 @@ def test_other_stimuli_have_other_features(cold_cache: Path) -> None:
     again = model()
     found = extract(again, other, ["flat"])
     np.testing.assert_array_equal(found["flat"].array, again.arrays["flat"][::-1])
-
-
-def test_trim_drops_the_least_recently_used(cold_cache: Path) -> None:
-    extract(model(), STIMULI, ["flat"])
-    extract(model(), STIMULI.subset(range(20)), ["flat"])
-    folders = sorted((cold_cache / "features").iterdir(), key=lambda f: (f / "lock").stat().st_mtime)
-    trim(cap=700)
-    assert [f.exists() for f in folders] == [False, True]
 
 
 def test_full_disk_is_named_and_loses_nothing(cold_cache: Path) -> None:
