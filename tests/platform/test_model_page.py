@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from board_rows import make_benchmark, make_run, make_scored, make_submission
+from gyral.datasets.catalogue import open_dataset
 from gyral_portal.leaderboard.picture import draw_profile
 from gyral_submissions.domain.queries.profile import submission_profile
 from gyral_submissions.models import Benchmark, Score
@@ -78,3 +79,22 @@ def test_benchmark_page_shows_counts_where_stimuli_may_not_be_shown(client: Clie
     for part in ("CC BY 4.0", "Authors of a dataset", "640 images", "do not let this site show them", "cortex@0"):
         assert part in text
     assert "/stimuli/" not in text
+
+
+@pytest.mark.parametrize(
+    ("display", "shown_to_visitor", "shown_to_member"), [("none", 0, 0), ("login", 0, 12), ("public", 12, 12)]
+)
+def test_stimuli_are_shown_to_whom_the_data_allow(
+    client: Client, as_owner: Client, display: str, shown_to_visitor: int, shown_to_member: int
+) -> None:
+    open_dataset("sim-vision")
+    benchmark = make_benchmark("shown", dataset="sim-vision", display=display)
+    for browser, count in ((client, shown_to_visitor), (as_owner, shown_to_member)):
+        assert browser.get("/benchmarks/shown/").content.decode().count('alt="Stimulus ') == count
+        answer = browser.get(f"/benchmarks/{benchmark.identifier}/stimuli/0")
+        assert answer.status_code == (200 if count else 404)
+        if count:
+            assert b"".join(answer.streaming_content).startswith(b"\x89PNG")
+            assert "private" in answer["Cache-Control"]
+        # Samples only, even of public ones.
+        assert browser.get(f"/benchmarks/{benchmark.identifier}/stimuli/1").status_code == 404
