@@ -19,6 +19,8 @@ from gyral.datasets.pack import content_hash
 from gyral.datasets.recipes.haxby2001 import SUBJECT
 from gyral.datasets.recipes.kriegeskorte2008 import FLAGS, VECTORS
 from gyral.datasets.recipes.tuckute2024 import NETWORK, NORMS
+from gyral.datasets.split import shuffled
+from gyral.metrics.correlation import pearson_r
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "benchmarks"
 REAL = [name for name in RECIPES.table if not name.startswith("sim-")]
@@ -167,6 +169,26 @@ def test_public_files_build_the_same_content(name, make, tmp_path, cold_cache, m
 
 
 @pytest.mark.data
+@pytest.mark.parametrize(("name", "region"), [("tuckute2024", NETWORK), ("cowley2023-v4", "V4")])
+def test_order_alone_scores_under_a_shuffled_split_and_not_under_the_declared_one(name, region):
+    dataset = open_dataset(name)
+    measured = dataset.responses.stacked()[:, dataset.region(region).units]
+
+    def from_neighbours(split):
+        """Predict each held-out row from the training rows before and after it (Gaussian, 8 rows wide)."""
+        rows = []
+        for fold in split.folds:
+            weight = np.exp(-0.5 * ((fold.test[:, None] - fold.train) / 8) ** 2) + 1e-12
+            predicted = weight @ measured[fold.train] / weight.sum(axis=1, keepdims=True)
+            rows.append(pearson_r(measured[fold.test], predicted))
+        return np.median(np.mean(rows, axis=0))
+
+    assert dataset.split().name == "contiguous-5"
+    assert from_neighbours(shuffled(len(measured), audit=True)) > 0.10
+    assert from_neighbours(dataset.split()) < 0.03
+
+
+@pytest.mark.data
 def test_tuckute_norms_predict_the_network():
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import KFold
@@ -225,6 +247,7 @@ def test_kriegeskorte_bounds_and_plain_models():
 @pytest.mark.data
 def test_haxby_categories_can_be_decoded_from_a_run_left_out():
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.neighbors import NearestCentroid
     from sklearn.svm import LinearSVC
 
     dataset = open_dataset("haxby2001")
@@ -243,4 +266,5 @@ def test_haxby_categories_can_be_decoded_from_a_run_left_out():
     every = np.arange(96)
     assert abs(accuracy(LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"), every) - 0.84) < 0.01
     assert abs(accuracy(LinearSVC(C=0.01, random_state=0), every) - 0.72) < 0.05
+    assert abs(accuracy(NearestCentroid(), every) - 0.51) < 0.03
     assert accuracy(LinearSVC(C=0.01, random_state=0), np.flatnonzero(np.isin(labels, ["face", "house"]))) == 1.0
