@@ -20,6 +20,7 @@ SITE_CODES = frozenset(
     {
         "bad-dataset",
         "dataset-unavailable",
+        "disk",
         "disk-full",
         "engine-error",
         "stimulus-hash",
