@@ -98,3 +98,12 @@ def test_stimuli_are_shown_to_whom_the_data_allow(
             assert "private" in answer["Cache-Control"]
         # Samples only, even of public ones.
         assert browser.get(f"/benchmarks/{benchmark.identifier}/stimuli/1").status_code == 404
+
+
+def test_benchmark_page_names_the_source_of_a_published_ceiling(client: Client) -> None:
+    page = make_benchmark("published", regions=("V4",))
+    bound = {"region": "V4", "value": 0.313, "unit": "r2", "source": "Authors (2024), Journal 2:2"}
+    page.about |= {"ceiling": "published", "published": [bound]}
+    page.save()
+    text = client.get("/benchmarks/published/").content.decode()
+    assert "published: 0.313 in explained variance (r²). Authors (2024), Journal 2:2" in text
