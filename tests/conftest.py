@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from needs import missing
+from needs import absent, missing
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -51,10 +51,6 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip (or, where required, fail) a test whose needs are not met."""
-    required = {word.strip() for word in os.environ.get("GYRAL_REQUIRE", "").split(",") if word.strip()}
     for marker in item.iter_markers():
-        reason = missing(marker.name)
-        if reason and marker.name in required:
-            pytest.fail(f"GYRAL_REQUIRE names {marker.name!r}, but {reason}", pytrace=False)
-        if reason:
-            pytest.skip(reason)
+        if reason := missing(marker.name):
+            absent(marker.name, reason)

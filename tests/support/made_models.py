@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -18,6 +17,7 @@ from torch import nn
 from gyral.datasets.stimulus import StimulusSet
 from gyral.models.card import ImageInput, ModelCard, TextInput
 from gyral.models.model import Model, Reduction
+from needs import absent
 
 SIZE = 32
 WORDS = (
@@ -223,7 +223,7 @@ def mirror_model(name: str, folder: Path) -> Path:
     """
     root = os.environ.get("GYRAL_MODELS")
     if not root or not (Path(root) / name).is_dir():
-        _absent("GYRAL_MODELS names no folder of models")
+        absent("weights", "GYRAL_MODELS names no folder of models")
     source = Path(str(root)) / name
     folder.mkdir(parents=True, exist_ok=True)
     settings = json.loads((source / "config.json").read_text("utf-8"))
@@ -250,11 +250,4 @@ def reference(name: str) -> tuple[Model, ...]:
     try:
         return open_model(name)
     except Unavailable as error:
-        _absent(str(error))
-        raise
-
-
-def _absent(reason: str) -> None:
-    if "weights" in os.environ.get("GYRAL_REQUIRE", ""):
-        pytest.fail(f"GYRAL_REQUIRE names 'weights', but {reason}", pytrace=False)
-    pytest.skip(reason)
+        absent("weights", str(error))

@@ -6,6 +6,9 @@ import socket
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 
 @cache
@@ -15,6 +18,14 @@ def missing(marker: str) -> str | None:
         marker
     )
     return look() if look else None
+
+
+def absent(marker: str, reason: str) -> NoReturn:
+    """Skip the running test for ``reason``; fail it where ``GYRAL_REQUIRE`` names ``marker``."""
+    required = {word.strip() for word in os.environ.get("GYRAL_REQUIRE", "").split(",")}
+    if marker in required:
+        pytest.fail(f"GYRAL_REQUIRE names {marker!r}, but {reason}", pytrace=False)
+    pytest.skip(reason)
 
 
 def _data() -> str | None:

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from gyral.datasets.folder import sweep, whole_folder
+from needs import absent
 
 # Writes 64 KiB files into a pack-like folder until something stops it; then says what, and what is left.
 _FILLER = """
@@ -67,7 +68,7 @@ def mounted(tmp_path):
         mount = f'mount -t tmpfs -o {options} tmpfs "$0" && exec "$@"'
         command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(tmp_path)]
         if not shutil.which("unshare") or subprocess.run([*command, "true"], check=False).returncode:
-            pytest.skip("a file system of our own needs unshare and user namespaces")
+            absent("sandbox", "a file system of our own needs unshare and user namespaces")
         return command
 
     return prefix
