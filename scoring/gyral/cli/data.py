@@ -1,4 +1,4 @@
-"""``gyral data``: fetch, list, verify, install and check datasets."""
+"""``gyral data``: fetch, list, verify and install datasets."""
 
 import json as json_module
 from dataclasses import fields
@@ -112,23 +112,6 @@ def install(path: Path, force: bool, quiet: bool) -> None:
     if not quiet:
         click.echo(f"installed {name} in {target}")
         click.echo("A site offers it after `manage.py sync_benchmarks`." if manifest.benchmark else _UNDECLARED)
-
-
-@data.command("check")
-@click.argument("path", type=click.Path(path_type=Path))
-@_quiet
-def check(path: Path, quiet: bool) -> None:
-    """Say everything that is wrong with the pack folder PATH, and how to mend it."""
-    from gyral.datasets.pack import check_pack  # slow import (pandas), only for this command
-
-    with reporting("none" if quiet else "bar") as report:
-        faults = check_pack(path, progress=report)
-    for fault in faults:
-        click.echo(f"{fault.code}: {fault}", err=True)
-    if faults:
-        raise BadDataset(f"{len(faults)} fault(s), named above.", where=str(path), code="bad-pack")
-    if not quiet:
-        click.echo(f"{path}: a sound pack")
 
 
 _UNDECLARED = "It declares no [benchmark], so it can be scored in Python but has no board."
