@@ -16,12 +16,10 @@ from gyral.places import home
 from gyral.readouts import READOUTS
 
 if TYPE_CHECKING:
-    from gyral.evaluate import Twin
     from gyral.models.model import Model
+    from gyral.models.twins import Twin
     from gyral.progress import Progress
     from gyral.record import Result
-
-_TWINS = ("untrained", "permuted")
 
 
 @click.command()
@@ -113,10 +111,10 @@ def _result(
     # Torch, onnxruntime and transformers take seconds to import: names are checked first.
     from gyral.datasets.catalogue import open_dataset
     from gyral.evaluate import evaluate
+    from gyral.models.catalogue import open_model, split_twin
 
-    name, _, suffix = reference.rpartition(":")
-    twin = cast("Twin | None", suffix if name and suffix in _TWINS else None)
-    draws = _draws(reference, twin, isolated, device)
+    path, twin = split_twin(reference)
+    draws = _isolated(path, twin, device) if isolated else open_model(reference, device=device)
     dataset = open_dataset(found.dataset, progress=report)
     return evaluate(
         draws,
@@ -132,16 +130,12 @@ def _result(
     )
 
 
-def _draws(reference: str, twin: "Twin | None", isolated: bool, device: str) -> "Sequence[Model]":
-    if isolated:
-        from gyral.isolation.host import IsolatedModel
+def _isolated(path: str, twin: "Twin | None", device: str) -> "Sequence[Model]":
+    from gyral.isolation.host import IsolatedModel
+    from gyral.models.twins import SEEDS
 
-        path = Path(reference.removesuffix(f":{twin}"))
-        seeds = range(5) if twin == "untrained" else range(1)
-        return [IsolatedModel(path, twin=twin, seed=seed, device=device) for seed in seeds]
-    from gyral.models.catalogue import open_model
-
-    return open_model(reference, device=device)
+    seeds = SEEDS[twin] if twin else (0,)
+    return [IsolatedModel(Path(path), twin=twin, seed=seed, device=device) for seed in seeds]
 
 
 def _speaking_json(run: Any) -> None:
