@@ -38,12 +38,8 @@ _STEP = "wait for another process that builds {}"
 
 def installed_packs() -> dict[str, Path]:
     """Packs an operator installed (``GYRAL_HOME/packs``), by name."""
-    return _packs_in(places.home() / "packs")
-
-
-def cached_packs() -> dict[str, Path]:
-    """Packs built here (``GYRAL_CACHE/packs``), by name."""
-    return _packs_in(places.cache() / "packs")
+    packs = (places.home() / "packs").glob("[!.]*/dataset.toml")
+    return {path.parent.name: path.parent for path in sorted(packs)}
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -133,10 +129,6 @@ def _known(name: str) -> bool:
 
 def _may_be_built(name: str, pack: Path) -> bool:
     return name in RECIPES and pack.parent == places.cache() / "packs"
-
-
-def _packs_in(folder: Path) -> dict[str, Path]:
-    return {p.parent.name: p.parent for p in sorted(folder.glob("[!.]*/dataset.toml"))}
 
 
 def _recipe(name: str) -> "Recipe | None":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from gyral_submissions.domain.queries.board import ALL, CHOSEN, Cell, cell_of
-from gyral_submissions.enums import ACTIVE, State, Twin
+from gyral_submissions.enums import State, Twin
 from gyral_submissions.models import Benchmark, Run, Score, Submission
 
 
@@ -103,11 +103,6 @@ def queue_place(run: Run) -> int | None:
 def versions_of(submissions: QuerySet[Submission], name: str) -> list[Submission]:
     """Versions of the model called ``name`` among ``submissions``, newest first."""
     return list(submissions.filter(name=name).order_by("-version"))
-
-
-def active_runs(submission: Submission) -> QuerySet[Run]:
-    """Runs that are queued or running."""
-    return submission_runs(submission).filter(state__in=ACTIVE)
 
 
 def _profile(pair: Mapping[str, Run], scores: Mapping[object, Mapping[str, Score]]) -> Profile:
