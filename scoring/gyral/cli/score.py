@@ -112,9 +112,13 @@ def _result(
     from gyral.datasets.catalogue import open_dataset
     from gyral.evaluate import evaluate
     from gyral.models.catalogue import open_model, split_twin
+    from gyral.models.weights import folder_of
+    from gyral.room import touch
 
     path, twin = split_twin(reference)
     draws = _isolated(path, twin, device) if isolated else open_model(reference, device=device)
+    if not isolated:  # twins read their weights one after another: the cache must not let them go in between
+        touch(folder_of(draws[0].card))
     dataset = open_dataset(found.dataset, progress=report)
     return evaluate(
         draws,

@@ -1,6 +1,8 @@
 """``gyral score`` and ``gyral show`` on the simulated cortex."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 
 from gyral.cli.score import score
 from gyral.cli.show import show
+from gyral.datasets.catalogue import open_dataset
 from gyral.record import Record
 
 
@@ -92,3 +95,16 @@ def test_modality_mismatch_names_both_sides() -> None:
 def test_unknown_layer_suggests_the_nearest() -> None:
     done = CliRunner().invoke(score, ["word-length", "-b", "sim-language", "--layers", "lenght", "-q"])
     assert "Did you mean 'length'?" in str(done.exception)
+
+
+def test_score_notes_that_weights_are_used(tmp_path: Path, monkeypatch) -> None:
+    real, cache = Path(os.environ["GYRAL_CACHE"]), tmp_path / "cache"
+    open_dataset("sim-language")
+    shutil.copytree(real / "packs" / "sim-language", cache / "packs" / "sim-language")
+    monkeypatch.setenv("GYRAL_CACHE", str(cache))
+    weights = cache / "weights" / "word-length"  # a floor has none; its card decides the place all the same
+    weights.mkdir(parents=True)
+    os.utime(weights, (0, 0))
+    done = invoke(score, "word-length", "-b", "sim-language", "-q", "--out", str(tmp_path / "r"))
+    assert done.exit_code == 0
+    assert weights.stat().st_mtime > 0
