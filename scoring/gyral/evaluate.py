@@ -8,7 +8,7 @@ import resource
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from gyral.features.extract import extract
 from gyral.features.features import Features
 from gyral.hashing import hash_array, hash_json
 from gyral.models.model import Model, Reduction, choose_layers
+from gyral.models.twins import SEEDS, Twin
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions
 from gyral.readouts import READOUTS
@@ -36,11 +37,11 @@ from gyral.scores.problem import Problem, problem_of
 from gyral.similarity import layer_rdms, score_similarity
 
 Array = NDArray[np.floating[Any]]
-Twin = Literal["untrained", "permuted"]
-
-# Bytes of float16 predictions kept beside a record.
+# Bytes of predictions kept beside a record; float32, because responses come in any unit (tesla, counts).
 PREDICTIONS_BUDGET = 256 << 20
 
+# The metric each task is scored by; R2 stands beside Pearson r in every row.
+_METRICS = {"encoding": "pearson", "rsa": "rsa-spearman"}
 _MODALITY = {"image": "vision", "text": "language"}
 
 
@@ -91,6 +92,12 @@ def evaluate(
     _same_modality(card.name, card.modality, benchmark, dataset)
     wanted = choose_layers(draws[0].layers(), layers or card.layers)
     family = benchmark.readout if readout is None else readout
+    if benchmark.metric != _METRICS[benchmark.task]:
+        raise UserError(
+            f"{benchmark.id} asks for the metric {benchmark.metric!r}; {benchmark.task} is scored by "
+            f"{_METRICS[benchmark.task]!r}.",
+            code="unknown-metric",
+        )
     solver = None if benchmark.task == "rsa" else _readout(family, device, reduce)
     family = family if solver is None else solver.name
     work = _Work(dataset, benchmark, solver, seed, progress)
@@ -106,7 +113,7 @@ def evaluate(
             modality=card.modality,
             title=card.title,
             twin=twin,
-            seeds=tuple(range(len(draws))) if twin else (),
+            seeds=SEEDS[twin] if twin else (),
             card=card.model_dump(mode="json"),
         ),
         benchmark=BenchmarkRef(
@@ -185,11 +192,11 @@ def evaluate_arrays(
     True
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    named = {"features": features} if isinstance(features, np.ndarray) else dict(features)
-    y = np.asarray(responses, np.float32)
+    named = dict(features) if isinstance(features, Mapping) else {"features": features}
+    y = np.asarray(responses, np.float64)
     if y.ndim != 2:
         raise BadArrays(f"responses have shape {y.shape}; samples x units are expected.", where="responses")
-    tables = {k: Features(k, np.asarray(v)) for k, v in named.items()}
+    tables = {k: _table(k, v) for k, v in named.items()}
     for layer in tables.values():
         if len(layer) != len(y):
             raise BadFeatures(
@@ -236,6 +243,18 @@ def evaluate_arrays(
         timing=_timing(started, clock, None),
     )
     return Result(record, units, *_kept(predictions, problem))
+
+
+def _table(layer: str, values: Array) -> Features:
+    array = np.asarray(values)
+    if array.ndim not in (2, 3, 4) or array.dtype.kind not in "fiu":
+        raise BadFeatures(
+            f"an array of {array.dtype} with shape {array.shape}; numbers, samples x features (or x positions x "
+            "channels, or x channels x height x width), are expected.",
+            where=f"layer {layer!r}",
+            code="features-shape",
+        )
+    return Features(layer, array)
 
 
 class _Work:
@@ -292,7 +311,7 @@ class _Work:
                 metric=self.benchmark.metric,
                 seed=self.seed,
             )
-            kept = np.stack(self.rdms).astype(np.float16)
+            kept = np.stack(self.rdms).astype(np.float32)
         else:
             rows, units, predictions, warnings = score_encoding(
                 self.fits, self.problem, readout=family, metric=self.benchmark.metric, seed=self.seed
@@ -303,9 +322,9 @@ class _Work:
 
 
 def _kept(predictions: Array, problem: Problem) -> tuple[Array | None, Array | None]:
-    """Predictions as float16 up to the budget, beyond it their sums per block of stimuli."""
-    if predictions.size * 2 <= PREDICTIONS_BUDGET:
-        return predictions.astype(np.float16), None
+    """Predictions up to the budget, beyond it their sums per block of stimuli."""
+    if predictions.nbytes <= PREDICTIONS_BUDGET:
+        return predictions, None
     columns = np.concatenate([region.units for region in problem.regions])
     return None, moments(problem.responses[:, columns], predictions, problem.split)
 

@@ -4,7 +4,7 @@ On disk a record is a folder::
 
     record.json            this model
     units.parquet          one row per unit: subject, region(s), layer, r, r2, r2_oos, ceiling
-    predictions.npy        out-of-fold predictions, draws x samples x rows of units.parquet, float16 (NaN where
+    predictions.npy        out-of-fold predictions, draws x samples x rows of units.parquet, float32 (NaN where
                            never held out); for RSA the condensed model RDMs, draws x layers x pairs
     moments.npy            instead, where predictions are over budget: `gyral.scores.moments`, float64
 
@@ -168,7 +168,7 @@ class Result:
     units : DataFrame
         One row a unit.
     predictions : array or None, draws x samples x units
-        Out-of-fold predictions with the chosen layers, float16; None where over budget.
+        Out-of-fold predictions with the chosen layers, float32; None where over budget.
     moments : array or None, draws x blocks x 6 x units
         Sufficient statistics instead of predictions over budget.
     """

@@ -34,7 +34,7 @@ def start(folder: Path, port: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "gyral_portal.demo", "--no-score", "--port", str(port)],
         cwd=folder,
-        env={**kept, "PYTHONUNBUFFERED": "1", "GYRAL_CACHE": os.environ["GYRAL_CACHE"]},
+        env={**kept, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

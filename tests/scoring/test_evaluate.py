@@ -43,6 +43,11 @@ def test_score_is_blind_to_scale_offset_order_and_copies_of_units() -> None:
     plain = evaluate_arrays(layers, y)
     scaled = evaluate_arrays(layers, y * np.linspace(0.1, 90, 8, dtype=np.float32) - 4)
     np.testing.assert_allclose(scaled.units["r"], plain.units["r"], atol=2e-4)
+    for factor, offset in ((1e-13, 0.0), (1e6, 0.0), (1.0, 1e6)):
+        moved = evaluate_arrays(layers, y.astype(np.float64) * factor + offset)
+        np.testing.assert_allclose(moved.units["r"], plain.units["r"], atol=2e-3)
+        np.testing.assert_allclose(moved.units["r2"], plain.units["r2"], atol=2e-3)
+        np.testing.assert_allclose((moved.predictions - offset) / factor, plain.predictions, atol=0.1)
     turned = evaluate_arrays(layers, y[:, ::-1])
     np.testing.assert_allclose(turned.units["r"][::-1], plain.units["r"], atol=2e-4)
     doubled = evaluate_arrays(layers, np.concatenate([y, y], axis=1))
@@ -91,6 +96,16 @@ def test_missing_responses_and_constant_units_are_counted_not_hidden() -> None:
     assert np.isfinite(result.record.main("all units").value)
 
 
+def test_a_unit_without_a_score_has_no_r2_either() -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((200, 20)), rng.standard_normal((200, 3))
+    y[40:] = 0  # constant in most folds: nothing can be scored
+    result = evaluate_arrays(x, y)
+    row = result.record.main("all units")
+    assert (row.value, row.r2) == (None, None)
+    assert result.units[["r", "r2"]].isna().all(axis=None)
+
+
 def test_bad_input_is_named() -> None:
     x, y = np.zeros((20, 3)), np.zeros((20, 2))
     with pytest.raises(BadFeatures, match="layer 'features': 19 samples, but responses have 20"):
@@ -107,5 +122,11 @@ def test_bad_input_is_named() -> None:
         evaluate_arrays(x, y, readout="rigde")
     with pytest.raises(BadArrays, match="repeats have shape"):
         evaluate_arrays(x, y, repeats=np.zeros((20, 2)))
+    with pytest.raises(BadFeatures, match=r"layer 'features': an array of float64 with shape \(20,\)"):
+        evaluate_arrays(x[:, 0], y)
+    with pytest.raises(BadFeatures, match="layer 'words': an array of <U1"):
+        evaluate_arrays({"words": np.full((20, 2), "a")}, y)
+    with pytest.raises(BadDataset, match="At least 2 groups are needed"):
+        evaluate_arrays(x, y, groups=[0] * 20)
     with pytest.raises(BadFeatures, match="needs positions"):
         evaluate_arrays(x, y, readout="gap")

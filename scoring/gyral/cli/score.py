@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gyral.models.model import Model
     from gyral.models.twins import Twin
     from gyral.progress import Progress
-    from gyral.record import Result
+    from gyral.record import Record, Result
 
 
 @click.command()
@@ -68,7 +68,7 @@ def score(
         with reporting(style) as report:
             result = _result(model, benchmark, readout, layers, reduce, device, seed, isolated, report)
         record = result.record
-        folder = out or home() / "records" / record.benchmark.id / f"{record.model.name}.{record.rows[0].readout}"
+        folder = out or _folder(record)
         path = result.save(folder)
         if json_file == "-":
             click.echo(record.to_json(), nl=False)
@@ -87,6 +87,16 @@ def score(
         _speaking_json(run)
     else:
         run()
+
+
+def _folder(record: "Record") -> Path:
+    """Where a record is kept: by names, with a piece of the hash where another model has taken the name."""
+    from gyral.record import load_record
+
+    name = f"{record.model.name}.{record.rows[0].readout}".replace(":", ".")
+    folder = home() / "records" / record.benchmark.id / name
+    taken = (folder / "record.json").is_file() and load_record(folder).model.hash != record.model.hash
+    return folder.with_name(f"{name}.{record.model.hash[:8]}") if taken else folder
 
 
 def _result(

@@ -193,6 +193,6 @@ def _enough(count: int, folds: int, noun: str) -> None:
         raise BadDataset(
             f"{count} {noun} cannot be held out in {folds} folds.",
             where="split",
-            mend=f"Use at most {count} folds, or more {noun}.",
+            mend=f"Use at most {count} folds, or more {noun}." if count > 1 else f"At least 2 {noun} are needed.",
             code="too-few-samples",
         )

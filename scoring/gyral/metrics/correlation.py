@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
 
-# Sums of squares below this share of the squared mean are rounding noise of a constant column.
-_FLAT = 1e-12
+# Mean squares below these shares of the squared mean are rounding of a constant column: measured values are
+# as given (float64 sums), predictions are float32.
+_FLAT_MEASURED = 1e-20
+_FLAT_PREDICTED = 1e-14
 
 
 def pearson_r(measured: Array, predicted: Array) -> Array:
@@ -40,17 +42,21 @@ def pearson_r(measured: Array, predicted: Array) -> Array:
     y = np.where(present, y - y_mean, 0.0)
     p = np.where(present, p - p_mean, 0.0)
     y_square, p_square = (y * y).sum(0), (p * p).sum(0)
-    y_flat = (y_square <= _FLAT * (some * y_mean**2)) | (y_square == 0) | (count < 3)
-    p_flat = (p_square <= _FLAT * (some * p_mean**2)) | (p_square == 0)
+    y_flat = (y_square <= _FLAT_MEASURED * (some * y_mean**2)) | (y_square == 0) | (count < 3)
+    p_flat = (p_square <= _FLAT_PREDICTED * (some * p_mean**2)) | (p_square == 0)
     safe = np.where(y_flat | p_flat, 1.0, np.sqrt(y_square) * np.sqrt(p_square))
     r = np.where(p_flat, 0.0, (y * p).sum(0) / safe)
     return np.where(y_flat, np.nan, np.clip(r, -1.0, 1.0))
 
 
 def squared_errors(measured: Array, predicted: Array | NDArray[np.floating[Any]]) -> Array:
-    """Sum of squared errors of each unit over samples where ``measured`` is present; float64."""
-    error = np.asarray(measured, np.float64) - predicted
-    return np.asarray(np.nansum(error * error, axis=0))
+    """Sum of squared errors of each unit over samples where ``measured`` is present; float64.
+
+    A prediction that is missing where there is a measurement makes the sum NaN: no prediction is no error of 0.
+    """
+    present = np.isfinite(measured)
+    error = np.where(present, np.asarray(measured, np.float64) - predicted, 0.0)
+    return np.asarray((error * error).sum(axis=0))
 
 
 def r2_score(measured: Array, predicted: Array, baseline: Array) -> Array:

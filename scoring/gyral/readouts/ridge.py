@@ -49,6 +49,7 @@ class FittedRidge:
     _mean: Tensor
     _scale: Tensor
     _responses: Array
+    _offset: Array
     _prepare: Any
 
     def predict(self, features: Features, rows: Rows) -> Array:
@@ -69,7 +70,8 @@ class FittedRidge:
             with few_threads(len(both)):
                 a, s, b = rotate(kernel, None if kernel is not None else both, train, ahead, y)
             chosen = torch.from_numpy(self.penalties[units].astype(np.float32)).to(device)
-            out[:, units] = predict_chosen(a, s, b, y[train].mean(dim=0), chosen).cpu().numpy()
+            found = predict_chosen(a, s, b, y[train].mean(dim=0), chosen).cpu().numpy()
+            out[:, units] = found + self._offset[units]
         return out
 
 
@@ -122,7 +124,7 @@ class Ridge:
                 where=f"layer {features.layer!r}",
                 code="features-finite",
             )
-        y = np.asarray(responses[rows], np.float32)
+        y, offset = _centred(responses[rows])
         design, mean, scale = _standardise(torch.from_numpy(x).to(self.device))
         chosen = np.full(y.shape[1], np.nan)
         inner_r2 = np.full(y.shape[1], np.nan)
@@ -144,7 +146,7 @@ class Ridge:
             chosen[units[varies]] = grid[best[varies]]
             inner_r2[units[varies]] = 1 - errors.min(axis=0)[varies] / total[varies]
         warnings = _edges(chosen, inner_r2, grid)
-        return FittedRidge(chosen, inner_r2, warnings, design, kernel, mean, scale, y, self.prepare)
+        return FittedRidge(chosen, inner_r2, warnings, design, kernel, mean, scale, y, offset, self.prepare)
 
     def _inner_errors(
         self, kernel: Tensor | None, design: Tensor, y: Array, present: NDArray[np.bool_], inner: Sequence[Fold]
@@ -201,6 +203,18 @@ class ClsRidge(Ridge):
         """
         require(self, features)
         return features.first_token()
+
+
+def _centred(responses: Array) -> tuple[Array, Array]:
+    """Training responses around their mean, float32, and that mean: a large offset costs no precision."""
+    raw = np.asarray(responses, np.float64)
+    present = np.isfinite(raw)
+    offset = np.where(present, raw, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    y = raw - offset
+    # What is left of a constant unit is rounding of its mean.
+    constant = np.where(present, np.abs(y), 0.0).max(axis=0, initial=0.0) <= 1e-12 * np.abs(offset)
+    y[:, constant] = np.where(present[:, constant], 0.0, np.nan)
+    return y.astype(np.float32), offset
 
 
 def _standardise(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -57,7 +57,7 @@ def test_arrays_beside_the_record_give_its_values(scored) -> None:
     for region, table in units.groupby("region"):
         assert record.main(str(region)).value == pytest.approx(table["r"].median(), abs=1e-9)
     predictions = np.load(folder / "predictions.npy")
-    assert predictions.dtype == np.float16
+    assert predictions.dtype == np.float32
     assert predictions.shape == (1, record.rows[0].n_samples, len(units))
 
 
