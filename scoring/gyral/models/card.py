@@ -3,7 +3,7 @@
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gyral.errors import BadUpload
 
 Pooling = Literal["last", "mean", "cls"]
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Byte = Annotated[int, Field(ge=0, le=255)]
 
 
 class ImageInput(BaseModel):
@@ -30,10 +34,10 @@ class ImageInput(BaseModel):
         le=1,
         description="share of the shorter side that the centre crop keeps",
     )
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[_Finite, _Finite, _Finite] = (0.485, 0.456, 0.406)
+    std: tuple[_Positive, _Positive, _Positive] = (0.229, 0.224, 0.225)
     layout: Literal["NCHW", "NHWC"] = "NCHW"
-    background: tuple[int, int, int] = (128, 128, 128)
+    background: tuple[_Byte, _Byte, _Byte] = (128, 128, 128)
 
 
 class TextInput(BaseModel):
@@ -96,7 +100,9 @@ class ModelCard(BaseModel):
 def _explain(error: ValidationError, where: str) -> BadUpload:
     # A misspelt key is also a missing one: the spelling is the better thing to say.
     found = error.errors()
-    first = next((fault for fault in found if fault["type"] == "extra_forbidden"), found[0])
+    # A number missing among three, too, says more than what is wrong with the others.
+    order = ("extra_forbidden", "missing")
+    first = min(found, key=lambda fault: order.index(fault["type"]) if fault["type"] in order else len(order))
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = {
@@ -107,6 +113,21 @@ def _explain(error: ValidationError, where: str) -> BadUpload:
         near = get_close_matches(str(first["loc"][-1]), sorted(known), n=1)
         mend = f"Did you mean {near[0]!r}?" if near else "Known keys: " + ", ".join(ModelCard.model_fields) + "."
         return BadUpload(f"unknown key {field!r}.", where=where, mend=mend, code="card-key")
+    if triple := _short_or_long(first):
+        return BadUpload(triple, where=where, code="card-value")
     if first["type"] == "missing":
         return BadUpload(f"the key {field!r} is missing.", where=where, code="card-missing")
     return BadUpload(f"{field} = {first['input']!r}: {first['msg']}.", where=where, code="card-value")
+
+
+def _short_or_long(fault: Any) -> str | None:
+    """What to say of a mean, std or background that is not three numbers; None for any other fault."""
+    path, given = list(fault["loc"]), fault["input"]
+    if fault["type"] == "missing" and isinstance(path[-1], int):
+        path.pop()
+    elif fault["type"] not in ("too_long", "tuple_type"):
+        return None
+    if tuple(path[:1]) != ("image",):
+        return None
+    count = len(given) if isinstance(given, (list, tuple)) else repr(given)
+    return f"{'.'.join(str(part) for part in path)}: three numbers are needed, not {count}."

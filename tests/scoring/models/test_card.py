@@ -1,0 +1,42 @@
+"""ModelCard: what the submitter declares."""
+
+import pytest
+
+from gyral.errors import BadUpload
+from gyral.models.card import ImageInput, ModelCard
+
+
+def _checked(**image: object) -> ModelCard:
+    return ModelCard.checked({"name": "mine", "modality": "vision", "image": image}, where="gyral.toml")
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ({"std": [0, 0.2, 0.2]}, "image.std.0 = 0: Input should be greater than 0"),
+        ({"std": [0.2, -1.0, 0.2]}, "image.std.1 = -1.0"),
+        ({"std": [0.2, 0.2, float("inf")]}, "image.std.2 = inf: Input should be a finite number"),
+        ({"mean": [float("nan"), 0.5, 0.5]}, "image.mean.0 = nan: Input should be a finite number"),
+        ({"background": [0, 0, 256]}, "image.background.2 = 256"),
+        ({"background": [-1, 0, 0]}, "image.background.0 = -1"),
+    ],
+)
+def test_preprocessing_that_cannot_be_computed_is_refused(image: dict[str, object], says: str) -> None:
+    with pytest.raises(BadUpload) as caught:
+        _checked(**image)
+    assert caught.value.code == "card-value"
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "count"), [([0.5], "1"), ([], "0"), ([0.5, 0.5], "2"), ([0.5] * 4, "4"), (0.5, "0.5")]
+)
+@pytest.mark.parametrize("key", ["mean", "std", "background"])
+def test_anything_but_three_numbers_is_said_as_such(key: str, value: object, count: str) -> None:
+    with pytest.raises(BadUpload) as caught:
+        _checked(**{key: value})
+    assert str(caught.value) == f"gyral.toml: image.{key}: three numbers are needed, not {count}."
+
+
+def test_whole_numbers_are_taken_as_mean_and_std() -> None:
+    assert _checked(mean=[0, 0, 0], std=[1, 1, 1]).image == ImageInput(mean=(0, 0, 0), std=(1, 1, 1))
