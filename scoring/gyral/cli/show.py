@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from gyral.errors import BadUpload
+from gyral.places import home
 from gyral.record import Record, Row, load_record
 
 _BAR = 24
@@ -12,19 +14,28 @@ _BAR = 24
 
 @click.command()
 @click.argument("record", type=click.Path(path_type=Path))
-@click.option("--all", "everything", is_flag=True, help="Also show subjects and single layers.")
+@click.option("--all", "everything", is_flag=True, help="Also subjects and single layers.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="Print the validated JSON.")
 def show(record: Path, everything: bool, html: Path | None, as_json: bool) -> None:
     """Show RECORD (a record folder or its record.json)."""
-    found = load_record(record)
+    found = _find(record)
     if as_json:
         click.echo(found.to_json(), nl=False)
     elif html:
-        html.write_text(as_html(found), "utf-8")
+        html.write_text(as_html(found, everything=everything), "utf-8")
         click.echo(f"wrote {html}")
     else:
         print_record(found, everything=everything)
+
+
+def _find(path: Path) -> Record:
+    """The record at ``path``; where there is none, the error names those kept at home."""
+    if path.exists():
+        return load_record(path)
+    kept = sorted((home() / "records").glob("*/*/record.json"))
+    mend = f"Records kept: {', '.join(str(p.parent) for p in kept[:10])}." if kept else "`gyral score` makes one."
+    raise BadUpload("there is no such record.", where=str(path), mend=mend, code="record-missing")
 
 
 def print_record(record: Record, *, everything: bool = False) -> None:
@@ -50,7 +61,7 @@ def print_record(record: Record, *, everything: bool = False) -> None:
             _interval(row),
             _ceiling(row),
             _value(row.ceiled),
-            str(row.n_units),
+            _units(row),
             "#" * round(_BAR * max(0.0, min(1.0, row.value or 0.0))),
         )
     console.print(table)
@@ -62,7 +73,7 @@ def print_record(record: Record, *, everything: bool = False) -> None:
         console.print(f"[yellow]note:[/] {text}")
 
 
-def as_html(record: Record) -> str:
+def as_html(record: Record, *, everything: bool = False) -> str:
     """One HTML page without scripts or outside files."""
     head = ("region", "subject", "layer", "score", "95 % interval", "ceiling", "score / ceiling", "units")
     body = "".join(
@@ -77,11 +88,11 @@ def as_html(record: Record) -> str:
                 _interval(row),
                 _ceiling(row),
                 _value(row.ceiled),
-                str(row.n_units),
+                _units(row),
             )
         )
         + "</tr>\n"
-        for row in record.rows
+        for row in _wanted(record, everything)
     )
     title = f"{escape(record.model.name)} on {escape(record.benchmark.id)}"
     simulated = "<p><strong>Simulated data.</strong></p>" if record.benchmark.simulated else ""
@@ -106,12 +117,21 @@ def _wanted(record: Record, everything: bool) -> list[Row]:
     return [r for r in record.rows if r.layer == "chosen" and r.subject == "all"]
 
 
+def _units(row: Row) -> str:
+    """Units, and how many of them the ceiled score rests on."""
+    if row.ceiled is None or row.n_ceiled == row.n_units:
+        return str(row.n_units)
+    return f"{row.n_units} ({row.n_ceiled} ceiled)"
+
+
 def _layers(row: Row) -> str:
-    if row.layer != "chosen" or not row.layers_chosen:
-        return row.layer
+    if row.layer != "chosen":
+        return f"  {row.layer}"
+    if not row.layers_chosen:
+        return "chosen"
     best = max(row.layers_chosen, key=lambda name: row.layers_chosen[name])
     more = len(row.layers_chosen) - 1
-    return f"{best} (+{more})" if more else best
+    return f"chosen: {best} (+{more})" if more else f"chosen: {best}"
 
 
 def _value(value: float | None) -> str:
