@@ -23,7 +23,7 @@ def _address(board: Benchmark, query: str = "") -> str:
 def test_board_shows_value_interval_ceiling_rank_and_twin(client: Client, board: Benchmark) -> None:
     make_scored("net", board, {"V1": 0.3, "V4": 0.5}, {"V1": 0.2, "V4": 0.35})
     text = client.get(_address(board)).content.decode()
-    for part in ("0.500", "0.48 to 0.52", "rank 1", "42 % of ceiling", "twin 0.35 ± 0.01"):
+    for part in ("0.500", "0.48 to 0.52", "rank 1", "42 % of ceiling, 46 of 50 units", "twin 0.35 ± 0.01"):
         assert part in text
 
 
@@ -77,6 +77,8 @@ def test_exports_are_what_is_seen(client: Client, board: Benchmark) -> None:
     assert places == sorted(places)
     first = next(c for c in cells if c["model"] == "one" and c["region"] == "V4")
     assert (first["value"], first["twin"], first["rank_best"]) == (0.5, 0.35, 1)
+    assert (first["n_ceiled"], first["n_units"]) == (46, 50)
+    assert rows[-1]["n_ceiled"] == "46"
     assert next(r for r in rows if r["model"] == "two")["value"] == ""
 
 

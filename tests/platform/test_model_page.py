@@ -61,7 +61,7 @@ def test_picture_shortens_long_titles_and_keeps_them_whole_beside(client: Client
 def test_record_page_shows_rows_provenance_and_files(client: Client, board: Benchmark) -> None:
     run = make_scored("net", board, {"V1": 0.3, "V4": 0.5}).runs.get()
     text = client.get(f"/records/{run.pk}/").content.decode()
-    for part in ("6 rows", "2" * 64, "contiguous-5", "12 s", "record.json", "units.parquet"):
+    for part in ("6 rows", "46 of 50", "2" * 64, "contiguous-5", "12 s", "record.json", "units.parquet"):
         assert part in text
     assert "predictions.npy" not in text
     sent = client.get(f"/records/{run.pk}/units.parquet")

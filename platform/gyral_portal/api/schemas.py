@@ -65,6 +65,7 @@ class CellOut(Schema):
     twin: float | None = Field(description="the untrained twin's value")
     twin_spread: float | None = Field(description="its standard deviation over draws")
     n_units: int
+    n_ceiled: int = Field(description="units reliable enough to enter share_of_ceiling")
     n_samples: int
     run: UUID
 
