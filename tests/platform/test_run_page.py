@@ -22,7 +22,8 @@ def _page(client: Client, run: Run, part: str = "") -> str:
 
 
 def test_run_page_of_a_queued_run_says_its_place(as_owner: Client, mine: Submission, board: Benchmark) -> None:
-    make_run(make_submission("earlier"), board)
+    make_run(make_submission("earlier", owner=mine.owner), board)
+    make_run(make_submission("reference"), board)  # waits in the other queue
     assert "number 2 in the queue" in _page(as_owner, make_run(mine, board))
 
 

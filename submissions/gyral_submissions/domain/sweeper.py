@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -20,7 +20,7 @@ from gyral_submissions import conf
 from gyral_submissions.domain import fault as faults
 from gyral_submissions.domain import log, quota
 from gyral_submissions.domain.transition import ended, publish, queued_again
-from gyral_submissions.enums import State
+from gyral_submissions.enums import Format, State
 from gyral_submissions.models import Run, Submission
 
 logger = logging.getLogger(__name__)
@@ -89,16 +89,21 @@ def _give_up(run: Run) -> bool:
 
 
 def _lost() -> list[Run]:
-    """Queued runs whose message seems lost: no worker is busy, or one began something published later.
+    """Queued runs whose message seems lost: no worker is busy, or one began something of its queue published later.
 
     Age alone would not do: a run may rightly wait for hours behind others, and each message published for it
     meanwhile would only be another one to drop.
     """
     long_ago = timezone.now() - timedelta(seconds=conf.REPUBLISH_SECONDS())
-    overtaken = Run.objects.filter(started__gt=OuterRef("since"), published__gt=OuterRef("since"))
+    began_later = Run.objects.filter(started__gt=OuterRef("since"), published__gt=OuterRef("since"))
+    # Uploads overtake reference models by right: each has a queue of its own.
+    in_background = Q(submission__format=Format.REFERENCE)
+    overtaken = Q(in_background & Exists(began_later.filter(in_background))) | Q(
+        ~in_background & Exists(began_later.filter(~in_background))
+    )
     busy = Run.objects.filter(state=State.RUNNING)
     waiting = Run.objects.filter(state=State.QUEUED).annotate(since=Coalesce("published", "created"))
-    return list(waiting.filter(since__lt=long_ago).filter(~Exists(busy) | Exists(overtaken)).defer("record")[:100])
+    return list(waiting.filter(since__lt=long_ago).filter(~Exists(busy) | overtaken).defer("record")[:100])
 
 
 def _publish_again(run: Run) -> bool:

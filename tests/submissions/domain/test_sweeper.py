@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from gyral_submissions import conf
 from gyral_submissions.domain import attempt, log, run, sweeper
-from gyral_submissions.enums import State
+from gyral_submissions.enums import Format, State
 from gyral_submissions.models import Benchmark, Run, Submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,6 +92,14 @@ def test_run_that_was_overtaken_is_published_again(waiting: Callable[[float], Ru
     later = waiting(conf.REPUBLISH_SECONDS() + 300)
     attempt.start(later.pk, 1, "worker")
     assert sweeper.sweep().published_again == 1
+
+
+def test_run_that_was_overtaken_by_another_queue_is_left_alone(waiting: Callable[[float], Run]) -> None:
+    behind = waiting(conf.REPUBLISH_SECONDS() + 600)
+    Submission.objects.filter(pk=behind.submission_id).update(format=Format.REFERENCE)
+    upload = waiting(conf.REPUBLISH_SECONDS() + 300)
+    attempt.start(upload.pk, 1, "worker")
+    assert sweeper.sweep().published_again == 0
 
 
 def test_run_whose_message_never_left_is_published(

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from gyral_submissions.domain.queries.board import ALL, CHOSEN, Cell, cell_of
-from gyral_submissions.enums import State, Twin
+from gyral_submissions.enums import Format, State, Twin
 from gyral_submissions.models import Benchmark, Run, Score, Submission
 
 
@@ -94,10 +94,12 @@ def scores_by_subject(run: Run) -> dict[str, dict[str, Cell]]:
 
 
 def queue_place(run: Run) -> int | None:
-    """1 for the run a worker takes next; None unless it is queued."""
+    """1 for the run that is next in its own queue, of uploads or of reference models; None unless it is queued."""
     if run.state != State.QUEUED:
         return None
-    return Run.objects.filter(state=State.QUEUED, created__lt=run.created).count() + 1
+    waiting = Run.objects.filter(state=State.QUEUED, created__lt=run.created)
+    same = Q(submission__format=Format.REFERENCE)
+    return waiting.filter(same if run.submission.is_reference else ~same).count() + 1
 
 
 def versions_of(submissions: QuerySet[Submission], name: str) -> list[Submission]:

@@ -14,7 +14,7 @@ from gyral_submissions.domain.queries.profile import (
     versions_of,
 )
 from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
-from gyral_submissions.enums import Visibility
+from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Benchmark, Run, Submission
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_score")]
@@ -78,6 +78,14 @@ def test_queue_place_counts_those_before(
     attempt.start(runs[0].pk, 1, "worker")
     runs[0].refresh_from_db()
     assert [queue_place(one) for one in runs] == [None, 1, 2]
+
+
+def test_queue_place_counts_its_own_queue_only(
+    make_submission: Callable[..., Submission], benchmark_row: Benchmark
+) -> None:
+    made = [make_submission(format=f) for f in (Format.REFERENCE, Format.ONNX, Format.REFERENCE, Format.ONNX)]
+    runs = [run.create(one, [benchmark_row], twin=False, publish=False)[0] for one in made]
+    assert [queue_place(one) for one in runs] == [1, 1, 2, 2]
 
 
 def test_visible_lists_agree(
