@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures
 from gyral.features.cache import Entry, HalfOverflow
 from gyral.features.features import Features
 from gyral.hashing import hash_json
+from gyral.models.activation import require_finite
 from gyral.models.model import Batch, Model, Reduction
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
@@ -108,13 +107,6 @@ def _checked(batches: Iterator[Batch], layers: tuple[str, ...], stimuli: Stimulu
                     where=f"layer {layer!r}",
                     code="features-rows",
                 )
-            if not np.isfinite(array).all():
-                row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
-                raise BadFeatures(
-                    f"the features of stimulus {stimuli.ids[expected + row]!r} hold NaN or infinity.",
-                    where=f"layer {layer!r}",
-                    mend="Check the preprocessing (mean, std, size) and the numeric range of the layer.",
-                    code="features-finite",
-                )
+            require_finite(layer, array, stimuli, expected)
         expected += len(batch)
         yield batch

@@ -3,15 +3,16 @@
 Reduced as the benchmark declares, float32, finite, in batches whose size follows a memory budget.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import isqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadDataset, BadFeatures
+from gyral.errors import BadDataset, BadFeatures, BadUpload
 from gyral.models.card import ModelCard
 from gyral.models.model import Array, Reduction
 
@@ -74,7 +75,7 @@ def _windows(size: int, grid: int) -> Floats:
     return weights
 
 
-def require_finite(layer: str, values: Floats, stimuli: StimulusSet, start: int) -> None:
+def require_finite(layer: str, values: Array, stimuli: StimulusSet, start: int) -> None:
     """Refuse NaN and infinity, naming the layer and the first stimulus.
 
     Raises
@@ -88,6 +89,40 @@ def require_finite(layer: str, values: Floats, stimuli: StimulusSet, start: int)
     raise BadFeatures(
         f"the features of stimulus {stimuli.ids[start + row]!r} hold NaN or infinity.",
         where=f"layer {layer!r}",
+        mend="Check the preprocessing (mean, std, size), the numeric range of the layer, or weights that hold NaN.",
+        code="features-finite",
+    )
+
+
+def require_finite_weights(
+    layers: Mapping[str, Array], weights: Iterable[tuple[str, NDArray[Any]]], where: str
+) -> None:
+    """Refuse a model whose layers are not finite for made stimuli, naming the weights that make them so.
+
+    Weights are looked at only then: infinity is no fault in a mask that never reaches a layer.
+
+    Raises
+    ------
+    BadUpload
+        ``weights-finite`` where a weight holds NaN or infinity, else ``features-finite``.
+    """
+    broken = next((name for name, values in layers.items() if not np.isfinite(values).all()), None)
+    if broken is None:
+        return
+    found = {name: bool(np.isnan(values).any()) for name, values in weights if not np.isfinite(values).all()}
+    if found:
+        # Masks hold infinity on purpose: a tensor with NaN is the likelier culprit.
+        name = next((name for name, has_nan in found.items() if has_nan), next(iter(found)))
+        more = f", and {len(found) - 1} more tensors" if len(found) > 1 else ""
+        raise BadUpload(
+            f"the weights {name!r} hold NaN or infinity{more}; the layer {broken!r} is not finite.",
+            where=where,
+            mend="Export a checkpoint whose weights are finite.",
+            code="weights-finite",
+        )
+    raise BadUpload(
+        f"the layer {broken!r} holds NaN or infinity for made stimuli.",
+        where=where,
         mend="Check the preprocessing (mean, std, size) and the numeric range of the layer.",
         code="features-finite",
     )

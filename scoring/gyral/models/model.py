@@ -96,6 +96,15 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
+class Verifiable(Protocol):
+    """A model that can be asked for faults which opening it does not show."""
+
+    def verify(self) -> None:
+        """Run made stimuli; raises `gyral.errors.BadUpload`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Draws:
     """How many redrawn models stand behind a name: 1 for a model, 5 for an untrained twin."""

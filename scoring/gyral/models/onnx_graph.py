@@ -14,7 +14,7 @@ from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadUpload, UnknownName
 from gyral.hashing import hash_bytes, hash_json
 from gyral.models import calibration
-from gyral.models.activation import reduced, require_finite, require_modality, spans
+from gyral.models.activation import reduced, require_finite, require_finite_weights, require_modality, spans
 from gyral.models.card import ImageInput, ModelCard
 from gyral.models.image import load_images, normalised
 from gyral.models.model import Batch, Reduction, choose_layers
@@ -128,6 +128,19 @@ class OnnxModel:
                 arrays[name] = reduced(values, reduction)
                 require_finite(name, arrays[name], stimuli, start)
             yield Batch(start, arrays)
+
+    def verify(self) -> None:
+        """Refuse what opening alone lets pass: layers that are not finite for made stimuli.
+
+        Raises
+        ------
+        BadUpload
+            See `gyral.models.activation.require_finite_weights`.
+        """
+        session = self._session(self._proto, list({shape.layer.tensor for shape in self._chosen.values()}))
+        one = dict(zip([value.name for value in session.get_outputs()], self._probe_runs(session)[1], strict=True))
+        read = {name: one[shape.layer.tensor] for name, shape in self._chosen.items()}
+        require_finite_weights(read, _weights(self._proto.graph), self._where)
 
     @cached_property
     def _graph(self) -> Any:
@@ -389,7 +402,18 @@ def _check_text_inputs(inputs: Mapping[str, Any], where: str) -> None:
             )
 
 
+def _weights(graph: Any) -> Iterator[tuple[str, NDArray[Any]]]:
+    from onnx import numpy_helper  # nested: slow to import
+
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype.kind == "f":
+            yield tensor.name, values
+
+
 def _refuse_mixing(name: str, among: NDArray[Any], alone: NDArray[Any], where: str) -> None:
+    if not np.isfinite(alone).all():
+        return  # nothing to compare; `verify` and extraction refuse the layer
     scale = float(np.abs(alone).max()) or 1.0
     if not np.allclose(among, alone, rtol=1e-2, atol=1e-3 * scale, equal_nan=True):
         raise BadUpload(

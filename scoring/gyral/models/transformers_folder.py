@@ -17,7 +17,7 @@ from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadUpload, UnknownName
 from gyral.hashing import hash_file, hash_json
 from gyral.models import calibration
-from gyral.models.activation import reduced, require_finite, require_modality, spans
+from gyral.models.activation import reduced, require_finite, require_finite_weights, require_modality, spans
 from gyral.models.card import ModelCard
 from gyral.models.families import Family
 from gyral.models.image import load_images, normalised
@@ -124,13 +124,15 @@ class TransformersModel:
         Raises
         ------
         BadUpload
-            The weights do not fit the configuration.
+            The weights do not fit the configuration, or what they give is not finite.
         """
         net = self._load()
         if self._tokenizer is not None:
-            self._read_text(net, calibration.sentences()[:2], ("made", "made"))
+            states = self._read_text(net, calibration.sentences()[:2], ("made", "made"))
         else:
-            self._read_images(net, self._made_images(2))
+            states = self._read_images(net, self._made_images(2))
+        read = {name: states[name] for name in self.layers()}
+        require_finite_weights(read, _weights(self._folder / "model.safetensors"), "model.safetensors")
 
     def _states(self, net: Any, stimuli: StimulusSet) -> dict[str, NDArray[np.float32]]:
         if self._tokenizer is not None:
@@ -282,6 +284,14 @@ def content_hash(folder: Path, card: ModelCard, twin: Twin | None, seed: int) ->
     shown = card.text if is_text else card.image
     hashes = [hash_file(folder / name) for name in names]
     return hash_json([VERSION, hashes, shown.model_dump(mode="json"), [twin, seed] if twin else None])
+
+
+def _weights(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    from safetensors import safe_open  # nested: not needed to list models
+
+    with safe_open(path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118 - not a dict
+            yield name, file.get_tensor(name).float().numpy()
 
 
 def _fresh(config: Any) -> Any:

@@ -4,9 +4,12 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
+from safetensors.numpy import load_file, save_file
 
 import uploads
 from gyral.errors import BadUpload, UserError
@@ -69,6 +72,29 @@ def test_bare_onnx_file_gets_a_default_card_and_a_card_beside_it_counts(tmp_path
     # The default card shows 224 pixels, the graph wants 32: said, with the field to set.
     assert codes(check_folder(bare)) == ["onnx-input-size"]
     assert open_folder(uploads.GOOD / "conv" / "model.onnx").card.name == "tiny-conv"
+
+
+def nan_in_onnx(model: Any) -> None:
+    tensor = next(t for t in model.graph.initializer if len(t.dims) == 4)
+    values = numpy_helper.to_array(tensor).copy()
+    values.flat[3] = np.nan
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_with_nan_are_a_fault_that_names_the_tensor(tmp_path: Path) -> None:
+    conv = uploads.edit_onnx(uploads.good("conv", tmp_path), nan_in_onnx)
+    (fault,) = check_folder(conv).faults
+    assert (fault.code, fault.where) == ("weights-finite", "model.onnx")
+    assert "weight" in fault.what and "hold NaN" in fault.what
+    bert = uploads.good("bert", tmp_path)
+    weights = load_file(bert / "model.safetensors")
+    name = next(n for n in weights if n.endswith("encoder.layer.1.output.dense.weight"))
+    weights[name] = np.full_like(weights[name], np.nan)
+    save_file(weights, bert / "model.safetensors", metadata={"format": "pt"})
+    (fault,) = check_folder(bert).faults
+    assert (fault.code, fault.where) == ("weights-finite", "model.safetensors")
+    assert repr(name) in fault.what and "'block.1'" in fault.what
 
 
 def with_file(name: str, content: bytes) -> Spoil:
