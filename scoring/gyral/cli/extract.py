@@ -8,6 +8,7 @@ import click
 
 from gyral.benchmarks.installed import find_benchmark
 from gyral.cli.progress import reporting
+from gyral.device import check_device
 from gyral.errors import BadUpload, UserError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def extract(model: str, benchmark: str, out: Path, layers: tuple[str, ...], devi
     found = find_benchmark(benchmark)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadUpload("there is something already.", where=str(out), mend="Name a new folder.", code="not-empty")
+    check_device(device)
 
     # Slow imports (torch, pandas) come after the cheap checks.
     from gyral.datasets.catalogue import open_dataset

@@ -11,6 +11,7 @@ import click
 
 from gyral.benchmarks.installed import find_benchmark
 from gyral.cli.progress import Style, emit, reporting
+from gyral.device import check_device
 from gyral.errors import UnknownName, UserError
 from gyral.places import home
 from gyral.readouts import READOUTS
@@ -117,6 +118,7 @@ def _result(
         raise UserError(f"{found.id} compares RDMs; it takes no readout.", where="--readout", code="no-readout")
     if reduce and found.task == "rsa":
         raise UserError(f"{found.id} compares RDMs; it takes no reduction.", where="--reduce", code="no-readout")
+    check_device(device)
 
     # Torch, onnxruntime and transformers take seconds to import: names are checked first.
     from gyral.datasets.catalogue import open_dataset
