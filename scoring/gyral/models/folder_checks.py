@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gyral.errors import BadUpload, UserError
+from gyral.models.export import EXPORT
 from gyral.models.families import find_family
 from gyral.models.report import Finding, Kind
 from gyral.models.safetensors_header import read_header
@@ -20,7 +21,7 @@ _SAFETENSORS = (
     "Convert it at home: `from safetensors.torch import save_file; "
     "save_file(torch.load('weights.pt', weights_only=True), 'model.safetensors')`; or export the model to ONNX."
 )
-_ONNX = "Export the model to ONNX with torch.onnx.export(net.eval(), (example,), 'model.onnx', dynamo=True)."
+_ONNX = f"Export the model to ONNX: {EXPORT}."
 _PICKLES = {
     ".bin", ".ckpt", ".dill", ".joblib", ".msgpack", ".npz", ".pickle", ".pkl", ".pt", ".pt2", ".pte", ".pth", ".ts",
     ".h5", ".hdf5", ".keras", ".pb", ".tflite", ".gguf",

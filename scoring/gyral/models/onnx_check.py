@@ -8,12 +8,12 @@ from math import prod
 from typing import Any
 
 from gyral.errors import BadUpload
+from gyral.models.export import EXPORT
 
 MAX_BYTES = 1 << 30
 MAX_ELEMENTS = 1 << 31  # of one tensor whose shape the graph fixes
 OLDEST_OPSET = 7
 
-_EXPORT = "torch.onnx.export(net, (example,), 'model.onnx', dynamo=True, external_data=False, dynamic_shapes=...)"
 _RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
 _STANDARD = ("", "ai.onnx")
 _CONTRIBUTED = ("com.microsoft",)  # onnxruntime's own: it names what it does not know
@@ -61,7 +61,7 @@ def _refuse_external_data(model: Any, where: str) -> None:
             raise BadUpload(
                 f"the tensor {tensor.name!r} keeps its data in another file.",
                 where=where,
-                mend=f"Save everything in one file: {_EXPORT}.",
+                mend=f"Save everything in one file: {EXPORT}.",
                 code="onnx-external-data",
             )
 

@@ -16,6 +16,7 @@ from gyral.hashing import hash_bytes, hash_json
 from gyral.models import calibration
 from gyral.models.activation import reduced, require_finite, require_finite_weights, require_modality, spans
 from gyral.models.card import ImageInput, ModelCard
+from gyral.models.export import EXPORT
 from gyral.models.image import load_images, normalised
 from gyral.models.model import Batch, Reduction, choose_layers
 from gyral.models.onnx_check import parse
@@ -26,7 +27,7 @@ from gyral.models.twins import Twin
 VERSION = "onnx-1"  # part of the hash: raise it when the features of the same file change
 
 _TEXT_INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
-_DYNAMIC = "Export with a dynamic batch axis, e.g. torch.onnx.export(..., dynamic_shapes=({0: 'batch'},))."
+_DYNAMIC = f"Export with a dynamic batch axis: {EXPORT}."
 
 Feed = dict[str, NDArray[Any]]
 
