@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "gyral_portal.api.middleware.ApiAnswers",
 ]
 ROOT_URLCONF = "gyral_portal.urls"
 WSGI_APPLICATION = "gyral_portal.wsgi.application"

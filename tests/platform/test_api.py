@@ -105,10 +105,28 @@ def test_scores_and_record_of_a_run(client: Client, board: Benchmark) -> None:
         ("/api/v1/runs/not-a-uuid", 422, "invalid"),
         ("/api/v1/models?limit=x", 422, "invalid"),
         ("/api/v1/quota", 401, "unauthorised"),
+        ("/api/v1/nosuch", 404, "not-found"),
+        ("/api/v1/runs/", 404, "not-found"),
+        ("/api/nosuch", 404, "not-found"),
+        ("/api/v1/boards/cortex?sort=nosuch", 422, "unknown-name"),
     ],
 )
-def test_errors_have_one_shape(client: Client, db: None, address: str, status: int, code: str) -> None:
+def test_errors_have_one_shape(client: Client, board: Benchmark, address: str, status: int, code: str) -> None:
     _is_error(client.get(address), status, code)
+
+
+def test_method_that_is_not_allowed_is_405_with_those_that_are(client: Client, db: None) -> None:
+    answer = client.delete("/api/v1/models")
+    assert _is_error(answer, 405, "method-not-allowed")["mend"] == "Allowed: GET, HEAD."
+    assert answer["Allow"] == "GET, HEAD"
+
+
+def test_head_is_answered_where_get_is(client: Client, board: Benchmark) -> None:
+    for address in ("/api/v1/models", "/api/v1/boards/cortex", "/api/v1/schema/", "/api/"):
+        answer = client.head(address)
+        assert (answer.status_code, answer.content) == (200, b"")
+    assert client.head("/api/v1/nosuch").status_code == 404
+    assert client.head("/api/v1/submissions").status_code == 405
 
 
 def test_record_of_an_unfinished_run_is_not_there(client: Client, board: Benchmark) -> None:

@@ -34,33 +34,31 @@ def install_errors(api: NinjaAPI) -> None:
         return api.create_response(request, error.as_dict(), status=status_of(error))
 
     def no_token(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-        body = _shape(
+        body = shape(
             "unauthorised", "a valid token is needed.", "Authorization", "Send `Authorization: Bearer gyral_...`."
         )
         return api.create_response(request, body, status=401)
 
     def missing(request: HttpRequest, error: Http404) -> HttpResponse:
         return api.create_response(
-            request, _shape("not-found", str(error) or "there is no such thing."), status=404
+            request, shape("not-found", str(error) or "there is no such thing."), status=404
         )
 
     def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         first = error.errors[0]
         where = ".".join(str(part) for part in first.get("loc", ()))
-        return api.create_response(
-            request, _shape("invalid", f"{first.get('msg', 'invalid')}.", where), status=422
-        )
+        return api.create_response(request, shape("invalid", f"{first.get('msg', 'invalid')}.", where), status=422)
 
     def http(request: HttpRequest, error: HttpError) -> HttpResponse:
-        return api.create_response(request, _shape("invalid", str(error)), status=error.status_code)
+        return api.create_response(request, shape("invalid", str(error)), status=error.status_code)
 
     def denied(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
-        return api.create_response(request, _shape("forbidden", str(error) or "not allowed."), status=403)
+        return api.create_response(request, shape("forbidden", str(error) or "not allowed."), status=403)
 
     def ours(request: HttpRequest, error: Exception) -> HttpResponse:
         reference = secrets.token_hex(5)
         logger.exception("API error %s", reference)
-        body = _shape(
+        body = shape(
             "site-error", f"the site failed; reference {reference}.", None, "Tell the operators the reference."
         )
         return api.create_response(request, body, status=500)
@@ -90,5 +88,6 @@ def status_of(error: UserError) -> int:
     return 409 if isinstance(error, Refused) else 422
 
 
-def _shape(code: str, what: str, where: str | None = None, mend: str | None = None) -> dict[str, str | None]:
+def shape(code: str, what: str, where: str | None = None, mend: str | None = None) -> dict[str, str | None]:
+    """The body of every error."""
     return {"code": code, "what": what, "where": where, "mend": mend}

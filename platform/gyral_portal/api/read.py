@@ -10,6 +10,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from ninja.pagination import LimitOffsetPagination, paginate
 
+from gyral.errors import UnknownName
 from gyral_portal.api.auth import reader
 from gyral_portal.api.errors import NotFound
 from gyral_portal.api.schemas import BenchmarkOut, BoardOut, ErrorOut, ModelOut, RunOut, ScoreOut
@@ -59,10 +60,15 @@ def benchmark(request: HttpRequest, reference: str) -> Benchmark:
     return find_benchmark(reference)
 
 
-@router.get("/boards/{reference}", response={200: BoardOut, 304: None, **FAULTS}, operation_id="get_board")
+@router.get(
+    "/boards/{reference}", response={200: BoardOut, 304: None, 422: ErrorOut, **FAULTS}, operation_id="get_board"
+)
 def board(request: HttpRequest, reference: str, query: Query[BoardQuery]) -> HttpResponse:
     """A board as its page shows it; answers 304 where `If-None-Match` names the current content."""
     found = find_benchmark(reference)
+    columns = ["name", *found.region_names]
+    if query.sort and query.sort not in columns:
+        raise UnknownName("column", query.sort, columns)
     given = {k: v for k, v in query.dict().items() if v}
     look = Look.read(given, found.region_names, found.main_region)
     table = arrange(board_rows(found, request.user), found.region_names, look)
