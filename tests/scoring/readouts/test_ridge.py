@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from himalaya.ridge import RidgeCV
 from sklearn.linear_model import Ridge as Reference
+from sklearn.model_selection import PredefinedSplit
 
 from gyral.datasets.split import contiguous
 from gyral.errors import BadArrays, BadFeatures
@@ -46,6 +48,28 @@ def test_ridge_equals_exhaustive_search(features: int) -> None:
     found = fitted.predict(Features("a", x), TEST)
     assert np.linalg.norm(found - expected) / np.linalg.norm(expected) < 1e-4
     assert len(np.unique(penalties)) > 1, "the units are meant to need different penalties"
+
+
+@pytest.mark.parametrize("features", [30, 300])
+def test_ridge_equals_himalaya(features: int) -> None:
+    x, y = linear_problem(features)
+    z = (x - x[TRAIN].mean(0)) / x[TRAIN].std(0)
+    held = np.zeros(120, int)
+    for k, fold in enumerate(INNER):
+        held[fold.test] = k
+    solver = RidgeCV(
+        alphas=np.asarray(PENALTIES), cv=PredefinedSplit(held), fit_intercept=True, solver_params={"warn": False}
+    )
+    solver.fit(z[TRAIN].astype(np.float64), y[TRAIN].astype(np.float64))
+    fitted = Ridge().fit(Features("a", x), y, TRAIN, INNER)
+    # himalaya averages R2 over folds, we pool errors: penalties may differ by a step where two are as good.
+    assert (np.abs(np.log10(fitted.penalties) - np.log10(solver.best_alphas_)) <= 1.01).all()
+    same = np.isclose(fitted.penalties, solver.best_alphas_)
+    assert same.mean() > 0.5
+    expected = solver.predict(z[TEST].astype(np.float64))
+    np.testing.assert_allclose(
+        fitted.predict(Features("a", x), TEST)[:, same], expected[:, same], rtol=1e-3, atol=1e-3
+    )
 
 
 def test_ridge_reads_training_rows_only() -> None:
