@@ -39,7 +39,7 @@ def extract(model: str, benchmark: str, out: Path, layers: tuple[str, ...], devi
     from gyral.datasets.catalogue import open_dataset
     from gyral.datasets.folder import whole_folder
     from gyral.models.catalogue import open_model
-    from gyral.models.model import Reduction, choose_layers
+    from gyral.models.model import CARD_LAYERS, Reduction, choose_layers
     from gyral.models.precomputed import write_features
 
     draws = open_model(model, device=device)
@@ -48,7 +48,8 @@ def extract(model: str, benchmark: str, out: Path, layers: tuple[str, ...], devi
             f"{model!r} stands for {len(draws)} models.", mend="Extract one model at a time.", code="many-models"
         )
     opened = draws[0]
-    wanted = choose_layers(opened.layers(), layers or opened.card.layers)
+    where = "--layers" if layers else CARD_LAYERS
+    wanted = choose_layers(opened.layers(), layers or opened.card.layers, where=where)
     with reporting("none" if quiet else "bar") as report:
         stimuli = open_dataset(found.dataset, progress=report).stimuli
         batches = opened.batches(stimuli, wanted, reduction=Reduction(found.grid))

@@ -112,8 +112,19 @@ class Draws:
     seeds: tuple[int, ...]
 
 
-def choose_layers(available: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
+CARD_LAYERS = "gyral.toml: layers"  # where a pattern came from, for messages
+
+
+def choose_layers(
+    available: Sequence[str], patterns: Sequence[str], *, where: str | None = None
+) -> tuple[str, ...]:
     """Layers matching any glob pattern, in the model's order; all of them for no pattern.
+
+    Parameters
+    ----------
+    available, patterns : sequence of str
+    where : str, optional
+        Where the patterns stand, for the message: `CARD_LAYERS` or "--layers".
 
     Raises
     ------
@@ -129,5 +140,7 @@ def choose_layers(available: Sequence[str], patterns: Sequence[str]) -> tuple[st
         return tuple(available)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in available):
-            raise UnknownName("layer", pattern, available)
+            error = UnknownName("layer", pattern, available)
+            error.where = where
+            raise error
     return tuple(n for n in available if any(fnmatchcase(n, p) for p in patterns))

@@ -18,7 +18,7 @@ from gyral.models.activation import reduced, require_finite, require_finite_weig
 from gyral.models.card import ImageInput, ModelCard
 from gyral.models.export import EXPORT
 from gyral.models.image import load_images, normalised
-from gyral.models.model import Batch, Reduction, choose_layers
+from gyral.models.model import CARD_LAYERS, Batch, Reduction, choose_layers
 from gyral.models.onnx_check import parse
 from gyral.models.onnx_layers import Layer, LayerMap
 from gyral.models.tokenizer import TextTokenizer, Tokens, pooled
@@ -194,7 +194,7 @@ class OnnxModel:
         """Run two batch sizes of made stimuli through the graph and keep the layers that hold one row an item."""
         wanted = self._map.all if self.card.layers else self._map.default
         if self.card.layers:
-            names = choose_layers([layer.name for layer in wanted], self.card.layers)
+            names = choose_layers([layer.name for layer in wanted], self.card.layers, where=CARD_LAYERS)
             wanted = tuple(layer for layer in wanted if layer.name in names)
         session = self._session(self._proto, list(dict.fromkeys(layer.tensor for layer in wanted)))
         tensors = [value.name for value in session.get_outputs()]

@@ -21,7 +21,7 @@ from gyral.models.activation import reduced, require_finite, require_finite_weig
 from gyral.models.card import ModelCard
 from gyral.models.families import Family
 from gyral.models.image import load_images, normalised
-from gyral.models.model import Batch, Reduction, choose_layers
+from gyral.models.model import CARD_LAYERS, Batch, Reduction, choose_layers
 from gyral.models.onnx_layers import thinned
 from gyral.models.tokenizer import TextTokenizer, pooled
 from gyral.models.transformers_check import (
@@ -92,7 +92,9 @@ class TransformersModel:
     def layers(self) -> tuple[str, ...]:
         """Layers matching the card's patterns, else the embeddings and at most about twenty blocks."""
         names = tuple(self._shapes)
-        return choose_layers(names, self.card.layers) if self.card.layers else thinned(names)
+        if not self.card.layers:
+            return thinned(names)
+        return choose_layers(names, self.card.layers, where=CARD_LAYERS)
 
     def batches(
         self,

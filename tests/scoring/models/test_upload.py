@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 import uploads
 from gyral.errors import BadUpload, UserError
+from gyral.models.card import ModelCard
 from gyral.models.model import Model, Reduction
 from gyral.models.report import Report
 from gyral.models.upload import card_of, check_folder, hash_of, kind_of, open_folder
@@ -95,6 +96,15 @@ def test_weights_with_nan_are_a_fault_that_names_the_tensor(tmp_path: Path) -> N
     (fault,) = check_folder(bert).faults
     assert (fault.code, fault.where) == ("weights-finite", "model.safetensors")
     assert repr(name) in fault.what and "'block.1'" in fault.what
+
+
+@pytest.mark.parametrize("name", ["conv", "bert"])
+def test_unknown_layer_of_the_card_says_file_and_key(name: str, tmp_path: Path) -> None:
+    folder = uploads.good(name, tmp_path)
+    card = folder / "gyral.toml"
+    ModelCard.read(card).model_copy(update={"layers": ("conv9",)}).write(card)
+    (fault,) = check_folder(folder).faults
+    assert str(fault).startswith("gyral.toml: layers: unknown layer 'conv9'.")
 
 
 def with_file(name: str, content: bytes) -> Spoil:
