@@ -2,7 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
-from gyral_submissions.enums import Visibility
+from gyral_submissions.enums import State, Twin, Visibility
 from gyral_submissions.models import Run, Submission
 from gyral_submissions.rules import Viewer, is_operator
 
@@ -19,6 +19,12 @@ def visible_runs(viewer: Viewer = None) -> QuerySet[Run]:
     """Runs of visible submissions, without their records."""
     runs = Run.objects.filter(_seen_by(viewer, "submission__"), submission__withdrawn=None)
     return runs.select_related("submission", "benchmark").defer("record", "steps", "benchmark__about")
+
+
+def scored_names() -> QuerySet[Run, str]:
+    """Names of the models that everybody finds on some board, each once."""
+    scored = visible_runs().filter(state=State.FINISHED, twin=Twin.NONE).order_by()
+    return scored.values_list("submission__name", flat=True).distinct()
 
 
 def _seen_by(viewer: Viewer, prefix: str) -> Q:
