@@ -1,12 +1,14 @@
 """The model's page, its picture and its records."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from board_rows import make_benchmark, make_run, make_scored, make_submission
 from gyral.datasets.catalogue import open_dataset
 from gyral_portal.leaderboard.picture import draw_profile
 from gyral_submissions.domain.queries.profile import submission_profile
+from gyral_submissions.enums import State
 from gyral_submissions.models import Benchmark, Score
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +22,41 @@ def test_model_page_shows_card_layers_record_and_command(client: Client, board: 
         assert part in text
     assert "gyral score net --benchmark cortex@0 --seed 0" in text
     assert f"/records/{run.pk}/units.parquet" in text
+
+
+def test_command_of_an_upload_names_no_model_that_is_unknown_at_home(
+    client: Client, board: Benchmark, owner: User
+) -> None:
+    run = make_scored("net", board, {"V4": 0.5}, owner=owner).runs.get()
+    for address in ("/models/net/", f"/records/{run.pk}/"):
+        text = client.get(address).content.decode()
+        assert "gyral score PATH-OF-YOUR-MODEL --benchmark cortex@0 --seed 0" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [(None, "not run"), (State.CANCELLED, "cancelled"), (State.FINISHED, "scored beside it")]
+)
+def test_pages_say_what_became_of_the_twin(
+    client: Client, board: Benchmark, state: State | None, words: str
+) -> None:
+    model = make_scored("net", board, {"V4": 0.5})
+    if state is not None:
+        make_run(model, board, {"V4": 0.3} if state == State.FINISHED else None, twin="untrained", state=state)
+    assert f"<dt>Untrained twin</dt><dd>{words}</dd>" in client.get("/models/net/").content.decode()
+    shown = "twin 0.30" if state == State.FINISHED else f"twin: {words}"
+    assert shown in client.get("/boards/cortex/").content.decode()
+
+
+def test_pages_call_nothing_verified_that_was_never_scored(
+    as_owner: Client, board: Benchmark, owner: User
+) -> None:
+    model = make_submission("net", owner=owner)
+    for address in ("/models/net/", "/models/", f"/submissions/{model.pk}/"):
+        text = as_owner.get(address).content.decode()
+        assert "verified" not in text
+        assert "not scored yet" in text
+    make_run(model, board, {"V4": 0.5})
+    assert "verified: the site ran the model" in as_owner.get("/models/net/").content.decode()
 
 
 def test_model_page_says_no_twin_for_floors(client: Client, board: Benchmark) -> None:

@@ -1,5 +1,6 @@
 """Models: card, profile over regions, layers by regions, records."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count, Q
@@ -9,9 +10,10 @@ from django.views.decorators.http import require_safe
 
 from gyral_portal.leaderboard.picture import draw_profile
 from gyral_portal.leaderboard.table import heat
+from gyral_portal.leaderboard.views.record import command_at_home
 from gyral_submissions.domain.queries.profile import LayerMap, layer_by_region, submission_profile, versions_of
 from gyral_submissions.domain.queries.visible import visible_submissions
-from gyral_submissions.enums import State, Twin
+from gyral_submissions.enums import State, Tier, Twin
 from gyral_submissions.models import Run, Submission
 from gyral_submissions.rules import may_be_changed
 
@@ -41,9 +43,8 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
     found = next((s for s in versions if version in (None, s.version)), None)
     if found is None:
         raise Http404(f"There is no model {name!r}.")
-    profiles = [
-        (p, p.run) for p in submission_profile(found) if p.run is not None and p.run.state == State.FINISHED
-    ]
+    everywhere = submission_profile(found)
+    profiles = [(p, p.run) for p in everywhere if p.run is not None and p.run.state == State.FINISHED]
     commands = dict(
         Run.objects.filter(pk__in=[run.pk for _, run in profiles]).values_list("pk", "record__provenance__command")
     )
@@ -56,14 +57,32 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
                 "picture": draw_profile(profile),
                 "regions": (layers := layer_by_region(run)).regions,
                 "layers": map_lines(layers),
-                "command": commands.get(run.pk) or "",
+                "command": command_at_home(found, commands.get(run.pk)),
             }
             for profile, run in profiles
         ],
         "facts": card_facts(found),
+        "trust": trust_words(found, scored=bool(profiles)),
+        "twin_words": twin_words([p.twin_run for p in everywhere]),
         "owned": may_be_changed(found, request.user),
     }
     return render(request, "leaderboard/model.html", context)
+
+
+def trust_words(submission: Submission, *, scored: bool) -> str:
+    """How far its scores can be trusted; nothing is verified before the site has run the model."""
+    if submission.tier == Tier.VERIFIED and not scored:
+        return "not scored yet"
+    return Tier(submission.tier).label
+
+
+def twin_words(twins: Sequence[Run | None]) -> str:
+    """What became of a model's untrained twin, from its newest run on each benchmark."""
+    states = [str(run.state) for run in twins if run is not None]
+    if scored := states.count(State.FINISHED):
+        some = "" if scored == len(twins) else f" on {scored} of {len(twins)} benchmarks"
+        return f"scored beside it{some}"
+    return ", ".join(dict.fromkeys(states)) or "not run"
 
 
 def map_lines(found: LayerMap) -> list[tuple[str, list[tuple[float | None, int, int]]]]:

@@ -1,5 +1,6 @@
 """Records: what a finished run stored, to look at and to download."""
 
+import re
 import uuid
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -8,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from gyral_submissions import conf
 from gyral_submissions.enums import State
-from gyral_submissions.models import Run
+from gyral_submissions.models import Run, Submission
 from gyral_submissions.rules import may_be_seen
 
 # Files of a record, and the media type each is sent as.
@@ -27,10 +28,18 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
     context = {
         "run": found,
         "record": found.record or {},
+        "command": command_at_home(found.submission, (found.record or {}).get("provenance", {}).get("command")),
         "scores": found.scores.order_by("region", "subject", "id"),
         "files": [name for name in FILES if (folder / name).is_file()],
     }
     return render(request, "leaderboard/record.html", context)
+
+
+def command_at_home(submission: Submission, command: str | None) -> str:
+    """The command that makes a record again; the name of an upload means nothing elsewhere, its files do."""
+    if submission.is_reference:
+        return command or ""
+    return re.sub(r"(?<=^gyral score )[^\s:]+", "PATH-OF-YOUR-MODEL", command or "")
 
 
 @require_safe

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from gyral.errors import UserError
-from gyral_portal.leaderboard.views.model import card_facts
+from gyral_portal.leaderboard.views.model import card_facts, trust_words
 from gyral_portal.portal.forms import BenchmarksForm
 from gyral_submissions import rules
 from gyral_submissions.domain import run as runs
@@ -100,9 +100,11 @@ def _page(
     request: HttpRequest, found: Submission, form: BenchmarksForm | None = None, *, status: int = 200
 ) -> HttpResponse:
     owner = cast(User, request.user)
+    listed = list(submission_runs(found))
     context: dict[str, Any] = {
         "submission": found,
-        "runs": submission_runs(found),
+        "runs": listed,
+        "trust": trust_words(found, scored=any(r.state == State.FINISHED and not r.twin for r in listed)),
         "facts": card_facts(found),
         "form": form or BenchmarksForm(owner=owner, submission=found),
         "quota": quota_of(owner),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Window
+from django.db.models import Case, F, Q, When, Window
 from django.db.models.functions import RowNumber
 
 from gyral_submissions.domain.queries.visible import visible_runs
@@ -71,6 +71,8 @@ class BoardRow:
         Its newest finished run, with benchmark and submission loaded.
     twin_run : Run or None
         Newest finished run of its untrained twin.
+    twin_state : str
+        State of ``twin_run``, else of the twin's newest run; empty where it was never asked for.
     cells : mapping of region to Cell
         Regions that were scored.
     """
@@ -78,6 +80,7 @@ class BoardRow:
     submission: Submission
     run: Run
     twin_run: Run | None
+    twin_state: str
     cells: Mapping[str, Cell]
 
 
@@ -96,7 +99,7 @@ def board_rows(benchmark: Benchmark, viewer: Viewer = None, *, subject: str = AL
 
     A model stands with the newest version that has a score and may be seen; missing scores come last.
     """
-    newest = _newest_finished(benchmark, viewer)
+    newest = _newest(benchmark, viewer)
     models = {run.submission_id: run for run in newest if run.twin == Twin.NONE}
     twins = {run.submission_id: run for run in newest if run.twin == Twin.UNTRAINED}
     standing: dict[str, Run] = {}
@@ -106,12 +109,7 @@ def board_rows(benchmark: Benchmark, viewer: Viewer = None, *, subject: str = AL
             standing[run.submission.name] = run
     pairs = [(run, twins.get(run.submission_id)) for run in standing.values()]
     scores = _chosen([r.pk for pair in pairs for r in pair if r is not None], subject)
-    rows = [
-        BoardRow(
-            run.submission, run, twin, _cells(scores.get(run.pk, []), scores.get(twin.pk, []) if twin else [])
-        )
-        for run, twin in pairs
-    ]
+    rows = [_row(run, twin, scores) for run, twin in pairs]
     return sorted(rows, key=lambda row: _order(row, benchmark.main_region))
 
 
@@ -131,11 +129,26 @@ def best_over_time(benchmark: Benchmark, viewer: Viewer = None, *, region: str =
     return steps
 
 
-def _newest_finished(benchmark: Benchmark, viewer: Viewer) -> Sequence[Run]:
+def _row(run: Run, twin: Run | None, scores: Mapping[Any, Sequence[Score]]) -> BoardRow:
+    scored = twin if twin is not None and twin.state == State.FINISHED else None
+    cells = _cells(scores.get(run.pk, []), scores.get(scored.pk, []) if scored else [])
+    return BoardRow(run.submission, run, scored, str(twin.state) if twin else "", cells)
+
+
+def _newest(benchmark: Benchmark, viewer: Viewer) -> Sequence[Run]:
+    """Newest finished run of each model and twin; of a twin without one the newest of any state."""
+    is_finished = Q(state=State.FINISHED)
     newest_first = Window(
-        RowNumber(), partition_by=[F("submission_id"), F("twin")], order_by=[F("finished").desc(), F("id").desc()]
+        RowNumber(),
+        partition_by=[F("submission_id"), F("twin")],
+        order_by=[
+            Case(When(is_finished, then=0), default=1),
+            Case(When(is_finished, then=F("finished")), default=F("created")).desc(),
+            F("id").desc(),
+        ],
     )
-    runs = visible_runs(viewer).filter(benchmark=benchmark, state=State.FINISHED, readout=benchmark.readout)
+    runs = visible_runs(viewer).filter(benchmark=benchmark, readout=benchmark.readout)
+    runs = runs.filter(is_finished | Q(twin=Twin.UNTRAINED))
     return list(runs.annotate(age=newest_first).filter(age=1).order_by())
 
 
