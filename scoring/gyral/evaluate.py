@@ -90,7 +90,8 @@ def evaluate(
     started, clock = datetime.now(UTC), time.perf_counter()
     card = draws[0].card
     _same_modality(card.name, card.modality, benchmark, dataset)
-    wanted = choose_layers(draws[0].layers(), layers or card.layers)
+    asked = None if layers else "gyral.toml: layers"
+    wanted = choose_layers(draws[0].layers(), layers or card.layers, where=asked)
     family = benchmark.readout if readout is None else readout
     if benchmark.metric != _METRICS[benchmark.task]:
         raise UserError(
