@@ -77,7 +77,7 @@ def open_model(reference: str, *, device: str = "cpu", progress: Progress = sile
     Raises
     ------
     UnknownName
-        Neither a name nor a path.
+        Neither a name nor a path; or a suffix that is none (a `UserError` with the same code).
     Unavailable
         The weights cannot be fetched; the message says what to do.
     BadUpload
@@ -90,7 +90,7 @@ def open_model(reference: str, *, device: str = "cpu", progress: Progress = sile
     if known is None:
         path = Path(name).expanduser()
         if not path.exists():
-            raise UnknownName("model", name, MODELS)
+            raise _unknown(name)
         opened = _opener("folder", path, device, None)
     else:
         if twin is not None and not known.has_twin:
@@ -103,6 +103,19 @@ def open_model(reference: str, *, device: str = "cpu", progress: Progress = sile
     if twin is None:
         return (opened(None, 0),)
     return tuple(opened(twin, seed) for seed in SEEDS[twin])
+
+
+def _unknown(name: str) -> UserError:
+    before, colon, suffix = name.rpartition(":")
+    if colon and (before in MODELS or Path(before).expanduser().exists()):
+        return UserError(
+            f"unknown suffix {suffix!r} of {before!r}.",
+            mend=f"Known suffixes: {', '.join(SEEDS)}.",
+            code="unknown-name",
+        )
+    error = UnknownName("model", name, MODELS)
+    error.what = f"unknown model {name!r}, and there is no folder of that name."
+    return error
 
 
 def split_twin(reference: str) -> tuple[str, Twin | None]:

@@ -89,7 +89,7 @@ def check_files(path: Path, kind: Kind) -> tuple[list[Finding], list[Finding]]:
             faults.append(Finding("link", "it is a link or no plain file.", name, "Put the file itself in."))
             continue
         total += file.stat().st_size
-        found = list(_forbidden(file, name)) or list(_magic(file, name))
+        found = check_file(file, name)
         faults += found
         if (
             not found
@@ -101,6 +101,12 @@ def check_files(path: Path, kind: Kind) -> tuple[list[Finding], list[Finding]]:
     if total > MAX_BYTES:
         faults.append(Finding("too-large", f"{total:,} bytes, at most {MAX_BYTES:,} are taken.", path.name))
     return faults, notes
+
+
+def check_file(file: Path, name: str | None = None) -> list[Finding]:
+    """Faults of one file by its suffix, else by its first bytes."""
+    shown = name or file.name
+    return list(_forbidden(file, shown)) or list(_magic(file, shown))
 
 
 def _forbidden(file: Path, name: str) -> Iterator[Finding]:

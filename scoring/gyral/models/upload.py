@@ -7,7 +7,15 @@ from gyral.errors import BadUpload, UserError
 from gyral.models import precomputed
 from gyral.models.archive import ArchiveLimits, unpack_archive
 from gyral.models.card import ModelCard
-from gyral.models.folder_checks import CARD, check_config, check_files, check_weights, entries, names_in
+from gyral.models.folder_checks import (
+    CARD,
+    check_config,
+    check_file,
+    check_files,
+    check_weights,
+    entries,
+    names_in,
+)
 from gyral.models.model import Model, Verifiable
 from gyral.models.precomputed import MANIFEST, PrecomputedFeatures
 from gyral.models.report import Finding, Kind, Report
@@ -36,12 +44,20 @@ def find_upload(path: Path) -> Path:
     Raises
     ------
     BadUpload
-        Nothing there, or a file that is no ``.onnx`` and has no card beside it.
+        Nothing there, a zip, a file of a kind that is never opened, or one that is no ``.onnx`` and has no card
+        beside it.
     """
     if path.is_dir():
         return path
     if not path.is_file():
         raise BadUpload("there is no such file or folder.", where=str(path), code="missing")
+    if path.suffix.lower() == ".zip":
+        raise BadUpload(
+            "a zip is not opened here.", where=path.name, mend="Unzip it first and name the folder.", code="zip"
+        )
+    if path.suffix.lower() != ".onnx":
+        for finding in check_file(path):
+            raise BadUpload(finding.what, where=finding.where, mend=finding.mend, code=finding.code)
     if any((path.parent / name).is_file() for name in (CARD, MANIFEST)):
         return path.parent
     if path.suffix.lower() != ".onnx":

@@ -58,6 +58,20 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         open_model("gabour:untrained")
 
 
+def test_a_name_that_is_no_folder_either_says_so() -> None:
+    with pytest.raises(UnknownName) as caught:
+        open_model("mynett")
+    assert "unknown model 'mynett', and there is no folder of that name." in str(caught.value)
+
+
+def test_an_unknown_suffix_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    for before in ("gabor", str(tmp_path)):
+        with pytest.raises(UserError) as caught:
+            open_model(f"{before}:untrainedd")
+        assert caught.value.code == "unknown-name"
+        assert str(caught.value).endswith("Known suffixes: untrained, permuted.")
+
+
 def test_a_floor_has_no_twin() -> None:
     (model,) = open_model("pixels")
     assert isinstance(model, Model) and model.card.name == "pixels"

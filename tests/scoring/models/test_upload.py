@@ -98,6 +98,24 @@ def test_weights_with_nan_are_a_fault_that_names_the_tensor(tmp_path: Path) -> N
     assert repr(name) in fault.what and "'block.1'" in fault.what
 
 
+@pytest.mark.parametrize("beside_a_card", [False, True])
+def test_a_single_file_that_is_never_opened_is_named(beside_a_card: bool, tmp_path: Path) -> None:
+    folder = uploads.good("conv", tmp_path) if beside_a_card else tmp_path
+    whole = folder / "whole.pt"
+    whole.write_bytes(b"PK\x03\x04 as torch.save writes it")
+    (fault,) = check_folder(whole).faults
+    assert (fault.code, fault.where) == ("pickle", "whole.pt")
+    with pytest.raises(BadUpload, match="save_file"):
+        open_folder(whole)
+
+
+def test_a_zip_is_to_be_unpacked_before_it_is_opened(tmp_path: Path) -> None:
+    archive = uploads.zip_folder(uploads.GOOD / "conv", tmp_path / "x.zip")
+    with pytest.raises(BadUpload, match="Unzip it first") as caught:
+        open_folder(archive)
+    assert caught.value.where == "x.zip"
+
+
 @pytest.mark.parametrize("name", ["conv", "bert"])
 def test_unknown_layer_of_the_card_says_file_and_key(name: str, tmp_path: Path) -> None:
     folder = uploads.good(name, tmp_path)
