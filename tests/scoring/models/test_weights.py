@@ -1,11 +1,14 @@
 """Weights appear whole or not at all, and are made again when their source changes."""
 
+import errno
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 
-from gyral.errors import Unavailable
+from gyral.errors import OutOfResources, Unavailable
 from gyral.models.card import ModelCard
 from gyral.models.weights import Source, fetch_weights, folder_of, is_fetched
 from made_models import vision_card
@@ -27,7 +30,7 @@ def test_a_model_folder_is_made_once(source: Source, cold_cache: Path) -> None:
     before = (folder / "model.bin").stat().st_ino
     assert fetch_weights(card, source) == folder and (folder / "model.bin").stat().st_ino == before
     assert fetch_weights(card, source, force=True) == folder and (folder / "model.bin").stat().st_ino != before
-    assert [p.name for p in folder.parent.iterdir()] == ["made"]
+    assert {p.name for p in folder.parent.iterdir()} == {"made", ".made.lock"}
 
 
 def test_the_card_follows_the_catalogue_without_a_new_download(source: Source) -> None:
@@ -56,7 +59,30 @@ def test_a_failing_conversion_leaves_nothing(source: Source, cold_cache: Path) -
 
     with pytest.raises(Unavailable, match="no reader"):
         fetch_weights(vision_card(), replace(source, convert=convert))
-    assert not list((cold_cache / "weights").iterdir())
+    assert [p.name for p in (cold_cache / "weights").iterdir()] == [".made.lock"]
+
+
+def test_two_that_ask_at_once_fetch_once(source: Source) -> None:
+    made: list[Path] = []
+
+    def convert(scratch: Path) -> None:
+        made.append(scratch)
+        sleep(0.3)
+
+    slow = replace(source, convert=convert)
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(lambda _: fetch_weights(vision_card(), slow), range(2)))
+    assert folders == [folder_of(vision_card())] * 2 and len(made) == 1
+
+
+def test_a_full_disk_is_said_as_for_packs(source: Source, cold_cache: Path) -> None:
+    def convert(scratch: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OutOfResources) as caught:
+        fetch_weights(vision_card(), replace(source, convert=convert))
+    assert caught.value.code == "disk-full"
+    assert not folder_of(vision_card()).exists()
 
 
 def test_an_older_folder_survives_a_failing_download(source: Source, index: Path) -> None:
