@@ -51,6 +51,19 @@ def test_board_marks_sorted_column_and_keeps_state_in_links(client: Client, boar
     assert "sort=V1&amp;order=up&amp;q=net" in text
 
 
+def test_private_models_have_no_rank_and_move_nobodys(
+    client: Client, as_owner: Client, board: Benchmark, owner: User
+) -> None:
+    make_scored("net", board, {"V4": 0.3})
+    make_scored("mine", board, {"V4": 0.6}, owner=owner, visibility="private")
+    cells = as_owner.get("/boards/cortex/board.json").json()["cells"]
+    ranks = {c["model"]: (c["rank_best"], c["rank_worst"]) for c in cells}
+    assert ranks == {"mine": (None, None), "net": (1, 1)}
+    assert "private: no rank" in as_owner.get(_address(board)).content.decode()
+    (public,) = client.get("/boards/cortex/board.json").json()["cells"]
+    assert public == next(c for c in cells if c["model"] == "net")
+
+
 @pytest.mark.parametrize("reference", ["none", "cortex@7", "cortex@x", "cortex@99999999999999999999"])
 def test_board_unknown_is_404(client: Client, board: Benchmark, reference: str) -> None:
     assert client.get(f"/boards/{reference}/").status_code == 404

@@ -21,7 +21,8 @@ class Mark:
     Parameters
     ----------
     rank : (int, int) or None
-        Best and worst rank that the intervals allow; None where the value or its interval is missing.
+        Best and worst rank that the intervals allow; None where the value or its interval is missing, or the
+        model is private.
     heat : int
         0 to 6: the value as a share of the best one shown in its column.
     """
@@ -107,10 +108,12 @@ class Table:
 def arrange(rows: Iterable[BoardRow], regions: Sequence[str], look: Look) -> Table:
     """Filter, order, rank and colour.
 
-    Ranks are taken over all rows of the board, so that a filter never improves anybody's.
+    Ranks are taken over all public rows of the board, so that a filter never improves anybody's, and everybody
+    finds the same ones; what its owner alone sees has none.
     """
     everything = list(rows)
-    ranks = {region: rank_intervals(everything, region) for region in regions}
+    public = [row for row in everything if row.submission.visibility == Visibility.PUBLIC]
+    ranks = {region: rank_intervals(public, region) for region in regions}
     shown = sorted((r for r in everything if _matches(r, look)), key=lambda r: _order(r, look))
     best = {region: _best(shown, region) for region in regions}
     lines = [
