@@ -70,7 +70,8 @@ def test_run_page_of_a_failed_run_says_whose_fault_and_the_mend(
         "batches of 1 only",
         "dynamic batch axis",
         "onnx-fixed-batch",
-        "Retry",
+        "Submit a new version",
+        'class="quiet" type="submit">Retry (costs one evaluation)',
     ):
         assert part in text
 

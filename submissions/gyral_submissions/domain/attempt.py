@@ -18,7 +18,7 @@ from gyral.errors import EngineError
 from gyral_submissions.domain import log, quota
 from gyral_submissions.domain.fault import Fault
 from gyral_submissions.domain.step import Step, remaining_seconds
-from gyral_submissions.domain.transition import ended, lease_from, move
+from gyral_submissions.domain.transition import ended, lease_from, move, twin_of
 from gyral_submissions.enums import Fault as By
 from gyral_submissions.enums import State
 from gyral_submissions.models import Run, Score
@@ -112,12 +112,24 @@ def finish(run_id: uuid.UUID, attempt: int, folder: Path) -> bool:
 
 
 def fail(run_id: uuid.UUID, attempt: int, fault: Fault) -> bool:
-    """End the run with a reason; what was the site's fault costs no quota."""
+    """End the run with a reason; what was the site's fault costs no quota.
+
+    What a submitter has to mend would stop the untrained twin as well: one that still waits is cancelled.
+    """
     with transaction.atomic():
         moved = move(run_id, attempt, _HELD, **ended(State.FAILED, timezone.now()), **fault.columns())
         if moved and fault.by == By.SITE:
             quota.refund(run_id)
+    if moved and fault.by == By.SUBMITTER:
+        _cancel_waiting_twin(run_id)
     return moved
+
+
+def _cancel_waiting_twin(run_id: uuid.UUID) -> None:
+    model = Run.objects.defer("record").get(pk=run_id)
+    twin = twin_of(model)
+    if twin is not None and move(twin.pk, twin.attempt, (State.QUEUED,), **ended(State.CANCELLED, timezone.now())):
+        log.note(twin.pk, twin.attempt, "Cancelled: the model itself cannot be scored.")
 
 
 def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> bool:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from gyral.errors import UserError
 from gyral_submissions.domain import quota
-from gyral_submissions.domain.transition import ended, move, publish_on_commit, queued_again
+from gyral_submissions.domain.transition import ended, move, publish_on_commit, queued_again, twin_of
 from gyral_submissions.enums import ACTIVE, State, Twin
 from gyral_submissions.models import Benchmark, Run, Submission
 
@@ -82,6 +82,8 @@ def cancel(run: Run) -> bool:
 def retry(run: Run) -> Run:
     """Queue a new attempt of a failed or cancelled run; it costs quota like a first one.
 
+    With a model's run that of its twin is queued again, if it was cancelled.
+
     Raises
     ------
     CannotRun
@@ -91,13 +93,18 @@ def retry(run: Run) -> Run:
     """
     _require_standing(run.submission)
     with transaction.atomic():
+        twin = twin_of(run)
+        if twin is not None and twin.state != State.CANCELLED:
+            twin = None
         if run.submission.owner is not None:
             quota.lock(run.submission.owner)
-            quota.require(run.submission.owner, evaluations=0 if run.twin else 1, runs=1)
-        _queue_again(run)
-        run.refresh_from_db()
-        quota.charge(run)
-        publish_on_commit(run.pk, run.attempt)
+            evaluations, count = (0 if run.twin else 1), (1 if twin is None else 2)
+            quota.require(run.submission.owner, evaluations=evaluations, runs=count)
+        for one in filter(None, (run, twin)):
+            _queue_again(one)
+            one.refresh_from_db()
+            quota.charge(one)
+            publish_on_commit(one.pk, one.attempt)
     return run
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from django.db import transaction
 
 from gyral_submissions import conf
-from gyral_submissions.enums import Fault, Format, Queue, State
+from gyral_submissions.enums import Fault, Format, Queue, State, Twin
 from gyral_submissions.models import Run
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,14 @@ _BLANK: dict[str, Any] = {
 def move(run_id: uuid.UUID, attempt: int, states: Sequence[State], /, **changes: Any) -> bool:
     """Compare-and-set: True if the run was in one of ``states`` at this attempt, and now is changed."""
     return Run.objects.filter(pk=run_id, attempt=attempt, state__in=states).update(**changes) == 1
+
+
+def twin_of(run: Run) -> Run | None:
+    """Newest run of the untrained twin beside a model's ``run``; None beside a twin's."""
+    if run.twin:
+        return None
+    same = Run.objects.filter(submission_id=run.submission_id, benchmark_id=run.benchmark_id, readout=run.readout)
+    return same.exclude(twin=Twin.NONE).defer("record").order_by("-created").first()
 
 
 def queued_again(run: Run, now: datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from gyral_submissions.domain import attempt, fault, run
+from gyral_submissions.domain import attempt, fault, log, run
 from gyral_submissions.enums import Format, State, Tier, Twin
 from gyral_submissions.models import Benchmark, Run, Submission
 
@@ -117,3 +117,38 @@ def test_retry_refuses_a_run_that_was_replaced(submission: Submission, benchmark
     with pytest.raises(run.CannotRun) as refused:
         run.retry(old)
     assert refused.value.code == "already-active"
+
+
+def test_retry_after_cancel_queues_the_cancelled_twin_too(
+    submission: Submission, benchmark_row: Benchmark, messages: Path
+) -> None:
+    model, twin = run.create(submission, [benchmark_row], publish=False)
+    run.cancel(model)
+    model.refresh_from_db()
+    run.retry(model)
+    assert set(Run.objects.values_list("state", "attempt")) == {(State.QUEUED, 2)}
+    assert count(messages) == 2
+    twin.refresh_from_db()
+    assert twin.state == State.QUEUED
+
+
+def test_retry_of_a_twin_leaves_the_model(submission: Submission, benchmark_row: Benchmark) -> None:
+    model, twin = run.create(submission, [benchmark_row], publish=False)
+    run.cancel(model)
+    twin.refresh_from_db()
+    run.retry(twin)
+    assert Run.objects.get(pk=model.pk).state == State.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("why", "state"),
+    [(fault.submitters("onnx", "no."), State.CANCELLED), (fault.ours("child-died"), State.QUEUED)],
+)
+def test_twin_waits_no_longer_once_its_model_cannot_be_scored(
+    submission: Submission, benchmark_row: Benchmark, why: fault.Fault, state: State
+) -> None:
+    model, twin = run.create(submission, [benchmark_row], publish=False)
+    attempt.start(model.pk, 1, "worker")
+    attempt.fail(model.pk, 1, why)
+    assert Run.objects.get(pk=twin.pk).state == state
+    assert ("cannot be scored" in log.read_log(twin.pk)) == (state == State.CANCELLED)
