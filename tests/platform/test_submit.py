@@ -97,6 +97,7 @@ def test_submit_takes_a_features_archive_with_its_own_card(as_owner: Client, db:
         ({"file": SimpleUploadedFile("model.onnx", b"")}, "file", "empty"),
         ({"file": SimpleUploadedFile("model.onnx", b"not a graph")}, "file", ""),
         ({"format": "safetensors"}, "file", ""),
+        ({"layers": "nosuch"}, "layers", "nknown layer"),
     ],
 )
 def test_submit_says_what_is_wrong_beside_the_field(
@@ -107,6 +108,16 @@ def test_submit_says_what_is_wrong_beside_the_field(
     assert said in errors[field][0]
     assert not Submission.objects.exists()
     assert not Run.objects.exists()
+
+
+def test_errors_that_begin_with_a_file_name_keep_its_letters(as_owner: Client, board: Benchmark) -> None:
+    file = SimpleUploadedFile("model.onnx", b"not a graph")
+    assert _errors(as_owner.post("/submit/", _fields(file=file)))["file"][0].startswith("model.onnx: ")
+
+
+def test_submit_says_that_model_and_twin_are_queued(as_owner: Client, board: Benchmark) -> None:
+    text = as_owner.post("/submit/", _fields(), follow=True).content.decode()
+    assert "tiny-net v1 is here. Queued: the model and its untrained twin." in text
 
 
 def test_submit_shows_all_faults_at_once_and_keeps_what_was_typed(as_owner: Client, board: Benchmark) -> None:

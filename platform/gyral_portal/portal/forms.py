@@ -1,5 +1,6 @@
 """Forms: a model with its card, and the choice of benchmarks."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -28,6 +29,8 @@ _CARD_FIELDS = {
     "text.pooling": "text_pooling",
     "text.max_tokens": "text_max_tokens",
 }
+# How checkers name the layers of a card: "layers", "gyral.toml: layers".
+_LAYERS = re.compile(r"(^|\W)layers$")
 
 
 class Numbers(forms.CharField):
@@ -192,8 +195,12 @@ class SubmitForm(BenchmarksForm):
         """Put an error of the intake beside the field it is about."""
         where = error.where or ""
         named = where if where in self.fields else None
+        if _LAYERS.search(where) and not self.cleaned_data.get("own_card"):
+            named = "layers"
         text = f"{error.what} {error.mend or ''}".strip() if named else str(error)
-        self.add_error(named or "file", ValidationError(text[:1].upper() + text[1:], code=error.code))
+        if named or not where:  # a text that begins with a file's name keeps its letters
+            text = text[:1].upper() + text[1:]
+        self.add_error(named or "file", ValidationError(text, code=error.code))
 
     def _check_card(self, data: dict[str, Any]) -> None:
         try:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gyral.errors import UserError
 from gyral_portal.leaderboard.views.model import card_facts, trust_words
 from gyral_portal.portal.forms import BenchmarksForm
+from gyral_portal.portal.views.submit import queued_words
 from gyral_submissions import rules
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain import submission as verbs
@@ -84,7 +85,7 @@ def score(request: HttpRequest, pk: int) -> HttpResponse:
     except UserError as error:
         form.add_error(None, str(error))
         return _page(request, found, form, status=400)
-    messages.success(request, f"{len(queued)} runs are queued.")
+    messages.success(request, f"Queued: {queued_words(queued)}.")
     return redirect("portal:submission", pk)
 
 

@@ -1,5 +1,6 @@
 """The submission form."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import messages
@@ -20,7 +21,7 @@ from gyral_submissions.domain import run as runs
 from gyral_submissions.domain.intake import receive, too_large
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import Format, Visibility
-from gyral_submissions.models import Submission
+from gyral_submissions.models import Run, Submission
 
 
 @login_required
@@ -81,11 +82,18 @@ def _start(request: HttpRequest, submission: Submission, form: SubmitForm) -> Ht
     except UserError as error:
         messages.error(request, f"The model is here, but nothing was queued: {error}")
         return redirect("portal:submission", submission.pk)
-    messages.success(request, f"{submission} is here, and {len(queued)} runs are queued.")
+    messages.success(request, f"{submission} is here. Queued: {queued_words(queued)}.")
     models = [run for run in queued if not run.twin]
     return (
         redirect("portal:run", models[0].pk) if len(models) == 1 else redirect("portal:submission", submission.pk)
     )
+
+
+def queued_words(queued: Sequence[Run]) -> str:
+    """What was queued, as people count it: models, not runs."""
+    count = sum(not run.twin for run in queued)
+    what = "the model and its untrained twin" if len(queued) > count else "the model"
+    return what if count == 1 else f"{what}, on {count} benchmarks"
 
 
 def _page(request: HttpRequest, form: SubmitForm, *, held: str = "", held_name: str = "") -> HttpResponse:
