@@ -87,6 +87,8 @@ def _print(path: Path, fields: dict[str, Any]) -> None:
             finding = Finding(**entry)
             click.secho(f"  {kind[:-1]} [{finding.code}] ", fg=colour, nl=False)
             click.echo(str(finding))
+    if fields.get("preprocessing"):
+        click.echo(f"  shown: {fields['preprocessing']}")
     if fields["layers"]:
         click.echo(f"  {len(fields['layers'])} layers: {', '.join(fields['layers'])}")
     if fields["ok"]:

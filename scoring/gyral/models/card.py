@@ -39,6 +39,12 @@ class ImageInput(BaseModel):
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     background: tuple[_Byte, _Byte, _Byte] = (128, 128, 128)
 
+    def __str__(self) -> str:
+        return (
+            f"shorter side resized to {round(self.size / self.crop)} pixels, centre square of {self.size} x {self.size} "
+            f"(crop {self.crop:g}), mean {list(self.mean)}, std {list(self.std)}, {self.layout}"
+        )
+
 
 class TextInput(BaseModel):
     """How sentences enter a language model."""
@@ -48,6 +54,10 @@ class TextInput(BaseModel):
     pooling: Pooling = Field("mean", description="how tokens become one vector a sentence")
     max_tokens: int = Field(128, ge=1, le=8192, description="context length; longer texts keep their end")
     lowercase: bool = False
+
+    def __str__(self) -> str:
+        case = ", lower case" if self.lowercase else ""
+        return f"at most {self.max_tokens} tokens, pooled by {self.pooling!r}{case}"
 
 
 class ModelCard(BaseModel):
@@ -91,6 +101,11 @@ class ModelCard(BaseModel):
             return cls.model_validate(fields)
         except ValidationError as error:
             raise _explain(error, where) from None
+
+    @property
+    def preprocessing(self) -> str:
+        """What is done to a stimulus before the model sees it, in one line."""
+        return str(self.image if self.modality == "vision" else self.text)
 
     def write(self, path: Path) -> None:
         """Write ``gyral.toml``."""

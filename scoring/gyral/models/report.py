@@ -55,12 +55,15 @@ class Report:
     faults, notes : tuple of Finding
     layers : tuple of str
         Readable layers, where the upload could be opened.
+    preprocessing : str
+        What is done to a stimulus before the model sees it; empty for features.
     """
 
     kind: Kind
     faults: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
     layers: tuple[str, ...] = ()
+    preprocessing: str = ""
 
     @property
     def ok(self) -> bool:
@@ -75,6 +78,7 @@ class Report:
             "faults": [fault.as_dict() for fault in self.faults],
             "notes": [note.as_dict() for note in self.notes],
             "layers": list(self.layers),
+            "preprocessing": self.preprocessing,
         }
 
     def require(self) -> None:

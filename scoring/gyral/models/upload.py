@@ -179,16 +179,19 @@ def check_folder(path: Path) -> Report:
     if faults:
         return Report(kind, tuple(faults), tuple(notes))
     layers: tuple[str, ...] = ()
+    shown = ""
     try:
         model = open_folder(path)
         layers = model.layers()
         if isinstance(model, PrecomputedFeatures):
             faults += model.find_gaps()
-        elif isinstance(model, Verifiable):
+        else:
+            shown = model.card.preprocessing
+        if isinstance(model, Verifiable):
             model.verify()
     except UserError as error:
         faults.append(Finding.of(error))
-    return Report(kind, tuple(faults), tuple(notes), layers)
+    return Report(kind, tuple(faults), tuple(notes), layers, shown)
 
 
 def _open_onnx(path: Path, card: ModelCard, device: str, twin: Twin | None, seed: int) -> Model:

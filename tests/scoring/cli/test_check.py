@@ -22,6 +22,7 @@ def test_good_upload_exits_with_0_and_names_its_layers(tmp_path: Path, zipped: b
     done = check(path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 layers: stem, body, head" in done.stdout
+    assert "shown: shorter side resized to 32 pixels, centre square of 32 x 32 (crop 1), mean [" in done.stdout
     assert "nothing is wrong with it" in done.stdout
 
 

@@ -38,5 +38,12 @@ def test_anything_but_three_numbers_is_said_as_such(key: str, value: object, cou
     assert str(caught.value) == f"gyral.toml: image.{key}: three numbers are needed, not {count}."
 
 
+def test_preprocessing_is_told_in_one_line() -> None:
+    line = _checked(size=224).preprocessing
+    assert line.startswith("shorter side resized to 256 pixels, centre square of 224 x 224 (crop 0.875), mean")
+    text = ModelCard(name="mine", modality="language")
+    assert text.preprocessing == "at most 128 tokens, pooled by 'mean'"
+
+
 def test_whole_numbers_are_taken_as_mean_and_std() -> None:
     assert _checked(mean=[0, 0, 0], std=[1, 1, 1]).image == ImageInput(mean=(0, 0, 0), std=(1, 1, 1))
