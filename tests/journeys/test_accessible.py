@@ -66,7 +66,7 @@ def test_pages_are_accessible(site: LiveSite, chromium: Any, pages: list[str], w
     page.goto("/accounts/login/")
     page.get_by_label("Login").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Log in").click()
     page.get_by_role("link", name="My submissions").wait_for()
     for address in pages:
         page.goto(address)

@@ -32,3 +32,11 @@ def test_texts_promise_no_more_than_the_data_allow(client: Client) -> None:
     reading = client.get("/reading/").content.decode()
     assert "middle 95 % of resampled scores" in reading
     assert "or as a correlation (<var>r</var>)" in reading
+
+
+def test_entrance_pages_call_things_as_the_header_does(client: Client) -> None:
+    login, register = (client.get(f"/accounts/{page}/").content.decode() for page in ("login", "signup"))
+    assert "<h1>Log in</h1>" in login
+    assert "<h1>Register</h1>" in register
+    assert "sign in" not in (login + register).lower()
+    assert client.post("/accounts/login/", {"login": "x", "password": "y"}).status_code == 200
