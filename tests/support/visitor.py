@@ -40,7 +40,7 @@ class Visitor:
         self.page.get_by_label("Email").fill(f"{name}@example.org")
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.page.get_by_label("Password (again)").fill(PASSWORD)
-        self.page.get_by_role("button", name="Sign up").click()
+        self.page.get_by_role("button", name="Register").click()
         self.page.get_by_role("link", name="My submissions").wait_for()
 
     def fill_card(self, name: str, file: Path, *, title: str = "", size: int = 32) -> None:

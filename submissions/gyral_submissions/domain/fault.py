@@ -20,7 +20,7 @@ SITE_CODES = frozenset(
     {
         "bad-dataset",
         "dataset-unavailable",
-        "disk",
+        "bad-device",
         "disk-full",
         "engine-error",
         "stimulus-hash",

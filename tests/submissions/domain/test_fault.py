@@ -31,7 +31,7 @@ def test_said_status_decides_whose_fault() -> None:
     assert ours.by == By.SITE and ours.reference and "no." not in ours.text and "no." in ours.detail
 
 
-@pytest.mark.parametrize("code", ["disk", "disk-full", "dataset-unavailable", "stimulus-hash"])
+@pytest.mark.parametrize("code", ["bad-device", "disk-full", "dataset-unavailable", "stimulus-hash"])
 def test_what_only_the_site_can_mend_is_the_sites(code: str) -> None:
     found = fault.said({"code": code, "what": "no room in /srv/gyral."}, 1)
     assert found.by == By.SITE and found.reference and "room" not in found.text
