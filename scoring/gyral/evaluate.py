@@ -23,7 +23,7 @@ from gyral.errors import BadArrays, BadFeatures, UserError
 from gyral.features.extract import extract
 from gyral.features.features import Features
 from gyral.hashing import hash_array, hash_json
-from gyral.models.model import Model, Reduction, choose_layers
+from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
 from gyral.models.twins import SEEDS, Twin
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions
@@ -90,7 +90,7 @@ def evaluate(
     started, clock = datetime.now(UTC), time.perf_counter()
     card = draws[0].card
     _same_modality(card.name, card.modality, benchmark, dataset)
-    asked = None if layers else "gyral.toml: layers"
+    asked = "--layers" if layers else CARD_LAYERS
     wanted = choose_layers(draws[0].layers(), layers or card.layers, where=asked)
     family = benchmark.readout if readout is None else readout
     if benchmark.metric != _METRICS[benchmark.task]:

@@ -105,13 +105,6 @@ class Verifiable(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Draws:
-    """How many redrawn models stand behind a name: 1 for a model, 5 for an untrained twin."""
-
-    seeds: tuple[int, ...]
-
-
 CARD_LAYERS = "gyral.toml: layers"  # where a pattern came from, for messages
 
 
