@@ -82,7 +82,7 @@ def spearman_similarity(measured: Array, predicted: Array) -> Array:
 
     Examples
     --------
-    >>> float(spearman_similarity(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 30.0])))
+    >>> float(spearman_similarity(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 30.0])).round(6))
     1.0
     """
     return np.asarray((centred_ranks(measured) * centred_ranks(predicted)).sum(axis=-1))
