@@ -14,13 +14,11 @@ from gyral.features.features import Features
 from gyral.metrics.correlation import pearson_r, squared_errors
 from gyral.progress import Progress, silent
 from gyral.readouts.readout import Readout
-from gyral.record import Row
+from gyral.record import CHOSEN, Row
 from gyral.scores.interval import around, resampling_weights, weighted_r
 from gyral.scores.problem import Problem
 
 Array = NDArray[np.floating[Any]]
-
-CHOSEN = "chosen"
 
 
 @dataclass(frozen=True, eq=False)

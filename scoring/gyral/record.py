@@ -23,6 +23,8 @@ from gyral.datasets.folder import whole_folder
 from gyral.datasets.writer import save_array
 from gyral.errors import BadUpload
 
+# Layer of a row whose layers were picked inside training rows.
+CHOSEN = "chosen"
 STATISTICS_VERSION = "statistics@0"
 
 
@@ -133,7 +135,7 @@ class Record(_Frozen):
     def main(self, region: str, subject: str = "all") -> Row | None:
         """The row of ``region`` with layers chosen inside training rows, or None."""
         for row in self.rows:
-            if (row.region, row.subject, row.layer) == (region, subject, "chosen"):
+            if (row.region, row.subject, row.layer) == (region, subject, CHOSEN):
                 return row
         return None
 

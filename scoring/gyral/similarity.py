@@ -20,12 +20,10 @@ from gyral.datasets.split import Split
 from gyral.features.features import Features
 from gyral.metrics.rsa import bounds, centred_ranks, condensed, correlation_rdm
 from gyral.progress import Progress, silent
-from gyral.record import Row
+from gyral.record import CHOSEN, Row
 from gyral.scores.interval import DRAWS, around
 
 Array = NDArray[np.floating[Any]]
-
-CHOSEN = "chosen"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +101,8 @@ def score_similarity(
         scored = [_chosen(subjects, model, pairs, layers) for model in models]
         won = Counter(name for _, names in scored for name in names)
         chosen = np.mean([values for values, _ in scored], axis=0)
-        per_layer = np.mean([_similarities(subjects, model) for model in models], axis=0)
+        alone = [_similarities(subjects, model) for model in models]
+        per_layer = np.mean(alone, axis=0)
         boot = np.mean([_weighted_similarity(subjects, model, weights) for model in models], axis=0)
         chosen_boot = _bootstrap_chosen(subjects, models, scored, pairs, layers, weights)
 
@@ -139,7 +138,7 @@ def score_similarity(
 
         rows.append(row(CHOSEN, chosen, chosen_boot, [float(v.mean()) for v, _ in scored], dict(won)))
         for k, layer in enumerate(layers):
-            draws = [float(_similarities(subjects, model[k : k + 1]).mean()) for model in models]
+            draws = [float(values[:, k].mean()) for values in alone]
             rows.append(row(layer, per_layer[:, k], boot[:, k], draws, {}))
         table += [
             {"region": region.region, "subject": s, "unit": n, "r": float(chosen[n]), "r2": np.nan,

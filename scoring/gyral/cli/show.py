@@ -7,7 +7,7 @@ import click
 
 from gyral.errors import BadUpload
 from gyral.places import home
-from gyral.record import Record, Row, load_record
+from gyral.record import CHOSEN, Record, Row, load_record
 
 _BAR = 24
 
@@ -114,7 +114,7 @@ def as_html(record: Record, *, everything: bool = False) -> str:
 def _wanted(record: Record, everything: bool) -> list[Row]:
     if everything:
         return list(record.rows)
-    return [r for r in record.rows if r.layer == "chosen" and r.subject == "all"]
+    return [r for r in record.rows if r.layer == CHOSEN and r.subject == "all"]
 
 
 def _units(row: Row) -> str:
@@ -125,7 +125,7 @@ def _units(row: Row) -> str:
 
 
 def _layers(row: Row) -> str:
-    if row.layer != "chosen":
+    if row.layer != CHOSEN:
         return f"  {row.layer}"
     if not row.layers_chosen:
         return "chosen"

@@ -3,7 +3,7 @@
 Reduced as the benchmark declares, float32, finite, in batches whose size follows a memory budget.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import isqrt
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadDataset, BadFeatures, BadUpload
+from gyral.errors import BadDataset, BadFeatures, BadUpload, UnknownName
 from gyral.models.card import ModelCard
 from gyral.models.model import Array, Reduction
 
@@ -137,6 +137,19 @@ def spans(total: int, bytes_per_row: int, memory: int) -> Iterator[tuple[int, in
     rows = max(1, min(_MOST_ROWS, memory // max(1, bytes_per_row)))
     for start in range(0, total, rows):
         yield start, min(start + rows, total)
+
+
+def require_layers(layers: Sequence[str], known: Collection[str]) -> None:
+    """Refuse the first layer a model does not have.
+
+    Raises
+    ------
+    UnknownName
+        The nearest names are suggested.
+    """
+    for name in layers:
+        if name not in known:
+            raise UnknownName("layer", name, known)
 
 
 def require_modality(card: ModelCard, stimuli: StimulusSet) -> None:

@@ -15,7 +15,7 @@ from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import UnknownName
 from gyral.hashing import hash_json
 from gyral.models import gabor
-from gyral.models.activation import reduced, require_finite, require_modality, spans
+from gyral.models.activation import reduced, require_finite, require_layers, require_modality, spans
 from gyral.models.card import ModelCard
 from gyral.models.image import load_images
 from gyral.models.model import Batch, Reduction
@@ -62,9 +62,7 @@ class Floor:
     ) -> Iterator[Batch]:
         """See `gyral.models.model.Model.batches`."""
         require_modality(self.card, stimuli)
-        for name in layers:
-            if name != self._layer:
-                raise UnknownName("layer", name, self.layers())
+        require_layers(layers, self.layers())
         for start, stop in spans(len(stimuli), 64 << 20 if self.card.modality == "vision" else 1, memory):
             values = reduced(self._describe(stimuli.subset(range(start, stop)), self.card), reduction)
             require_finite(self._layer, values, stimuli, start)

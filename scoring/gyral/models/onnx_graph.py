@@ -11,10 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadUpload, UnknownName
+from gyral.errors import BadUpload
 from gyral.hashing import hash_bytes, hash_json
 from gyral.models import calibration
-from gyral.models.activation import reduced, require_finite, require_finite_weights, require_modality, spans
+from gyral.models.activation import (
+    reduced,
+    require_finite,
+    require_finite_weights,
+    require_layers,
+    require_modality,
+    spans,
+)
 from gyral.models.card import ImageInput, ModelCard
 from gyral.models.export import EXPORT
 from gyral.models.image import load_images, normalised
@@ -115,9 +122,7 @@ class OnnxModel:
     ) -> Iterator[Batch]:
         """See `gyral.models.model.Model.batches`."""
         require_modality(self.card, stimuli)
-        for name in layers:
-            if name not in self._chosen:
-                raise UnknownName("layer", name, self._chosen)
+        require_layers(layers, self._chosen)
         shapes = [self._chosen[name] for name in layers]
         session = self._session(self._graph, [s.layer.tensor for s in shapes])
         # A runtime keeps about as much again for what lies between the layers.

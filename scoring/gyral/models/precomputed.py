@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadFeatures, BadUpload, OutOfResources, UnknownName
+from gyral.errors import BadFeatures, BadUpload, OutOfResources
 from gyral.hashing import hash_bytes, hash_file, hash_json
-from gyral.models.activation import reduced, require_finite, require_modality, spans
+from gyral.models.activation import reduced, require_finite, require_layers, require_modality, spans
 from gyral.models.card import ModelCard
 from gyral.models.model import Array, Batch, Reduction
 from gyral.models.report import Finding, named
@@ -147,9 +147,7 @@ class PrecomputedFeatures:
     ) -> Iterator[Batch]:
         """See `gyral.models.model.Model.batches`; rows are matched by id."""
         require_modality(self.card, stimuli)
-        for name in layers:
-            if name not in self.arrays:
-                raise UnknownName("layer", name, self.arrays)
+        require_layers(layers, self.arrays)
         rows = self.match(stimuli).rows
         cost = sum(8 * int(np.prod(self.arrays[name].shape[1:])) for name in layers)
         for start, stop in spans(len(rows), cost, memory):

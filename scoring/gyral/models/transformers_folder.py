@@ -14,10 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadUpload, UnknownName
+from gyral.errors import BadUpload
 from gyral.hashing import hash_file, hash_json
 from gyral.models import calibration
-from gyral.models.activation import reduced, require_finite, require_finite_weights, require_modality, spans
+from gyral.models.activation import (
+    reduced,
+    require_finite,
+    require_finite_weights,
+    require_layers,
+    require_modality,
+    spans,
+)
 from gyral.models.card import ModelCard
 from gyral.models.families import Family
 from gyral.models.image import load_images, normalised
@@ -106,9 +113,7 @@ class TransformersModel:
     ) -> Iterator[Batch]:
         """See `gyral.models.model.Model.batches`."""
         require_modality(self.card, stimuli)
-        for name in layers:
-            if name not in self._shapes:
-                raise UnknownName("layer", name, self._shapes)
+        require_layers(layers, self._shapes)
         net = self._load()
         # Every hidden state is held, and inside a block about four times as much.
         cost = 4 * (sum(map(prod, self._shapes.values())) + 4 * max(map(prod, self._shapes.values())))

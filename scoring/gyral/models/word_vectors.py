@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadUpload, UnknownName
+from gyral.errors import BadUpload
 from gyral.hashing import hash_file, hash_json
-from gyral.models.activation import require_finite, require_modality, spans
+from gyral.models.activation import require_finite, require_layers, require_modality, spans
 from gyral.models.card import ModelCard
 from gyral.models.model import Batch, Reduction
 from gyral.models.twins import Twin, generator, permuted
@@ -75,9 +75,7 @@ class WordVectors:
     ) -> Iterator[Batch]:
         """See `gyral.models.model.Model.batches`."""
         require_modality(self.card, stimuli)
-        for name in layers:
-            if name != LAYER:
-                raise UnknownName("layer", name, self.layers())
+        require_layers(layers, self.layers())
         table = self._vectors()
         texts = stimuli.texts or ()
         for start, stop in spans(len(stimuli), 4 * table.shape[1], memory):
