@@ -1,6 +1,7 @@
 """Problem: what an encoding score is computed against, whether it came from a pack or from arrays."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -25,6 +26,10 @@ class Problem:
     regions : tuple of Region
     subject_of : array of str, one a unit
     ceiling : Ceiling or None
+    exchangeable : bool
+        True where samples are in no order and in no groups.
+    degrees : float or None
+        Width of what the model sees of an image, in degrees of visual angle.
     """
 
     responses: NDArray[np.floating[Any]]
@@ -32,11 +37,30 @@ class Problem:
     regions: tuple[Region, ...]
     subject_of: NDArray[np.str_]
     ceiling: Ceiling | None
+    exchangeable: bool = False
+    degrees: float | None = None
 
     @property
     def subjects(self) -> tuple[str, ...]:
         """Subjects in order of appearance."""
         return tuple(dict.fromkeys(self.subject_of.tolist()))
+
+    @cached_property
+    def scored(self) -> NDArray[np.int64]:
+        """Units that stand in at least one region, ascending."""
+        return np.unique(np.concatenate([r.units for r in self.regions])).astype(np.int64)
+
+    @cached_property
+    def parts(self) -> tuple[Region, ...]:
+        """Each region's units of each subject (``path`` is region and subject): what may share parameters."""
+        found = []
+        for region in self.regions:
+            owner = self.subject_of[region.units]
+            for subject in self.subjects:
+                mine = region.units[owner == subject]
+                if len(mine):
+                    found.append(Region(f"{region.name} of {subject}", mine, (region.name, subject)))
+        return tuple(found)
 
 
 def problem_of(dataset: Dataset, ceiling: str) -> Problem:
@@ -75,4 +99,11 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
             values[dataset.region(bound.region).units] = bound.value if bound.unit == "r2" else bound.value**2
         found = published(values, len(split.folds))
     subject_of = dataset.units["subject"].to_numpy(dtype=str)
-    return Problem(dataset.responses.stacked(), split, dataset.regions, subject_of, found)
+    return Problem(
+        dataset.responses.stacked(),
+        split,
+        dataset.regions,
+        subject_of,
+        found,
+        exchangeable=not dataset.about.ordered and split.groups is None,
+    )
