@@ -6,12 +6,12 @@ Started by `IsolatedModel(..., program=(this file,))` in the place of ``gyral.is
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,9 @@ def spoiled() -> Iterator[Any]:
     if DOES == "folder":
         yield lambda p: (p.unlink(), p.mkdir())
     if DOES == "huge":
-        yield lambda p: os.truncate(p, 1 << 40)
+        yield lambda p: os.truncate(
+            p, FACTS["limits"]["batch"] + 4096
+        )  # more than its own limit would not be written
     if DOES == "absent":
         yield lambda p: p.unlink()
 
@@ -100,34 +102,13 @@ def flood(descriptor: int, piece: bytes) -> None:
         os.write(descriptor, piece)
 
 
-def look() -> None:
-    """What a guest can reach, told to the host."""
-    found = []
-    for kind, where in ((socket.SOCK_STREAM, "tcp"), (socket.SOCK_DGRAM, "udp")):
-        probe = socket.socket(socket.AF_INET, kind)
-        probe.settimeout(2)
-        try:
-            probe.connect(("127.0.0.1", TOLD["port"]))
-            probe.send(b"hello")
-            probe.recv(5)
-            found.append(where)
-        except OSError:
-            pass
-    for path in TOLD["secrets"]:
-        if os.access(path, os.R_OK):
-            found.append(f"file {path}")
-    for path in (*TOLD["writable"], FACTS["model"], str(JOB)):
-        try:
-            (Path(path) / "written-by-guest").write_text("x")
-            found.append(f"write {path}")
-        except OSError:
-            pass
-    found += [f"variable {name}" for name in os.environ if "SECRET" in name or name == "GYRAL_MIRROR"]
-    if os.getuid() == 0:
-        found.append("root")
-    if Path(f"/proc/{TOLD['host']}/environ").exists():
-        found.append("host process")
-    confess("; ".join(found) or "nothing")
+def multiply() -> None:
+    """A fork bomb that goes off once: 300 sleepers, in sessions of their own."""
+    for _ in range(300):
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(600)
+    time.sleep(600)
 
 
 def main() -> None:
@@ -148,8 +129,12 @@ def main() -> None:
         flood(1, b'{"say": "progress"}\n' * 1000)
     if DOES == "flood-line":
         flood(1, b"x" * 65536)
-    if DOES == "look":
-        look()
+    if DOES == "fork-bomb":
+        multiply()
+    if DOES == "threads":
+        for _ in range(300):
+            Thread(target=time.sleep, args=(600,), daemon=True).start()
+        time.sleep(600)
     if DOES == "memory":
         kept = [np.ones(1 << 23) for _ in range(64)]  # 4 GiB, touched
         confess(f"it got {len(kept)} pieces")
@@ -168,6 +153,8 @@ def main() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if DOES in ("hang", "spawn"):
         time.sleep(600)
+    while DOES == "spin":
+        pass
     answer(len(json.loads((JOB / "request.json").read_text())["stimuli"]["ids"]))
     time.sleep(60)
 

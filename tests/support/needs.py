@@ -14,9 +14,14 @@ import pytest
 @cache
 def missing(marker: str) -> str | None:
     """Why a test with this marker cannot run here, or None."""
-    look = {"data": _data, "services": _services, "sandbox": _sandbox, "browser": _browser, "gpu": _gpu}.get(
-        marker
-    )
+    look = {
+        "data": _data,
+        "services": _services,
+        "sandbox": _sandbox,
+        "landlock": _landlock,
+        "browser": _browser,
+        "gpu": _gpu,
+    }.get(marker)
     return look() if look else None
 
 
@@ -51,6 +56,13 @@ def _sandbox() -> str | None:
         ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "true"], capture_output=True, check=False
     )
     return None if done.returncode == 0 else "bubblewrap cannot make namespaces here"
+
+
+def _landlock() -> str | None:
+    from gyral.isolation import landlock  # tests of other packages need not load it
+
+    found = landlock.abi()
+    return None if found >= landlock.LEAST_ABI else f"the kernel's Landlock is of version {found}"
 
 
 def _browser() -> str | None:

@@ -1,6 +1,6 @@
-"""Guest: the program in which an uploaded model runs (``python -m gyral.isolation.guest JOB``).
+"""Guest: the program in which an uploaded model runs (``gyral.isolation.guest JOB``).
 
-It binds itself to the limits before it looks at the model, then answers requests from stdin (see
+:mod:`gyral.isolation.confine` has bound the process before this runs; it answers requests from stdin (see
 :mod:`gyral.isolation.wire`). Everything it prints besides the wire goes to the log.
 """
 
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from gyral.isolation import wire
-from gyral.isolation.limits import Limits, bind_self, die_with_parent
 
 _MEMORY_SIGNS = ("allocate memory", "bad_alloc", "bad allocation", "out of memory", "Cannot allocate")
 
@@ -72,7 +71,7 @@ class Guest:
 
         request = json.loads((self.job / "request.json").read_text("utf-8"))
         stimuli = wire.unpack_stimuli(request["stimuli"], self.job / "stimuli")
-        layers, reduction, waiting = tuple(request["layers"]), Reduction(grid=request["grid"]), 0
+        layers, reduction, waiting = tuple(request["layers"]), Reduction(**request["reduction"]), 0
         for batch in model.batches(stimuli, layers, reduction=reduction, memory=request["memory"]):
             for index, layer in enumerate(layers):
                 path = self.job / "scratch" / wire.array_name(batch.start, index)
@@ -113,11 +112,8 @@ def host_is_gone() -> bool:
 
 def main(job: Path) -> NoReturn:
     """Run one guest to its end; exit status 0 also after an error that was told over the wire."""
-    facts = json.loads((job / "job.json").read_text("utf-8"))
-    die_with_parent(facts["host"])
     if host_is_gone():  # it went before the kernel was told to end us with it
         os._exit(0)
-    bind_self(Limits.from_dict(facts["limits"]), addresses=facts["device"] == "cpu")
     # Libraries print where they like: descriptor 1 becomes the log, the wire keeps a descriptor of its own.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -4,6 +4,7 @@ import os
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,9 +13,10 @@ from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadUpload, OutOfResources, UnknownName
 from gyral.isolation import wire
 from gyral.isolation.job import Job
-from gyral.isolation.launch import GUEST, Places, Tier, command, environment, probe
+from gyral.isolation.launch import GUEST, Places, start
 from gyral.isolation.limits import Limits
 from gyral.isolation.process import Process
+from gyral.isolation.tier import Tier, allowed
 from gyral.models.activation import require_finite
 from gyral.models.card import ModelCard
 from gyral.models.model import Array, Batch, Reduction
@@ -58,21 +60,18 @@ class Guest:
             "twin": twin,
             "seed": seed,
             "limits": limits.as_dict(),
-            "host": os.getpid() if tier == "process" else None,
+            "tier": tier,
+            # Inside a process namespace our number means nothing; bubblewrap ends the guest with us.
+            "host": None if tier == "bubblewrap" else os.getpid(),
         }
         self.job.write("job.json", facts)
         self.deadline = time.monotonic() + limits.opening
         try:
-            self.process = Process(
-                command(tier, places, program, device=device),
-                environment(tier, places),
-                scratch=self.job.scratch,
-                limits=limits,
-                hidden=(model, folder),
-            )
+            started = start(tier, places, program, limits=limits, device=device)
         except BaseException:
             self.job.remove()
             raise
+        self.process = Process(started, limits, hidden=(model, folder))
         # Also where nobody calls end(): no guest outlives its Guest, and none the interpreter.
         self._finalizer = weakref.finalize(self, _end, self.process, self.job)
 
@@ -101,8 +100,8 @@ def _end(process: Process, job: Job) -> None:
 class IsolatedModel:
     """An uploaded model behind the wall.
 
-    The guest starts with the first question and ends with the pass over the stimuli (or ``close``); a further
-    question starts another. Opening and parsing happen in the guest.
+    The guest starts with the first question, or ahead of it, and ends with the pass over the stimuli (or
+    ``close``); a further question starts another. Opening and parsing happen in the guest.
 
     Parameters
     ----------
@@ -114,10 +113,12 @@ class IsolatedModel:
         What the guest may take.
     device : str
         "cpu", "cuda" ...
-    tier : {"bubblewrap", "process"}, optional
-        How it is held; the strongest that works here by default.
+    tier : {"process", "landlock", "bubblewrap"}, optional
+        How it is held; the strongest that works here by default. Kept as ``tier``, to be stored with the scores.
     program : sequence of str
-        The guest program, for tests and for other guests (an image, a pre-warmed pool).
+        The guest program, for tests and for other guests (an image).
+    follower : IsolatedModel, optional
+        Whose guest is started ahead once this one's pass begins; see `isolated`.
     """
 
     def __init__(
@@ -130,12 +131,15 @@ class IsolatedModel:
         device: str = "cpu",
         tier: Tier | None = None,
         program: Sequence[str] = GUEST,
+        follower: "IsolatedModel | None" = None,
     ) -> None:
+        self.follower = follower
         self.folder, self.twin, self.seed = find_upload(folder), twin, seed
         self.limits, self.device, self.program = limits, device, tuple(program)
-        self.tier: Tier = tier or probe()
+        self.tier: Tier = tier or allowed()
         self.log = ""
         self._guest: Guest | None = None
+        self._awaited = False  # it was started, and has not said yet what it opened
         self._facts: tuple[ModelCard, tuple[str, ...]] | None = None
 
     def __enter__(self) -> Self:
@@ -192,10 +196,12 @@ class IsolatedModel:
                 raise UnknownName("layer", name, self.layers())
         guest = self._started()
         try:
-            staged = guest.job.stage(stimuli, link=self.tier == "bubblewrap")
-            fields = {"layers": list(layers), "grid": reduction.grid, "memory": memory, "stimuli": staged}
+            staged = guest.job.stage(stimuli, link=self.tier != "process")
+            fields = {"layers": list(layers), "reduction": asdict(reduction), "memory": memory, "stimuli": staged}
             guest.job.write("request.json", fields)
             guest.process.tell(do="features")
+            if self.follower is not None:
+                self.follower.start_ahead()
             yield from _receive(guest, stimuli, tuple(layers))
         finally:
             self.close()
@@ -206,31 +212,63 @@ class IsolatedModel:
         assert self._facts is not None  # noqa: S101 - _started sets it or raises
         return self._facts
 
+    def start_ahead(self) -> None:
+        """Start the guest without waiting for it: it imports its libraries and opens the model meanwhile."""
+        if self._guest is None:
+            self._awaited = True
+            self._guest = Guest(
+                self.folder,
+                "model",
+                limits=self.limits,
+                tier=self.tier,
+                program=self.program,
+                device=self.device,
+                twin=self.twin,
+                seed=self.seed,
+            )
+
     def _started(self) -> Guest:
-        """The running guest, or a new one that has opened the model."""
-        if self._guest is not None:
-            return self._guest
-        self._guest = guest = Guest(
-            self.folder,
-            "model",
-            limits=self.limits,
-            tier=self.tier,
-            program=self.program,
-            device=self.device,
-            twin=self.twin,
-            seed=self.seed,
-        )
-        try:
-            self._facts = _read_facts(guest.listen(["model"]))
-        except BaseException:
-            self.close()
-            raise
+        """The running guest, or a new one, that has opened the model."""
+        self.start_ahead()
+        guest = self._guest
+        assert guest is not None  # noqa: S101 - start_ahead sets it or raises
+        if self._awaited:
+            try:
+                self._facts = _read_facts(guest.listen(["model"]))
+            except BaseException:
+                self.close()
+                raise
+            self._awaited = False
         return guest
+
+
+def isolated(
+    folder: Path, *, twin: Twin | None = None, seeds: Sequence[int] = (0,), device: str = "cpu"
+) -> tuple[IsolatedModel, ...]:
+    """The draws of an uploaded model, one for each seed, with one idle guest ahead of the one that works.
+
+    The first guest is started here: call this before the imports and the data that the host needs itself, and the
+    seconds a guest takes to come up pass meanwhile.
+
+    Raises
+    ------
+    BadUpload
+        There is no model at ``folder``.
+    Unavailable
+        This machine cannot hold it as firmly as is asked (code ``sandbox-tier``).
+    """
+    draws: list[IsolatedModel] = []
+    for seed in reversed(seeds):
+        follower = draws[-1] if draws else None
+        draws.append(IsolatedModel(folder, twin=twin, seed=seed, device=device, follower=follower))
+    draws.reverse()
+    draws[0].start_ahead()
+    return tuple(draws)
 
 
 def check(path: Path, *, limits: Limits = Limits(), tier: Tier | None = None) -> dict[str, Any]:  # noqa: B008 - frozen
     """What `gyral.models.upload.check_folder` says of ``path``, found by a guest: for uploads of strangers."""
-    guest = Guest(path, "check", limits=limits, tier=tier or probe())
+    guest = Guest(path, "check", limits=limits, tier=tier or allowed())
     try:
         report = guest.listen(["report"]).get("report")
     finally:
@@ -265,7 +303,7 @@ def _receive(guest: Guest, stimuli: StimulusSet, layers: tuple[str, ...]) -> Ite
         arrays: dict[str, Array] = {}
         room = guest.limits.batch
         for index, layer in enumerate(layers):
-            array = wire.take_array(guest.job.scratch / wire.array_name(start, index), rows, room, layer=layer)
+            array = wire.take_array(guest.process.scratch / wire.array_name(start, index), rows, room, layer=layer)
             room -= array.nbytes
             _check_shape(layer, array, shapes)
             require_finite(layer, array, stimuli, start)

@@ -49,7 +49,7 @@ class Job:
     def stage(self, stimuli: StimulusSet, *, link: bool) -> dict[str, Any]:
         """Put the stimuli's files beside the job, named by row, and return what the guest is told of them.
 
-        Hard links where ``link`` (the guest sees them read-only), else copies: a guest of the same user could
+        Hard links where ``link`` (the guest can only read them), else copies: a guest of the same user could
         write through a link into the pack.
 
         Raises

@@ -6,17 +6,22 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gyral.errors import BadUpload, EngineError, OutOfResources, Unavailable, UserError
+from gyral.errors import BadUpload, EngineError, OutOfResources, UserError
 from gyral.isolation import wire
-from gyral.isolation.limits import Limits, family, folder_bytes, resident_bytes
+from gyral.isolation.launch import Started
+from gyral.isolation.limits import Limits, family, folder_bytes, usage
 
-_TICK = 0.2  # seconds between looks at memory and scratch: one costs milliseconds, a guest needs longer to do harm
+# Seconds between looks at memory, threads and scratch. One costs milliseconds; what a guest does within them is
+# bounded by its own limits of addresses, file size and, in memory, scratch.
+_TICK = 0.5
 _LOG_KEPT = 64 << 10
 _LINE = 8 << 20
+_MEMORY_SIGNS = (b"bad_alloc", b"MemoryError")
+_DISK_SIGNS = (b"No space left on device", b"File too large")
 
 
 class Process:
@@ -27,39 +32,17 @@ class Process:
 
     Parameters
     ----------
-    argv, environment : command and whole environment
-        From `gyral.isolation.launch`.
-    scratch : Path
-        Working folder of the guest as the host sees it.
+    started : Started
+        From `gyral.isolation.launch.start`.
     limits : Limits
         What it may take.
     hidden : sequence of str
         Path prefixes that are taken out of the guest's error texts.
     """
 
-    def __init__(
-        self,
-        argv: Sequence[str],
-        environment: Mapping[str, str],
-        *,
-        scratch: Path,
-        limits: Limits,
-        hidden: Sequence[str] = (),
-    ) -> None:
-        self.limits, self.scratch, self.hidden = limits, scratch, hidden
-        try:
-            self._child = subprocess.Popen(
-                argv,
-                env=dict(environment),
-                cwd=scratch,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                bufsize=0,
-            )
-        except OSError as error:
-            raise Unavailable(f"no process can be started for the model: {error}.", code="no-process") from None
+    def __init__(self, started: Started, limits: Limits, hidden: Sequence[str] = ()) -> None:
+        self.limits, self.hidden = limits, hidden
+        self._started, self._child = started, started.child
         assert self._child.stdin and self._child.stdout and self._child.stderr  # noqa: S101 - for the type checker
         self._in, self._out, self._err = self._child.stdin, self._child.stdout, self._child.stderr
         # A guest that never reads must not block the host's write.
@@ -69,6 +52,7 @@ class Process:
         self._log = bytearray()
         self._heard = self._logged = 0
         self._looked = 0.0
+        self._confined = False
 
     @property
     def pid(self) -> int:
@@ -80,6 +64,20 @@ class Process:
         """The last 64 KiB of what the guest printed, cleaned."""
         lines = bytes(self._log).decode("utf-8", "replace").splitlines()
         return "\n".join(wire.clean(line, self.hidden) or "" for line in lines)
+
+    @property
+    def scratch(self) -> Path:
+        """The guest's scratch folder as the host sees it.
+
+        Raises
+        ------
+        UserError or EngineError
+            The guest is gone, and with it what it wrote.
+        """
+        folder = self._started.scratch()
+        if folder is None:
+            raise self._death()
+        return folder
 
     def tell(self, **message: Any) -> None:
         """Send one request; a guest that is gone is noticed by the next ``listen``."""
@@ -104,37 +102,38 @@ class Process:
         EngineError
             The guest's own program failed.
         """
-        quiet = time.monotonic() + self.limits.silence
+        quiet, tick = time.monotonic() + self.limits.silence, 0.0
         while b"\n" not in self._lines:
-            self._watch(min(deadline, quiet))
-            ready, _, _ = select.select(self._open, [], [], _TICK)
+            ready, _, _ = select.select(self._open, [], [], tick)
             if self._err in ready:
                 self._read_log()
             if self._out in ready and not self._read_wire():
                 raise self._death()
+            # What was said in time counts, also where the host itself was busy too long.
+            if b"\n" not in self._lines:
+                self._watch(min(deadline, quiet))
+            tick = _TICK
         line, _, rest = bytes(self._lines).partition(b"\n")
         self._lines = bytearray(rest)
         message = wire.decode(line)
+        if message["say"] == "confined" and not self._confined:
+            self._confined = True
+            return self.listen(deadline)
         if message["say"] == "error":
             raise wire.unpack_error(message.get("error"), self.hidden)
         return message
 
     def end(self) -> None:
         """Kill the guest and whatever it started, and wait for it; a second call does nothing."""
-        if self._child.poll() is None:
-            members = family(self.pid)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-            for member in members:  # those that left the group
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(member, signal.SIGKILL)
-        else:  # the leader is gone; its group may not be
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-        self._child.wait()
-        for pipe in (self._in, self._out, self._err):
-            with contextlib.suppress(OSError):
-                pipe.close()
+        # Stopped one generation after the other, so that nothing is born between the look and the kill.
+        members: set[int] = set()
+        while self._child.poll() is None and (new := set(family(self.pid)) - members):
+            for member in new:
+                _send(member, signal.SIGSTOP)
+            members |= new
+        for member in members:
+            _send(member, signal.SIGKILL)
+        self._started.end()
 
     def _read_wire(self) -> bool:
         """Take what stands in the pipe; False at its end."""
@@ -159,7 +158,7 @@ class Process:
             )
 
     def _watch(self, deadline: float) -> None:
-        """Look at clock, memory and disk."""
+        """Look at clock, memory, threads and disk."""
         if time.monotonic() > deadline:
             raise OutOfResources(
                 "the model did not answer in time.",
@@ -169,14 +168,15 @@ class Process:
         if time.monotonic() - self._looked < _TICK:
             return
         self._looked = time.monotonic()
-        if resident_bytes(self.pid) > self.limits.memory:
+        used = usage(self.pid)
+        # Tasks first: where there are too many, their memory is a consequence.
+        if used.tasks > self.limits.tasks:
+            raise OutOfResources(f"the model started more than {self.limits.tasks} threads.", code="task-limit")
+        if used.resident > self.limits.memory:
             raise _out_of_memory(self.limits)
-        if folder_bytes(self.scratch) > self.limits.scratch:
-            raise OutOfResources(
-                f"the model wrote more than {self.limits.scratch} bytes to disk.",
-                mend="Read fewer layers.",
-                code="disk-limit",
-            )
+        # Before it is confined its file system is not its own, and nothing of the model was read.
+        if self._confined and (scratch := self._started.scratch()) and folder_bytes(scratch) > self.limits.scratch:
+            raise _disk_full(self.limits)
 
     def _death(self) -> UserError | EngineError:
         """Why the wire closed before an answer came."""
@@ -190,13 +190,12 @@ class Process:
         number = -status if status < 0 else status - 128
         if number == signal.SIGXCPU:
             return OutOfResources("the model used up its processor time.", code="time-limit")
-        if number == signal.SIGKILL or b"bad_alloc" in self._log:
+        if number == signal.SIGKILL or any(sign in self._log for sign in _MEMORY_SIGNS):
             return _out_of_memory(self.limits)
-        if number == signal.SIGXFSZ:
-            return OutOfResources("the model wrote a file that is too large.", code="disk-limit")
+        if number == signal.SIGXFSZ or any(sign in self._log for sign in _DISK_SIGNS):
+            return _disk_full(self.limits)
         how = f"signal {_signal_name(number)}" if number > 0 else f"exit status {status}"
-        if b"gyral.isolation.guest" in self._log or b"bwrap:" in self._log:
-            # Nothing of the model was read yet: the guest program itself did not come up.
+        if not self._confined:  # nothing of the model was read yet
             return EngineError(f"the guest did not start ({how}): {self.log[-500:]}")
         return BadUpload(
             f"the model's process died ({how}).",
@@ -205,11 +204,22 @@ class Process:
         )
 
 
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
+
+
+def _disk_full(limits: Limits) -> OutOfResources:
+    return OutOfResources(
+        f"the model wrote more than {limits.scratch} bytes to disk.", mend="Read fewer layers.", code="disk-limit"
+    )
 
 
 def _out_of_memory(limits: Limits) -> OutOfResources:

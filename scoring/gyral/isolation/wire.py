@@ -3,7 +3,8 @@
 ::
 
     host -> guest   stdin    {"do": "features"} | {"do": "next"} | {"do": "check"} | {"do": "end"}
-    guest -> host   stdout   {"say": "model", "card": {...}, "layers": [...]}
+    guest -> host   stdout   {"say": "confined"}, before anything of the model is read
+                             {"say": "model", "card": {...}, "layers": [...]}
                              {"say": "batch", "start": 0, "rows": 32}
                              {"say": "done"} | {"say": "report", "report": {...}}
                              {"say": "error", "error": {"kind", "code", "what", "where", "mend"}}
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures, BadUpload, EngineError, OutOfResources, Unavailable, UserError
 
-PROTOCOL = 1
+PROTOCOL = 2
 ALLOWED_DTYPES = (np.dtype("<f4"), np.dtype("<f2"))
 
 _MAX_HEADER = 4096

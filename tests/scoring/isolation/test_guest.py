@@ -21,10 +21,11 @@ def started(job: Job, **facts: object) -> "subprocess.Popen[bytes]":
         "device": "cpu",
         "twin": None,
         "seed": 0,
+        "tier": "process",
         "host": None,
     }
     job.write("job.json", {**told, "limits": Limits().as_dict(), **facts})
-    command = [sys.executable, "-m", "gyral.isolation.guest", str(job.folder)]
+    command = [sys.executable, "-m", "gyral.isolation.confine", "-m", "gyral.isolation.guest", str(job.folder)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -37,7 +38,8 @@ def test_guest_whose_host_is_gone_ends_before_it_opens_the_model(tmp_path: Path,
             guest.stdin.close()
             guest.stdin = None
         out, _ = guest.communicate(timeout=60)
-    assert (out, guest.returncode) == (b"", 0)
+    # What is gone before the limits are set says not even that they are.
+    assert (out, guest.returncode) == (b"" if facts else b'{"say": "confined"}\n', 0)
     job.remove()
 
 
@@ -49,7 +51,8 @@ def test_guest_ends_when_it_is_asked_to(tmp_path: Path) -> None:
         guest.stdin.write(b'{"do": "end"}\n')
         guest.stdin.flush()  # and kept open: a closed one says that the host is gone
         out = guest.stdout.read()
-    (message,) = (json.loads(line) for line in out.splitlines())
+    confined, message = (json.loads(line) for line in out.splitlines())
+    assert confined == {"say": "confined"}
     assert message["layers"] == ["stem", "body", "head"]
     assert guest.returncode == 0
     job.remove()

@@ -1,36 +1,10 @@
-"""Launch: which tier works here, and what the command and environment of a guest are."""
+"""Launch: the command and environment of a guest, and how its scratch is reached."""
 
 from pathlib import Path
 
 import pytest
 
-from gyral.isolation.launch import Places, command, environment, probe
-
-
-@pytest.mark.sandbox
-def test_probe_finds_bubblewrap_where_namespaces_work() -> None:
-    probe.cache_clear()
-    assert probe() == "bubblewrap"
-
-
-def test_probe_falls_back_where_bwrap_is_not_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    probe.cache_clear()
-    assert probe() == "process"
-    probe.cache_clear()
-
-
-@pytest.mark.parametrize("script", ["exit 1", "echo inside; exit 1", "echo outside", "sleep 0; exit 0"])
-def test_probe_believes_only_an_interpreter_that_ran_inside(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
-) -> None:
-    bwrap = tmp_path / "bwrap"
-    bwrap.write_text(f"#!/bin/sh\n{script}\n")
-    bwrap.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    probe.cache_clear()
-    assert probe() == "process"
-    probe.cache_clear()
+from gyral.isolation.launch import Places, command, environment
 
 
 def test_environment_holds_nothing_of_the_hosts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -42,12 +16,20 @@ def test_environment_holds_nothing_of_the_hosts(monkeypatch: pytest.MonkeyPatch,
     assert found["HOME"] == f"{tmp_path}/scratch"
 
 
-def test_bubblewrap_hides_the_hosts_paths_and_opens_only_the_scratch(tmp_path: Path) -> None:
+def test_bubblewrap_binds_nothing_of_the_hosts_to_be_written(tmp_path: Path) -> None:
     places = Places(tmp_path / "job-1", tmp_path / "secret-place" / "net")
-    argv = command("bubblewrap", places)
+    argv = command("bubblewrap", places, room=12345)
     assert argv[-1] == "/job"
-    assert [argv[i + 1 : i + 3] for i, word in enumerate(argv) if word == "--bind"] == [
-        [str(tmp_path / "job-1" / "scratch"), "/job/scratch"]
-    ]
+    assert "--bind" not in argv
+    assert argv[argv.index("/job/scratch") - 3 : argv.index("/job/scratch")] == ["--size", "12345", "--tmpfs"]
     assert {"--unshare-all", "--die-with-parent", "--cap-drop"} <= set(argv)
     assert not any(word in ("--dev-bind-try", "--share-net") for word in argv)
+    written = [argv[i + 1] for i, word in enumerate(argv) if word == "--remount-ro"]
+    assert written == ["/", "/dev"]
+
+
+@pytest.mark.parametrize("tier", ["process", "landlock"])
+def test_other_tiers_start_the_interpreter_itself(tier: str, tmp_path: Path) -> None:
+    argv = command(tier, Places(tmp_path, tmp_path / "net"))  # type: ignore[arg-type]
+    assert argv[1:4] == ["-I", "-B", "-m"]
+    assert argv[-1] == str(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gyral.isolation.limits import Limits, family, folder_bytes, resident_bytes
+from gyral.isolation.limits import Limits, family, folder_bytes, usage
 
 _CODE = """
 from gyral.isolation.limits import Limits, bind_self
@@ -51,7 +51,8 @@ def test_family_sees_children_that_left_the_group() -> None:
         child.stdout.readline()
         members = family(child.pid)
         assert len(members) == 2
-        assert resident_bytes(child.pid) > 1 << 20
+        assert usage(child.pid).resident > 1 << 20
+        assert usage(child.pid).tasks == 2
         for member in members:
             os.kill(member, 9)
 

@@ -1,0 +1,121 @@
+"""What the sandbox costs: one model on one bundled benchmark, held at each tier, against the same model in process.
+
+    python tests/benchmarks/sandbox.py                                     EfficientNet-Lite0 on sim-vision
+    python tests/benchmarks/sandbox.py --model minilm-l6 --benchmark sim-language
+    python tests/benchmarks/sandbox.py --tiers process landlock bubblewrap --repeats 3
+
+"pass" is CPU seconds of extracting all the given layers of all stimuli, host and guest together, one thread, without
+opening the model; the least of the repeats, which take turns. "throughput" is the in-process pass over this one. "up"
+is wall seconds from the start of a guest until it has opened its model, "waits" how many of them a host still waits
+that started the guest ahead of its own imports (`gyral.isolation.host.isolated`). Batches are the same everywhere.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+from gyral.benchmarks.installed import find_benchmark
+from gyral.datasets.catalogue import open_dataset
+from gyral.datasets.stimulus import StimulusSet
+from gyral.isolation.host import IsolatedModel
+from gyral.isolation.limits import family
+from gyral.isolation.tier import TIERS, Tier, try_out
+from gyral.models.catalogue import MODELS
+from gyral.models.model import Model, Reduction
+from gyral.models.upload import open_folder
+
+# What a scoring process does after it started a guest, before it asks the first question.
+_HOST = """
+import sys, time
+from pathlib import Path
+from gyral.isolation.host import IsolatedModel
+began = time.perf_counter()
+model = IsolatedModel(Path(sys.argv[1]), tier=sys.argv[2])
+model.start_ahead()
+import gyral.evaluate, gyral.datasets.catalogue
+asked = time.perf_counter()
+model.layers()
+print(time.perf_counter() - began, time.perf_counter() - asked)
+model.close()
+"""
+
+
+def guest_seconds(model: Model) -> float:
+    """CPU seconds of a model's guest so far; 0 for a model in this process."""
+    if not isinstance(model, IsolatedModel) or model._guest is None:
+        return 0.0
+    ticks = 0
+    for pid in family(model._guest.process.pid):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def extract(model: Model, stimuli: StimulusSet, layers: Sequence[str]) -> float:
+    """CPU seconds of one pass, host and guest, after the model was opened."""
+    model.layers()
+    guest, host, rows = guest_seconds(model), time.process_time(), 0
+    for batch in model.batches(stimuli, layers, reduction=Reduction(), memory=1 << 28):
+        rows += len(batch)
+        if rows == len(stimuli):  # the guest goes with its last batch
+            host = time.process_time() - host
+            guest = guest_seconds(model) - guest
+    assert rows == len(stimuli)
+    return host + guest
+
+
+def start_up(folder: Path, tier: Tier) -> tuple[float, float]:
+    """Wall seconds until a guest is up, and what of them a host waits that starts it ahead."""
+    with IsolatedModel(folder, tier=tier) as model:
+        began = time.perf_counter()
+        model.layers()
+        up = time.perf_counter() - began
+    argv = [sys.executable, "-c", _HOST, str(folder), tier]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    return up, float(said[1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="efficientnet-lite0")
+    parser.add_argument("--benchmark", default="sim-vision")
+    parser.add_argument("--layers", nargs="+", help="layers to read; four spread over the depth by default")
+    parser.add_argument(
+        "--tiers", nargs="+", choices=TIERS, default=[t for t in TIERS if t == "process" or not try_out(t)]
+    )
+    parser.add_argument("--repeats", type=int, default=3)
+    asked = parser.parse_args()
+
+    folder = MODELS[asked.model].fetch()
+    assert folder is not None, f"{asked.model} has no weights"
+    stimuli = open_dataset(find_benchmark(asked.benchmark).dataset).stimuli
+    here = open_folder(folder)
+    every = here.layers()
+    layers = asked.layers or [every[round(i * (len(every) - 1) / 3)] for i in range(4)]
+    extract(here, stimuli, layers)  # once, so that nothing is imported in the first timed pass
+    passes: dict[str, list[float]] = {"in process": [], **{tier: [] for tier in asked.tiers}}
+    for _ in range(asked.repeats):
+        passes["in process"].append(extract(open_folder(folder), stimuli, layers))
+        for tier in asked.tiers:
+            passes[tier].append(extract(IsolatedModel(folder, tier=tier), stimuli, layers))
+
+    print(f"{asked.model} on {asked.benchmark}: {len(stimuli)} stimuli, layers {', '.join(layers)}")
+    print(f"{'':12}{'pass, s':>9}{'throughput':>12}{'up, s':>8}{'waits, s':>10}")
+    bound = min(passes["in process"])
+    for name, seconds in passes.items():
+        line = f"{name:12}{min(seconds):9.2f}{bound / min(seconds):12.3f}"
+        if name != "in process":
+            up, waits = start_up(folder, name)  # type: ignore[arg-type]
+            line += f"{up:8.2f}{waits:10.2f}"
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
