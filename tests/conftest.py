@@ -1,6 +1,6 @@
 """Temporary homes for every test, and what a test needs from the machine.
 
-A test marked ``data``, ``services``, ``sandbox``, ``browser`` or ``weights`` is skipped, with the reason,
+A test marked ``data``, ``services``, ``sandbox``, ``landlock``, ``browser`` or ``weights`` is skipped, with the reason,
 where the machine lacks it; ``GYRAL_REQUIRE=data,services,sandbox`` turns such skips into failures.
 """
 

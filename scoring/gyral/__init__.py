@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from gyral.arrays import evaluate_arrays as evaluate_arrays
     from gyral.evaluate import evaluate as evaluate
-    from gyral.evaluate import evaluate_arrays as evaluate_arrays
     from gyral.record import Record as Record
 
 _LAZY = {
     "evaluate": "gyral.evaluate",
-    "evaluate_arrays": "gyral.evaluate",
+    "evaluate_arrays": "gyral.arrays",
     "Record": "gyral.record",
 }
 

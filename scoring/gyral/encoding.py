@@ -1,4 +1,4 @@
-"""Encoding: predict responses from every layer, choose layers inside training rows, score per region."""
+"""Encoding: choose layers inside training rows, score predictions per region."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,69 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gyral.datasets.region import Region
-from gyral.features.features import Features
+from gyral.fitting import LayerFits
 from gyral.metrics.correlation import pearson_r, squared_errors
-from gyral.progress import Progress, silent
-from gyral.readouts.readout import Readout
-from gyral.record import CHOSEN, Row
+from gyral.readings import map_arrays, summaries, unit_columns
+from gyral.record import CHOSEN, MapRef, Row
 from gyral.scores.interval import around, resampling_weights, weighted_r
 from gyral.scores.problem import Problem
 
 Array = NDArray[np.floating[Any]]
 
-
-@dataclass(frozen=True, eq=False)
-class LayerFits:
-    """Out-of-fold predictions of every layer of one model.
-
-    Parameters
-    ----------
-    layers : tuple of str
-    predictions : array, layers x samples x units
-        float32; NaN where a row is never held out.
-    inner_r2 : array, folds x layers x units
-        What training rows say of each layer.
-    """
-
-    layers: tuple[str, ...]
-    predictions: Array
-    inner_r2: Array
-    warnings: tuple[str, ...] = ()
-
-    def chosen_in(self, fold: int, region: Region) -> int:
-        """Layer with the best mean inner R2 over the region's units; the first of equals."""
-        scores = self.inner_r2[fold][:, region.units]
-        known = np.isfinite(scores)
-        sums = np.where(known, scores, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        return int(np.argmax(np.where(known.any(axis=1), sums, -np.inf)))
-
-
-def fit_layers(
-    features: dict[str, Features],
-    problem: Problem,
-    readout: Readout,
-    *,
-    seed: int = 0,
-    progress: Progress = silent,
-    step: str = "readout",
-) -> LayerFits:
-    """Fit the readout on each layer and fold; predictions are for held-out rows only."""
-    split = problem.split
-    samples, units = problem.responses.shape
-    predictions = np.full((len(features), samples, units), np.nan, np.float32)
-    inner_r2 = np.full((len(split.folds), len(features), units), np.nan)
-    notes: Counter[str] = Counter()
-    parts = len(features) * len(split.folds)
-    for k, layer in enumerate(features.values()):
-        for f, fold in enumerate(split.folds):
-            progress(step, k * len(split.folds) + f, parts)
-            fitted = readout.fit(layer, problem.responses, fold.train, split.inner(fold), seed=seed)
-            predictions[k, fold.test] = fitted.predict(layer, fold.test)
-            inner_r2[f, k] = fitted.inner_r2
-            notes.update(fitted.warnings)
-    progress(step, parts, parts)
-    warnings = tuple(f"{text} (in {count} of {parts} fits)" for text, count in sorted(notes.items()))
-    return LayerFits(tuple(features), predictions, inner_r2, warnings)
+# Units whose draws are computed at a time.
+_TOGETHER = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,42 +34,81 @@ class Cell:
     per_draw: list[Array] = field(default_factory=list)  # one unit-wise r per model draw
 
 
-def score_encoding(
-    fits: Sequence[LayerFits], problem: Problem, *, readout: str, metric: str = "pearson", seed: int = 0
-) -> tuple[list[Row], pd.DataFrame, Array, tuple[str, ...]]:
-    """Rows, unit table and chosen predictions from the fits of one model or of all draws of a twin.
+@dataclass(frozen=True, eq=False)
+class EncodingScores:
+    """What the fits of one model, or of all draws of a twin, come to.
 
-    Returns
-    -------
+    Parameters
+    ----------
     rows : list of Row
         Each region x subject (and "all") with the chosen layers, and each layer.
     units : DataFrame
-        One row per region and unit: region, subject, unit, r, r2, ceiling, ceiled.
+        One row per region and unit: region, subject, unit, r, r2, ceiling, ceiled, and the fits' own figures
+        (`gyral.readings.unit_columns`).
     predictions : array, draws x samples x rows of ``units``
         Out-of-fold predictions with the chosen layers, float32.
+    maps : tuple of MapRef
+    map_arrays : dict of str to array
     warnings : tuple of str
+    """
+
+    rows: list[Row]
+    units: pd.DataFrame
+    predictions: Array
+    maps: tuple[MapRef, ...]
+    map_arrays: dict[str, Array]
+    warnings: tuple[str, ...]
+
+
+def score_encoding(
+    fits: Sequence[LayerFits],
+    problem: Problem,
+    *,
+    readout: str,
+    metric: str = "pearson",
+    ids: Sequence[str] | None = None,
+    seed: int = 0,
+) -> EncodingScores:
+    """Score the fits of one model or of all draws of a twin.
+
+    Parameters
+    ----------
+    fits : sequence of LayerFits
+    problem : Problem
+    readout, metric : str
+        Labels of the rows.
+    ids : sequence of str, optional
+        Stimulus of each sample; default their numbers.
+    seed : int
+        Seed of the interval's draws.
     """
     weights = resampling_weights(problem.split, seed=seed)
     rows: list[Row] = []
     tables: list[pd.DataFrame] = []
     kept: list[Array] = []
+    first_picks: dict[str, list[int]] = {}
     constant = 0
     for region in problem.regions:
         picks = [[fit.chosen_in(f, region) for f in range(len(problem.split.folds))] for fit in fits]
+        first_picks[region.name] = picks[0]
         chosen = [_assemble(fit, problem, region, pick) for fit, pick in zip(fits, picks, strict=True)]
         won = Counter(fit.layers[k] for fit, pick in zip(fits, picks, strict=True) for k in pick)
         cell = _cell(problem, region, chosen, weights)
         constant += int(np.isnan(_over_folds(cell.r, problem)).sum())
-        rows += _rows(cell, problem, CHOSEN, readout, metric, dict(won))
-        tables.append(_unit_table(cell, problem))
+        columns = unit_columns(fits, problem, region, picks)
+        rows += _rows(cell, problem, CHOSEN, readout, metric, dict(won), columns)
+        tables.append(_unit_table(cell, problem, columns))
         kept.append(np.stack(chosen))
         for k, layer in enumerate(fits[0].layers):
-            fixed = [fit.predictions[k][:, region.units] for fit in fits]
-            rows += _rows(_cell(problem, region, fixed, weights), problem, layer, readout, metric, {})
+            fixed = [np.asarray(fit.predictions[k][:, region.units]) for fit in fits]
+            rows += _rows(_cell(problem, region, fixed, weights), problem, layer, readout, metric, {}, {})
     warnings = tuple(dict.fromkeys(w for fit in fits for w in fit.warnings))
     if constant:
         warnings += (f"{constant} units are constant in a held-out fold or in training and have no score",)
-    return rows, pd.concat(tables, ignore_index=True), np.concatenate(kept, axis=2), warnings
+    names = ids or [str(i) for i in range(len(problem.responses))]
+    maps, arrays = map_arrays(fits[0], problem, first_picks, names)
+    units = pd.concat(tables, ignore_index=True)
+    return EncodingScores(rows, units, np.concatenate(kept, axis=2), maps, arrays, warnings)
 
 
 def _assemble(fit: LayerFits, problem: Problem, region: Region, pick: list[int]) -> Array:
@@ -132,11 +119,29 @@ def _assemble(fit: LayerFits, problem: Problem, region: Region, pick: list[int])
 
 
 def _cell(problem: Problem, region: Region, predictions: Sequence[Array], weights: Sequence[Array]) -> Cell:
+    """Figures of a region, computed for a block of its units after the other."""
+    cells = []
+    for start in range(0, len(region), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        block = Region(region.name, region.units[part])
+        cells.append(_block(problem, block, [p[:, part] for p in predictions], weights))
+    if len(cells) == 1:
+        return cells[0]
+    return Cell(
+        region,
+        np.concatenate([c.r for c in cells], axis=1),
+        np.concatenate([c.r2 for c in cells]),
+        np.concatenate([c.drawn for c in cells], axis=1),
+        [np.concatenate(draws) for draws in zip(*(c.per_draw for c in cells), strict=True)],
+    )
+
+
+def _block(problem: Problem, region: Region, predictions: Sequence[Array], weights: Sequence[Array]) -> Cell:
     y = problem.responses[:, region.units]
     folds = problem.split.folds
     r = np.zeros((len(folds), len(region)))
     per_draw, errors, drawn = [], np.zeros(len(region)), np.zeros((len(weights[0]), len(region)))
-    total = sum(squared_errors(y[f.test], np.nanmean(y[f.train], axis=0)) for f in folds)
+    total = sum(squared_errors(y[f.test], _mean(y[f.train])) for f in folds)
     sizes = _sizes(problem)
     for p in predictions:
         own = np.stack([pearson_r(y[f.test], p[f.test]) for f in folds])
@@ -147,11 +152,20 @@ def _cell(problem: Problem, region: Region, predictions: Sequence[Array], weight
         drawn += _weighted_mean(boot, sizes) / len(predictions)
     with np.errstate(divide="ignore", invalid="ignore"):
         r2 = np.where(total > 0, 1 - errors / total, np.nan)
-    return Cell(region, r, r2, drawn, per_draw)
+    return Cell(region, r, r2, drawn.astype(np.float32), per_draw)
 
 
-def _rows(cell: Cell, problem: Problem, layer: str, readout: str, metric: str, won: dict[str, int]) -> list[Row]:
+def _rows(
+    cell: Cell,
+    problem: Problem,
+    layer: str,
+    readout: str,
+    metric: str,
+    won: dict[str, int],
+    columns: dict[str, Array],
+) -> list[Row]:
     subject_of = problem.subject_of[cell.region.units]
+    missing = np.isnan(problem.responses[:, cell.region.units]).sum(axis=0)
     unit_r = _over_folds(cell.r, problem)
     nc, ceiled = _ceiled(cell, problem)
     everyone: list[tuple[str, NDArray[np.bool_]]] = [("all", np.ones(len(subject_of), bool))]
@@ -182,14 +196,16 @@ def _rows(cell: Cell, problem: Problem, layer: str, readout: str, metric: str, w
                 n_units=int(mine.sum()),
                 n_ceiled=int(np.isfinite(ceiled[mine]).sum()),
                 n_samples=len(problem.split.held_out),
+                n_missing=int(missing[mine].sum()),
                 spread=_number(spread) if spread is not None else None,
                 layers_chosen=won,
+                **summaries(columns, mine),
             )
         )
     return rows
 
 
-def _unit_table(cell: Cell, problem: Problem) -> pd.DataFrame:
+def _unit_table(cell: Cell, problem: Problem, columns: dict[str, Array]) -> pd.DataFrame:
     nc, ceiled = _ceiled(cell, problem)
     return pd.DataFrame(
         {
@@ -200,6 +216,7 @@ def _unit_table(cell: Cell, problem: Problem) -> pd.DataFrame:
             "r2": cell.r2,
             "ceiling": nc,
             "ceiled": ceiled,
+            **columns,
         }
     )
 
@@ -224,6 +241,14 @@ def _weighted_mean(values: Array, sizes: NDArray[np.int64]) -> Array:
     total = weight.sum(axis=0)
     mean = (weight * np.where(known, values, 0.0)).sum(axis=0) / np.where(total > 0, total, 1.0)
     return np.where(total > 0, mean, np.nan)
+
+
+def _mean(values: Array) -> Array:
+    """Mean of the values that are there; NaN where none is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _sizes(problem: Problem) -> NDArray[np.int64]:

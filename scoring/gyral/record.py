@@ -6,12 +6,14 @@ On disk a record is a folder::
     units.parquet          one row per unit: subject, region(s), layer, r, r2, r2_oos, ceiling
     predictions.npy        out-of-fold predictions, draws x samples x rows of units.parquet, float32 (NaN where
                            never held out); for RSA the condensed model RDMs, draws x layers x pairs
+    maps.npz               where readouts with masks or attention read: one array a `MapRef`
     moments.npy            instead, where predictions are over budget: `gyral.scores.moments`, float64
 
 The schema is ``Record.model_json_schema()``; `gyral show RECORD` prints the table.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,6 +66,27 @@ class BenchmarkRef(_Frozen):
         return f"{self.name}@{self.version}"
 
 
+class ReceptiveField(_Frozen):
+    """Learned receptive field, medians over units."""
+
+    x: float | None = Field(description="share of the width from the left, or degrees right of the image's centre")
+    y: float | None = Field(description="share of the height from the top, or degrees above the image's centre")
+    size: float | None = Field(description="standard deviation: share of the width, or degrees")
+    unit: Literal["share", "degrees"]
+    n_units: int = Field(description="units with a receptive field")
+
+
+class MapRef(_Frozen):
+    """One array of ``maps.npz``: (1 + examples) x positions, the mean over held-out samples first."""
+
+    name: str
+    region: str
+    subject: str
+    layer: str
+    grid: tuple[int, int] = Field(description="rows and columns of the positions; (1, words) for sentences")
+    stimuli: tuple[str, ...] = Field((), description="held-out stimuli shown as examples")
+
+
 class Row(_Frozen):
     """One number: a region, a subject (or "all"), a layer (or "chosen").
 
@@ -90,8 +113,13 @@ class Row(_Frozen):
     n_units: int
     n_ceiled: int = Field(0, description="units that entered the ceiled score")
     n_samples: int
+    n_missing: int = Field(0, description="responses (samples x units) that are missing and were masked")
     spread: float | None = Field(None, description="standard deviation over draws of a twin")
     layers_chosen: dict[str, int] = Field(default_factory=dict, description="folds (times draws) each layer won")
+    receptive_field: ReceptiveField | None = None
+    shares: dict[str, float] = Field(default_factory=dict, description="R2 split over feature spaces")
+    unique: dict[str, float] = Field(default_factory=dict, description="R2 that only this feature space gives")
+    weights: dict[str, float] = Field(default_factory=dict, description="weights of bands, or of stacked fits")
 
 
 class Provenance(_Frozen):
@@ -124,6 +152,7 @@ class Record(_Frozen):
     model: ModelRef
     benchmark: BenchmarkRef
     rows: tuple[Row, ...]
+    maps: tuple[MapRef, ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: Provenance
     timing: Timing
@@ -173,6 +202,8 @@ class Result:
         Out-of-fold predictions with the chosen layers, float32; None where over budget.
     moments : array or None, draws x blocks x 6 x units
         Sufficient statistics instead of predictions over budget.
+    maps : dict of str to array
+        Arrays behind ``record.maps``.
     """
 
     def __init__(
@@ -181,8 +212,10 @@ class Result:
         units: pd.DataFrame,
         predictions: np.ndarray[Any, Any] | None,
         moments: np.ndarray[Any, Any] | None = None,
+        maps: Mapping[str, np.ndarray[Any, Any]] | None = None,
     ) -> None:
         self.record, self.units, self.predictions, self.moments = record, units, predictions, moments
+        self.maps = dict(maps or {})
 
     def save(self, folder: Path) -> Path:
         """Write the folder, whole or not at all, replacing an older one; returns the path of ``record.json``.
@@ -199,6 +232,9 @@ class Result:
                 save_array(scratch / "predictions.npy", self.predictions)
             if self.moments is not None:
                 save_array(scratch / "moments.npy", self.moments)
+            if self.maps:
+                arrays: dict[str, Any] = self.maps
+                np.savez(scratch / "maps.npz", **arrays)
         return folder / "record.json"
 
 
@@ -208,6 +244,15 @@ def load_record(path: Path) -> Record:
     if not file.is_file():
         raise BadUpload("there is no such record.", where=str(path), code="record-missing")
     return Record.from_json(file.read_text("utf-8"), where=str(file))
+
+
+def load_maps(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Arrays behind ``Record.maps``; none where the record's readout has none."""
+    file = folder / "maps.npz"
+    if not file.is_file():
+        return {}
+    with np.load(file, allow_pickle=False) as found:
+        return {name: found[name] for name in found.files}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ The folder's ``behaviour.json`` (folders of reference models lie in ``GYRAL_FAKE
     sleep    seconds to wait before the end
     spawn    file to write the pid of a grandchild to, which sleeps for ten minutes
     print    text for standard error
+    tell     name of a variable of the environment to print on standard error
     noise    text for standard output that is no JSON
     error    {...} reported as the error
     status   exit status
@@ -97,6 +98,8 @@ def main() -> int:
     told = json.loads((folder / "behaviour.json").read_text())
     sys.stderr.write(told.get("print", ""))
     sys.stdout.write(told.get("noise", ""))
+    if "tell" in told:
+        sys.stderr.write(f"{told['tell']}={os.environ.get(told['tell'])}\n")
     if "spawn" in told:
         sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         Path(told["spawn"]).write_text(str(sleeper.pid))

@@ -45,7 +45,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         **os.environ,
         "GYRAL_HOME": str(home),
         "DJANGO_SETTINGS_MODULE": "gyral_portal.settings",
-        "GYRAL_ALLOW_UNSANDBOXED": "1",
+        "GYRAL_LEAST_TIER": "process",
         "GYRAL_MIRROR": "",
         "OMP_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",

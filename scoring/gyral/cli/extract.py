@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write; new or empty.")
 @click.option("--layers", multiple=True, metavar="GLOB", help="Layers to read; may be repeated.")
+@click.option("--words", is_flag=True, help="Sentences word by word, for readouts of positions.")
 @click.option("--device", default="cpu", show_default=True, help="Where the model runs.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def extract(model: str, benchmark: str, out: Path, layers: tuple[str, ...], device: str, quiet: bool) -> None:
+def extract(
+    model: str, benchmark: str, out: Path, layers: tuple[str, ...], words: bool, device: str, quiet: bool
+) -> None:
     """Write the features of MODEL for the stimuli of a benchmark: features.toml, ids.csv, one .npy a layer.
 
     MODEL is a name out of `gyral list models` or a path. The folder can be scored (`gyral score DIR`) and uploaded.
@@ -41,6 +44,7 @@ def extract(model: str, benchmark: str, out: Path, layers: tuple[str, ...], devi
     from gyral.models.catalogue import open_model
     from gyral.models.model import CARD_LAYERS, Reduction, choose_layers
     from gyral.models.precomputed import write_features
+    from gyral.models.words import word_positions
 
     draws = open_model(model, device=device)
     if len(draws) != 1:
@@ -52,10 +56,13 @@ def extract(model: str, benchmark: str, out: Path, layers: tuple[str, ...], devi
     wanted = choose_layers(opened.layers(), layers or opened.card.layers, where=where)
     with reporting("none" if quiet else "bar") as report:
         stimuli = open_dataset(found.dataset, progress=report).stimuli
-        batches = opened.batches(stimuli, wanted, reduction=Reduction(found.grid))
+        if words and stimuli.modality != "text":
+            raise UserError(f"{found.id} shows no text.", where="--words", code="no-words")
+        reduction = Reduction(found.grid, words=word_positions(stimuli) if words else 0)
+        batches = opened.batches(stimuli, wanted, reduction=reduction)
         with whole_folder(out.resolve()) as scratch:
             counted = _counted(batches, len(stimuli), report)
-            write_features(scratch, opened.card, stimuli, counted, benchmark=found.id)
+            write_features(scratch, opened.card, stimuli, counted, benchmark=found.id, words=words)
     if not quiet:
         click.echo(f"{len(wanted)} layers of {opened.card.name} for {len(stimuli)} stimuli of {found.id} in {out}")
 

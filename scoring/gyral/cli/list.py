@@ -15,10 +15,14 @@ _KINDS = ("benchmarks", "models", "readouts", "metrics")
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(_KINDS), required=False)
+@click.option("--options", is_flag=True, help="Of readouts, also their options with defaults (takes seconds).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_names(kind: str | None, as_json: bool) -> None:
+def list_names(kind: str | None, options: bool, as_json: bool) -> None:
     """List benchmarks, models, readouts and metrics (or only one KIND)."""
     tables = {name: _TABLES[name]() for name in ((kind,) if kind else _KINDS)}
+    if options:
+        for row in tables.get("readouts", []):
+            row["options"] = _options(row["name"])
     if as_json:
         click.echo(json_module.dumps(tables, indent=1))
         return
@@ -27,6 +31,8 @@ def list_names(kind: str | None, as_json: bool) -> None:
         wide = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
             click.echo(f"  {row['name']:<{wide}}  {row['summary']}")
+            if row.get("options"):
+                click.echo(f"  {'':<{wide}}    " + ", ".join(f"{k}={v}" for k, v in row["options"].items()))
 
 
 def _benchmarks() -> list[dict[str, Any]]:
@@ -57,6 +63,12 @@ def _models() -> list[dict[str, Any]]:
                 {"name": f"{name}:untrained", "summary": text, "modality": reference.modality, "twin": True}
             )
     return rows
+
+
+def _options(name: str) -> dict[str, Any]:
+    from gyral.readouts.spec import open_readout, options_of  # loads torch
+
+    return options_of(open_readout(name))
 
 
 def _registry(registry: Any) -> list[dict[str, Any]]:

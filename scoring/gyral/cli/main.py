@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
         returned = cli.main(args=arguments, prog_name="gyral", standalone_mode=False)
         status = returned if isinstance(returned, int) else 0
     except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
+        click.echo("interrupted; the same command goes on after what is finished", err=True)
         status = 130
     except click.ClickException as error:
         error.show()

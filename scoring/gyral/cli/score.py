@@ -4,6 +4,7 @@ import secrets
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,13 +27,32 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option("-b", "--benchmark", required=True, metavar="NAME[@VERSION]", help="Benchmark to score on.")
-@click.option("--readout", metavar="NAME", help="Readout family; default: the benchmark's.")
+@click.option(
+    "--readout",
+    metavar="NAME[:OPTION=VALUE,...]",
+    help="Readout family; default: the benchmark's. `gyral list` names them.",
+)
 @click.option("--layers", multiple=True, metavar="GLOB", help="Layers to read; may be repeated.")
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="MODEL",
+    help="A model whose layers stand beside in a joint readout (banded ...); may be repeated.",
+)
 @click.option(
     "--reduce", metavar="METHOD:WIDTH", help="Fewer columns: pca:256 or srp:1000, fitted in training rows."
 )
 @click.option("--device", default="cpu", show_default=True, help="Where models run and readouts are fitted.")
-@click.option("--seed", default=0, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--memory",
+    default="2G",
+    show_default=True,
+    metavar="SIZE",
+    help="Memory that fitting may take beside features, responses and predictions (M, G).",
+)
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of everything random."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the record; default: under GYRAL_HOME.")
 @click.option("--json", "json_file", type=click.Path(), help="Also write the record's JSON here ('-': print it).")
 @click.option("--isolated", is_flag=True, help="Run the model in a guest process, as the site does.")
@@ -49,8 +69,10 @@ def score(
     benchmark: str,
     readout: str | None,
     layers: tuple[str, ...],
+    beside: tuple[str, ...],
     reduce: str | None,
     device: str,
+    memory: str,
     seed: int,
     out: Path | None,
     json_file: str | None,
@@ -66,10 +88,11 @@ def score(
     style = cast("Style", "none" if quiet and progress == "bar" else progress)
 
     def run() -> Path:
+        asked = _Asked(benchmark, readout, layers, beside, reduce, device, _bytes(memory), seed)
         with reporting(style) as report:
-            result = _result(model, benchmark, readout, layers, reduce, device, seed, isolated, report)
+            result = _result(model, asked, isolated, report)
         record = result.record
-        folder = out or _folder(record)
+        folder = out or _folder(record, asked)
         path = result.save(folder)
         if json_file == "-":
             click.echo(record.to_json(), nl=False)
@@ -90,45 +113,60 @@ def score(
         run()
 
 
-def _folder(record: "Record") -> Path:
-    """Where a record is kept: by names, with a piece of the hash where another model has taken the name."""
+def _folder(record: "Record", asked: "_Asked") -> Path:
+    """Where a record is kept: by names, with a piece of a hash where something else decides the score as well."""
+    from gyral.hashing import hash_json
     from gyral.record import load_record
 
-    name = f"{record.model.name}.{record.rows[0].readout}".replace(":", ".")
+    name = "".join(
+        c if c.isalnum() or c in "._+=-" else "." for c in f"{record.model.name}.{record.rows[0].readout}"
+    )
+    if asked.layers or asked.beside or asked.seed:
+        name += f".{hash_json([list(asked.layers), list(asked.beside), asked.seed])[:8]}"
     folder = home() / "records" / record.benchmark.id / name
     taken = (folder / "record.json").is_file() and load_record(folder).model.hash != record.model.hash
     return folder.with_name(f"{name}.{record.model.hash[:8]}") if taken else folder
 
 
-def _result(
-    reference: str,
-    benchmark: str,
-    readout: str | None,
-    layers: Sequence[str],
-    reduce: str | None,
-    device: str,
-    seed: int,
-    isolated: bool,
-    report: "Progress",
-) -> "Result":
-    found = find_benchmark(benchmark)
-    if readout is not None and found.task == "encoding" and readout not in READOUTS:
-        raise UnknownName("readout", readout, READOUTS.names())
-    if readout is not None and found.task == "rsa" and readout != found.readout:
-        raise UserError(f"{found.id} compares RDMs; it takes no readout.", where="--readout", code="no-readout")
-    if reduce and found.task == "rsa":
-        raise UserError(f"{found.id} compares RDMs; it takes no reduction.", where="--reduce", code="no-readout")
-    check_device(device)
+@dataclass(frozen=True)
+class _Asked:
+    """The options that decide a score."""
 
-    # Torch, onnxruntime and transformers take seconds to import: names are checked first.
-    from gyral.datasets.catalogue import open_dataset
-    from gyral.evaluate import evaluate
+    benchmark: str
+    readout: str | None
+    layers: Sequence[str]
+    beside: Sequence[str]
+    reduce: str | None
+    device: str
+    memory: int
+    seed: int
+
+
+def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress") -> "Result":
+    found = find_benchmark(asked.benchmark)
+    family = asked.readout.partition(":")[0] if asked.readout else None
+    if family is not None and found.task == "encoding" and family not in READOUTS:
+        raise UnknownName("readout", family, READOUTS.names())
+    if found.task == "rsa":
+        _no_readout(found.id, found.readout, asked)
+    check_device(asked.device)
+
     from gyral.models.catalogue import open_model, split_twin
-    from gyral.models.weights import folder_of
-    from gyral.room import touch
 
     path, twin = split_twin(reference)
-    draws = _isolated(path, twin, device) if isolated else open_model(reference, device=device)
+    device = asked.device
+    # A guest comes up while this process imports torch and transformers, which takes seconds: names are checked first.
+    guests = _isolated(path, twin, device) if isolated else ()
+
+    from gyral.datasets.catalogue import open_dataset
+    from gyral.evaluate import evaluate
+    from gyral.models.weights import folder_of
+    from gyral.readouts.spec import open_readout
+    from gyral.room import touch
+
+    if asked.readout and found.task == "encoding":
+        open_readout(asked.readout, exchangeable=True)  # a wrong option is told before any work
+    draws = guests or open_model(reference, device=device)
     if not isolated:  # twins read their weights one after another: the cache must not let them go in between
         touch(folder_of(draws[0].card))
     dataset = open_dataset(found.dataset, progress=report)
@@ -136,22 +174,42 @@ def _result(
         draws,
         found,
         dataset,
-        readout=readout,
-        layers=layers,
-        reduce=reduce,
+        readout=asked.readout,
+        layers=asked.layers,
+        beside=[model for name in asked.beside for model in open_model(name, device=device)],
+        reduce=asked.reduce,
         device=device,
-        seed=seed,
+        memory=asked.memory,
+        seed=asked.seed,
         progress=report,
         twin=twin,
     )
 
 
+def _no_readout(benchmark: str, readout: str, asked: _Asked) -> None:
+    given = {"--readout": asked.readout not in (None, readout), "--reduce": asked.reduce, "--beside": asked.beside}
+    for option, used in given.items():
+        if used:
+            raise UserError(
+                f"{benchmark} compares RDMs; it takes no {option.removeprefix('--')}.",
+                where=option,
+                code="no-readout",
+            )
+
+
+def _bytes(text: str) -> int:
+    """Bytes of "500M" or "2G"."""
+    number, unit = text[:-1], text[-1:].upper()
+    if unit not in ("M", "G") or not number.replace(".", "", 1).isdigit() or float(number) <= 0:
+        raise UserError(f"{text!r} is no size.", where="--memory", mend="Write 500M or 2G.", code="bad-size")
+    return int(float(number) * (1 << 20 if unit == "M" else 1 << 30))
+
+
 def _isolated(path: str, twin: "Twin | None", device: str) -> "Sequence[Model]":
-    from gyral.isolation.host import IsolatedModel
+    from gyral.isolation.host import isolated
     from gyral.models.twins import SEEDS
 
-    seeds = SEEDS[twin] if twin else (0,)
-    return [IsolatedModel(Path(path), twin=twin, seed=seed, device=device) for seed in seeds]
+    return isolated(Path(path), twin=twin, seeds=SEEDS[twin] if twin else (0,), device=device)
 
 
 def _speaking_json(run: Any) -> None:

@@ -1,13 +1,20 @@
 """``gyral show``: a record as a table with bars, or as one HTML page."""
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from gyral.errors import BadUpload
+from gyral.heatmap import heatmap_svg
 from gyral.places import home
-from gyral.record import CHOSEN, Record, Row, load_record
+from gyral.record import CHOSEN, Record, Row, load_maps, load_record
+
+Array = NDArray[np.floating[Any]]
 
 _BAR = 24
 
@@ -23,7 +30,8 @@ def show(record: Path, everything: bool, html: Path | None, as_json: bool) -> No
     if as_json:
         click.echo(found.to_json(), nl=False)
     elif html:
-        html.write_text(as_html(found, everything=everything), "utf-8")
+        folder = record if record.is_dir() else record.parent
+        html.write_text(as_html(found, everything=everything, maps=load_maps(folder)), "utf-8")
         click.echo(f"wrote {html}")
     else:
         print_record(found, everything=everything)
@@ -49,22 +57,31 @@ def print_record(record: Record, *, everything: bool = False) -> None:
     simulated = "  [bold yellow]SIMULATED DATA[/]" if record.benchmark.simulated else ""
     console.print(f"[bold]{record.model.name}[/] on [bold]{record.benchmark.id}[/]{simulated}")
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("region", "subject", "layer", "score", "95 % interval", "ceiling", "score/ceiling", "units", ""):
+    shown = _columns(console.width, everything)
+    for name in shown:
         left = name in ("region", "subject", "layer", "")
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+        table.add_column(name, justify="left" if left else "right", no_wrap=name != "layer", overflow="fold")
     for row in _wanted(record, everything):
-        table.add_row(
-            row.region,
-            row.subject,
-            _layers(row),
-            _value(row.value),
-            _interval(row),
-            _ceiling(row),
-            _value(row.ceiled),
-            _units(row),
-            "#" * round(_BAR * max(0.0, min(1.0, row.value or 0.0))),
-        )
+        cells = {
+            "region": row.region,
+            "subject": row.subject,
+            "layer": _layers(row),
+            "score": _value(row.value),
+            "95 % interval": _interval(row),
+            "R2": _value(row.r2),
+            "ceiling": _ceiling(row),
+            "score/ceiling": _value(row.ceiled),
+            "units": _units(row),
+            "": "#" * round(_BAR * max(0.0, min(1.0, row.value or 0.0))),
+        }
+        table.add_row(*(cells[name] for name in shown))
     console.print(table)
+    beside = record.provenance.readout.get("beside")
+    if beside:
+        console.print(f"beside: {', '.join(beside)}", highlight=False)
+    for row in _wanted(record, everything):
+        for line in _further(record, row):
+            console.print(f"{row.region}: {line}", highlight=False)
     console.print(
         f"[dim]score: {record.benchmark.metric}, median over units, mean over held-out folds; "
         f"interval: conditional (fitted maps, new stimuli); readout {record.rows[0].readout}[/]"
@@ -73,8 +90,17 @@ def print_record(record: Record, *, everything: bool = False) -> None:
         console.print(f"[yellow]note:[/] {text}")
 
 
-def as_html(record: Record, *, everything: bool = False) -> str:
-    """One HTML page without scripts or outside files."""
+def as_html(record: Record, *, everything: bool = False, maps: Mapping[str, Array] | None = None) -> str:
+    """One HTML page without scripts or outside files.
+
+    Parameters
+    ----------
+    record : Record
+    everything : bool
+        Also subjects and single layers.
+    maps : mapping of str to array, optional
+        What `gyral.record.load_maps` gives; drawn as heat maps.
+    """
     head = ("region", "subject", "layer", "score", "95 % interval", "ceiling", "score / ceiling", "units")
     body = "".join(
         "<tr>"
@@ -107,8 +133,70 @@ def as_html(record: Record, *, everything: bool = False) -> str:
         "<table><thead><tr>"
         + "".join(f"<th>{h}</th>" for h in head)
         + f"</tr></thead><tbody>\n{body}</tbody></table>"
-        "</body></html>\n"
+        + "".join(
+            f"<p>{escape(f'{r.region}: {line}')}</p>"
+            for r in _wanted(record, everything)
+            for line in _further(record, r)
+        )
+        + _pictures(record, maps or {})
+        + "</body></html>\n"
     )
+
+
+def _columns(width: int, everything: bool) -> tuple[str, ...]:
+    """Columns that fit: a narrow terminal loses the bar first, and never the score."""
+    every: tuple[str, ...] = (
+        "region", "subject", "layer", "score", "95 % interval", "R2", "ceiling", "score/ceiling", "units", "",
+    )  # fmt: skip
+    spare = ["", "R2", "ceiling", "score/ceiling", *(() if everything else ("subject",)), "units"]
+    room = dict.fromkeys(every, 9) | {"": _BAR + 2, "region": 16, "layer": 24, "95 % interval": 17, "ceiling": 13}
+    while spare and sum(room[name] for name in every) + 2 * len(every) > width:
+        dropped = spare.pop(0)
+        every = tuple(name for name in every if name != dropped)
+    return every
+
+
+def _pictures(record: Record, maps: Mapping[str, Array]) -> str:
+    figures = []
+    for m in record.maps:
+        if m.name not in maps:
+            continue
+        single = "".join(
+            f"<figure>{heatmap_svg(weights, m.grid, stimulus)}<figcaption>{escape(stimulus)}</figcaption></figure>"
+            for weights, stimulus in zip(maps[m.name][1:], m.stimuli, strict=True)
+        )
+        figures.append(
+            f"<h3>{escape(m.region)}, {escape(m.subject)}; {escape(m.layer)}</h3>"
+            f"<figure>{heatmap_svg(maps[m.name][0], m.grid, m.region)}<figcaption>mean</figcaption></figure>{single}"
+        )
+    style = "<style>figure{display:inline-block;margin:.5rem}</style>"
+    says = (
+        "<p>Weight of each position, the darker the more: the mean over held-out stimuli (and over units, queries "
+        "and inner folds), and single held-out stimuli where the weights depend on them.</p>"
+    )
+    return f"<h2>Where it reads</h2>{style}{says}{''.join(figures)}" if figures else ""
+
+
+def _further(record: Record, row: Row) -> list[str]:
+    """What a fit says besides its score, a sentence each."""
+    lines = []
+    field = row.receptive_field
+    if field is not None and field.x is not None and field.y is not None and field.size is not None:
+        units = f"median of {field.n_units} units" if field.n_units > 1 else "one unit"
+        if record.benchmark.modality == "language":
+            lines.append(f"reads at {field.x:.2f} of the sentence (0 start, 1 end), sd {field.size:.2f}; {units}")
+        else:
+            unit = "degrees from the centre" if field.unit == "degrees" else "of width and height, from top left"
+            lines.append(f"receptive field at ({field.x:.2f}, {field.y:.2f}) {unit}, sd {field.size:.2f}; {units}")
+    says = {
+        "R2 split over spaces": row.shares,
+        "unique R2 (lost without it)": row.unique,
+        "weights in the penalty" if "banded" in row.readout else "weights": row.weights,
+    }
+    for what, parts in says.items():
+        if parts:
+            lines.append(f"{what}: " + ", ".join(f"{k} {v:.3f}" for k, v in parts.items()))
+    return lines
 
 
 def _wanted(record: Record, everything: bool) -> list[Row]:

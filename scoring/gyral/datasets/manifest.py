@@ -66,6 +66,13 @@ class StimuliEntry(_Table):
 
     modality: Modality
     count: int = Field(ge=1)
+    degrees: float | None = Field(
+        None,
+        gt=0,
+        le=360,
+        allow_inf_nan=False,
+        description="width of a whole image as it was shown, in degrees of visual angle",
+    )
 
 
 class ResponsesEntry(_Table):

@@ -13,7 +13,8 @@
     PROVENANCE.md            where it came from
 
 The content hash covers what decides a score (names, stimuli, arrays, units, regions, published ceilings, split),
-not prose, file formats or times: the same data packed by another route, on another day, have the same hash.
+not prose, file formats, times, or how wide an image was shown (``degrees``): the same data packed by another route,
+on another day, have the same hash.
 """
 
 import dataclasses
@@ -260,7 +261,9 @@ def _manifest(
         constant_units=count_constant_units(dataset),
         about=dataset.about,
         split=SplitEntry(kind=dataset.split_kind, folds=dataset.split_folds),
-        stimuli=StimuliEntry(modality=dataset.stimuli.modality, count=len(dataset.stimuli)),
+        stimuli=StimuliEntry(
+            modality=dataset.stimuli.modality, count=len(dataset.stimuli), degrees=dataset.stimuli.degrees
+        ),
         responses=None
         if responses is None
         else ResponsesEntry(

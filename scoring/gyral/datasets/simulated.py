@@ -19,6 +19,7 @@ from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import UnknownName
 
 PICTURES = 320
+DEGREES = 8.0  # width of a picture if it were shown, in degrees of visual angle: made up, like all the rest
 SENTENCES = 400
 
 _ABOUT = {
@@ -126,9 +127,9 @@ def _vision(folder: Path | None, seed: int) -> _Made:
     }
     ids = tuple(f"sim-{i + 1:04d}" for i in range(PICTURES))
     if folder is None:
-        return StimulusSet("image", ids, ids), populations
+        return StimulusSet("image", ids, ids, degrees=DEGREES), populations
     files = write_pictures(pictures, folder / "stimuli")
-    return StimulusSet.from_files(files, ids, columns=columns), populations
+    return StimulusSet.from_files(files, ids, columns=columns, degrees=DEGREES), populations
 
 
 def _language(folder: Path | None, seed: int) -> _Made:

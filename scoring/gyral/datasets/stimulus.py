@@ -35,6 +35,9 @@ class StimulusSet:
         Story, run or passage of each item; items of a group never stand on both sides of a split.
     columns : dict of str to 1-D array
         Further columns of the pack's table (category, published norms ...).
+    degrees : float, optional
+        Width of a whole image as it was shown, in degrees of visual angle (above 0, at most 360; one width for
+        all); None where nobody says. It decides no score: it turns receptive fields into degrees.
     """
 
     modality: Modality
@@ -44,6 +47,7 @@ class StimulusSet:
     texts: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    degrees: float | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.ids)) != len(self.ids):
@@ -56,6 +60,24 @@ class StimulusSet:
                     f"{len(value)} {name} for {len(self.ids)} stimulus ids.",
                     where="stimuli",
                 )
+        self._check_degrees()
+
+    def _check_degrees(self) -> None:
+        if self.degrees is None:
+            return
+        if self.modality != "image":
+            raise BadDataset(
+                f"{self.modality} stimuli have no width in degrees of visual angle; degrees is {self.degrees!r}.",
+                where="stimuli: degrees",
+                mend="Leave degrees out.",
+                code="degrees",
+            )
+        if not 0 < self.degrees <= 360:  # false for NaN too
+            raise BadDataset(
+                f"degrees must be above 0 and at most 360, the width of an image in degrees of visual angle; it is {self.degrees!r}.",
+                where="stimuli: degrees",
+                code="degrees",
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -89,6 +111,7 @@ class StimulusSet:
         hashes: Sequence[str] | None = None,
         groups: Sequence[str] | None = None,
         columns: dict[str, NDArray[Any]] | None = None,
+        degrees: float | None = None,
     ) -> Self:
         """A set of image files; ids default to the file stems, hashes are computed where not given.
 
@@ -111,6 +134,7 @@ class StimulusSet:
             files=tuple(files),
             groups=tuple(groups) if groups is not None else None,
             columns=columns or {},
+            degrees=degrees,
         )
 
     @cached_property
@@ -133,6 +157,7 @@ class StimulusSet:
             texts=take(self.texts),
             groups=take(self.groups),
             columns={k: v[index] for k, v in self.columns.items()},
+            degrees=self.degrees,
         )
 
     def verify(self) -> None:

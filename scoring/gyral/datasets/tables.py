@@ -60,6 +60,7 @@ def stimuli_from(frame: pd.DataFrame, manifest: Manifest, folder: Path, listed: 
         texts=tuple(frame["text"].astype(str)) if "text" in frame else None,
         groups=tuple(frame["group"].astype(str)) if "group" in frame else None,
         columns={str(c): _array(frame[c]) for c in frame if c not in _STIMULI},
+        degrees=manifest.stimuli.degrees,
     )
 
 

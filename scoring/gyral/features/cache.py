@@ -21,12 +21,12 @@ from gyral.places import cache
 
 Array = NDArray[np.floating[Any]]
 
-# Channel maps rest as float16 where the first batch stays well inside its range.
+# Channel maps and token sequences rest as float16 where the first batch stays well inside its range.
 _HALF_SAFE = 1e4
 _HALF_MAX = 65504.0
 
 
-class HalfOverflow(Exception):
+class UnfitForHalf(Exception):
     """A later batch does not fit into the float16 chosen from the first one."""
 
 
@@ -67,7 +67,7 @@ class Entry:
         ------
         OutOfResources
             The disk is full; what was written before stays usable.
-        HalfOverflow
+        UnfitForHalf
             A value does not fit the half precision chosen at the first batch.
         """
         try:
@@ -98,7 +98,7 @@ class Entry:
     def _write_layer(self, layer: str, start: int, array: Array, full_precision: bool) -> None:
         state = self._state.get(layer)
         if state is None or start == 0:
-            half = array.ndim > 2 and not full_precision and float(np.abs(array).max(initial=0)) < _HALF_SAFE
+            half = array.ndim > 2 and not full_precision and _fits_half(array, _HALF_SAFE)
             state = {
                 "file": f"{_slug(layer)}.npy",
                 "dtype": "float16" if half else "float32",
@@ -107,8 +107,8 @@ class Entry:
             }
             self._state[layer] = state
             _allocate(self.folder / state["file"], state["dtype"], tuple(state["shape"]))
-        if state["dtype"] == "float16" and float(np.abs(array).max(initial=0)) > _HALF_MAX:
-            raise HalfOverflow(layer)
+        if state["dtype"] == "float16" and not _fits_half(array, _HALF_MAX):
+            raise UnfitForHalf(layer)
         # Written by file descriptor, not through a memory map: a full disk is then an error, not a SIGBUS.
         data = np.ascontiguousarray(array, dtype=state["dtype"])
         with (self.folder / state["file"]).open("r+b") as stream:
@@ -134,6 +134,13 @@ class Entry:
         scratch = self.folder / "layers.json.new"
         scratch.write_text(json.dumps(self._state), "utf-8")
         scratch.replace(self.folder / "layers.json")
+
+
+def _fits_half(array: Array, most: float) -> bool:
+    """True if no value exceeds ``most`` and no token, which would then pass for padding, vanishes."""
+    if float(np.abs(array).max(initial=0)) > most:
+        return False
+    return array.ndim != 3 or not (array.any(axis=2) & ~array.astype(np.float16).any(axis=2)).any()
 
 
 def _allocate(path: Path, dtype: str, shape: tuple[int, ...]) -> None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures
-from gyral.features.cache import Entry, HalfOverflow
+from gyral.features.cache import Entry, UnfitForHalf
 from gyral.features.features import Features
 from gyral.hashing import hash_json
 from gyral.models.activation import require_finite
-from gyral.models.model import Batch, Model, Reduction
+from gyral.models.model import Array, Batch, Model, Reduction
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
 from gyral.room import make_room
@@ -25,7 +27,9 @@ def extract(
 ) -> dict[str, Features]:
     """All ``layers`` of ``model`` over ``stimuli``, from the cache where it has them.
 
-    Missing layers are computed in one pass. A killed extraction resumes at the first row not done.
+    Missing layers are computed in one pass. A killed extraction resumes at the first row not done. The positions
+    of a text are a sequence (of words, see `Reduction.words`), those of an image a grid. A layer without positions
+    stays flat, whatever was asked for.
 
     Parameters
     ----------
@@ -34,14 +38,15 @@ def extract(
     layers : sequence of str
         Out of ``model.layers()``.
     reduction : Reduction, optional
-        Declared by the benchmark; default `Reduction()`.
+        Declared by the evaluation; default `Reduction()`.
     progress : Progress
         Told the number of stimuli done.
 
     Raises
     ------
     BadFeatures
-        A layer's values are not finite, or a batch does not fit the stimuli.
+        A layer's values are not finite, a batch does not fit the stimuli, or words were asked for and a layer
+        has another number of positions or nothing but zeros for a text (``features-words``).
     OutOfResources
         The disk is full.
     """
@@ -55,13 +60,18 @@ def extract(
             missing = tuple(name for name in wanted if entry.rows_done((name,)) < len(stimuli))
             try:
                 _run(model, stimuli, missing, reduction, entry, progress, step, full_precision=False)
-            except HalfOverflow:
+            except UnfitForHalf:
                 entry.clear()
                 _run(model, stimuli, wanted, reduction, entry, progress, step, full_precision=True)
-        found = {name: Features(name, entry.read(name)) for name in wanted}
+        found = {name: _named(name, entry, stimuli) for name in wanted}
     progress(step, len(stimuli), len(stimuli))
     make_room(keep=entry.folder)
     return found
+
+
+def _named(layer: str, entry: Entry, stimuli: StimulusSet) -> Features:
+    array = entry.read(layer)
+    return Features(layer, array, sequence=stimuli.modality == "text" and array.ndim == 3)
 
 
 def _run(
@@ -78,7 +88,7 @@ def _run(
     start = entry.rows_done(layers)
     rest = stimuli.subset(range(start, len(stimuli)))
     done = start
-    for batch in _checked(model.batches(rest, layers, reduction=reduction), layers, rest):
+    for batch in _checked(model.batches(rest, layers, reduction=reduction), layers, rest, reduction):
         entry.write(done, dict(batch.arrays), full_precision=full_precision)
         done += len(batch)
         progress(step, done, len(stimuli))
@@ -88,7 +98,9 @@ def _run(
         )
 
 
-def _checked(batches: Iterator[Batch], layers: tuple[str, ...], stimuli: StimulusSet) -> Iterator[Batch]:
+def _checked(
+    batches: Iterator[Batch], layers: tuple[str, ...], stimuli: StimulusSet, reduction: Reduction
+) -> Iterator[Batch]:
     expected = 0
     for batch in batches:
         if batch.start != expected:
@@ -108,5 +120,25 @@ def _checked(batches: Iterator[Batch], layers: tuple[str, ...], stimuli: Stimulu
                     code="features-rows",
                 )
             require_finite(layer, array, stimuli, expected)
+            if reduction.words and stimuli.modality == "text" and array.ndim == 3:
+                _require_words(layer, array, reduction.words, stimuli.ids[expected:])
         expected += len(batch)
         yield batch
+
+
+def _require_words(layer: str, array: Array, words: int, ids: tuple[str, ...]) -> None:
+    if array.shape[1] != words:
+        raise BadFeatures(
+            f"{array.shape[1]} positions a text where {words} words were asked for.",
+            where=f"layer {layer!r}",
+            code="features-words",
+        )
+    # Zeros at the end are padding: a text of nothing else has no position a readout could look at.
+    empty = np.flatnonzero(~array.any(axis=(1, 2)))
+    if len(empty):
+        raise BadFeatures(
+            f"every word of stimulus {ids[int(empty[0])]!r} is zero in every channel.",
+            where=f"layer {layer!r}",
+            mend="Leave the layer out (`--layers`), or choose the readout 'ridge'.",
+            code="features-words",
+        )

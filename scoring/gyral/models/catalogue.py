@@ -367,6 +367,13 @@ def _plain_nhwc(size: int) -> ImageInput:
 _FLOORS = (
     _floor("pixels", "Pixels", "vision", "RGB values of the centre square at 32 x 32", _plain(32)),
     _floor(
+        "images",
+        "Images",
+        "vision",
+        "the image itself at 64 x 64, never shrunk, for the readout 'response-optimized'",
+        _plain(64),
+    ),
+    _floor(
         "gabor",
         "Edges and colour",
         "vision",

@@ -19,12 +19,13 @@ from gyral.models.activation import reduced, require_finite, require_layers, req
 from gyral.models.card import ModelCard
 from gyral.models.image import load_images
 from gyral.models.model import Batch, Reduction
-from gyral.models.words import pieces_of, words_of
+from gyral.models.words import in_positions, pieces_of, shown_words, words_of
 
 VERSION = "floor-1"
 
 Floats = NDArray[np.float32]
 Describe = Callable[[StimulusSet, ModelCard], Floats]
+DescribeWord = Callable[[str], tuple[float, ...]]
 
 
 class Floor:
@@ -64,15 +65,32 @@ class Floor:
         require_modality(self.card, stimuli)
         require_layers(layers, self.layers())
         for start, stop in spans(len(stimuli), 64 << 20 if self.card.modality == "vision" else 1, memory):
-            values = reduced(self._describe(stimuli.subset(range(start, stop)), self.card), reduction)
+            part = stimuli.subset(range(start, stop))
+            if reduction.words and self.card.name in WORD_FLOORS:
+                values = _by_word(WORD_FLOORS[self.card.name], part, reduction.words)
+            else:
+                values = self._describe(part, self.card)
+            if self.card.modality == "vision" and self.card.name not in INPUTS:
+                values = reduced(values, reduction)
             require_finite(self._layer, values, stimuli, start)
             yield Batch(start, dict.fromkeys(layers, values))
+
+
+def _by_word(describe: DescribeWord, stimuli: StimulusSet, words: int) -> Floats:
+    named = zip(stimuli.texts or (), stimuli.ids, strict=True)
+    shown = [shown_words(text, name) for text, name in named]
+    return in_positions([np.array([describe(word) for word in text], np.float32) for text in shown], words)
 
 
 def pixels(stimuli: StimulusSet, card: ModelCard) -> Floats:
     """RGB values of the centre square, 32 x 32, as flat columns: ``samples x 3072``."""
     images = load_images(stimuli.files or (), card.image)
     return images.reshape(len(images), -1)
+
+
+def images(stimuli: StimulusSet, card: ModelCard) -> Floats:
+    """RGB values of the centre square as a channel map, ``samples x 3 x 64 x 64``, 0 to 1."""
+    return load_images(stimuli.files or (), card.image)
 
 
 def edges_and_colour(stimuli: StimulusSet, card: ModelCard) -> Floats:
@@ -96,19 +114,34 @@ def word_frequency(stimuli: StimulusSet, card: ModelCard) -> Floats:
     nearly linear in each other); a word outside the list has the rank after its last.
     """
     ranks = frequency_ranks()
-    last = log10(len(ranks) + 1)
+    last = -log10(len(ranks) + 1)
     rows = []
     for text in stimuli.texts or ():
-        found = [-_log_rank(word, ranks, last) for word in words_of(text)] or [-last]
+        found = [-log10(_rank(word, ranks)) for word in words_of(text)] or [last]
         rows.append((sum(found) / len(found), min(found), max(found)))
     return np.asarray(rows, np.float32).reshape(-1, 3)
 
 
-def _log_rank(word: str, ranks: dict[str, int], last: float) -> float:
+def length_of_word(word: str) -> tuple[float, float]:
+    """Characters of a word with its punctuation, and its letters and digits as `word_length` counts them."""
+    return len(word), sum(map(len, words_of(word)))
+
+
+def frequency_of_word(word: str) -> tuple[float]:
+    """Minus the log of a word's rank plus one: the most frequent word, too, is not zero, which would be padding.
+
+    A word without letters or digits counts as one outside the list.
+    """
+    ranks = frequency_ranks()
+    return (-log10(1 + max((_rank(part, ranks) for part in words_of(word)), default=len(ranks) + 1)),)
+
+
+def _rank(word: str, ranks: dict[str, int]) -> int:
+    last = len(ranks) + 1
     if word in ranks:
-        return log10(ranks[word])
+        return ranks[word]
     # A contraction or compound is as rare as its rarest part.
-    return max((log10(ranks[p]) if p in ranks else last for p in pieces_of(word)), default=last)
+    return max((ranks.get(part, last) for part in pieces_of(word)), default=last)
 
 
 @cache
@@ -121,7 +154,13 @@ def frequency_ranks() -> dict[str, int]:
 
 FLOORS: dict[str, tuple[str, Describe]] = {
     "pixels": ("rgb", pixels),
+    "images": ("rgb", images),
     "gabor": ("edges-and-colour", edges_and_colour),
     "word-length": ("length", word_length),
     "word-frequency": ("frequency", word_frequency),
 }
+WORD_FLOORS: dict[str, DescribeWord] = {"word-length": length_of_word, "word-frequency": frequency_of_word}
+
+# Floors that hand out the stimulus itself, for encoders trained on it. A benchmark's reduction shrinks activations,
+# which every model has in its own size; it does not blur what a model is shown.
+INPUTS = frozenset({"images"})

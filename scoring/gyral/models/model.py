@@ -17,21 +17,31 @@ Array = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Reduction:
-    """Data-free shrinking of channel maps, declared by a benchmark and applied while extracting.
+    """Data-free shrinking of channel maps and token sequences, declared per evaluation and applied while extracting.
 
     Parameters
     ----------
     grid : int or None
         Maps larger than ``grid`` positions a side are averaged down to it (adaptive average pooling);
         None keeps them.
+    words : int
+        0: a text is one vector (the card's pooling). Else a text is ``words`` positions, one vector a word,
+        zeros behind the last word; a text of more words keeps its end. Words are what whitespace separates.
+        The number belongs to the whole stimulus set: `gyral.models.words.word_positions`. Images have no words.
     """
 
     grid: int | None = 7
+    words: int = 0
+
+    def __post_init__(self) -> None:
+        # True would be read as one word.
+        if isinstance(self.words, bool) or self.words < 0:
+            raise ValueError(f"words = {self.words!r}; a number of positions is needed, 0 for pooled texts")
 
     @property
     def key(self) -> str:
         """Part of the cache key."""
-        return f"grid{self.grid or 0}"
+        return f"grid{self.grid or 0}" + (f"-words{self.words}" if self.words else "")
 
 
 @dataclass(frozen=True, eq=False)

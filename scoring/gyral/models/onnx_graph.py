@@ -28,7 +28,7 @@ from gyral.models.image import load_images, normalised
 from gyral.models.model import CARD_LAYERS, Batch, Reduction, choose_layers
 from gyral.models.onnx_check import parse
 from gyral.models.onnx_layers import Layer, LayerMap
-from gyral.models.tokenizer import TextTokenizer, Tokens, pooled
+from gyral.models.tokenizer import TextTokenizer, Tokens, read_out
 from gyral.models.twins import Twin
 
 VERSION = "onnx-1"  # part of the hash: raise it when the features of the same file change
@@ -128,10 +128,12 @@ class OnnxModel:
         # A runtime keeps about as much again for what lies between the layers.
         cost = 2 * sum(s.bytes for s in shapes) + 4 * prod((3, self.card.image.size, self.card.image.size))
         for start, stop in spans(len(stimuli), cost, memory):
-            raw = self._raw(session, stimuli.subset(range(start, stop)))
+            raw = self._raw(session, stimuli.subset(range(start, stop)), reduction.words)
             arrays = {}
             for name, values in zip(layers, raw, strict=True):
-                arrays[name] = reduced(values, reduction)
+                # The positions of a text are no square grid, even where their number is a square.
+                is_text = self._tokenizer is not None
+                arrays[name] = np.asarray(values, np.float32) if is_text else reduced(values, reduction)
                 require_finite(name, arrays[name], stimuli, start)
             yield Batch(start, arrays)
 
@@ -163,25 +165,25 @@ class OnnxModel:
         texts = calibration.sentences()
         return self._text_feed(self._tokenizer.encode(texts, texts))
 
-    def _raw(self, session: Any, stimuli: StimulusSet) -> list[NDArray[Any]]:
-        """Outputs of one batch, tokens pooled."""
+    def _raw(self, session: Any, stimuli: StimulusSet, words: int) -> list[NDArray[Any]]:
+        """Outputs of one batch, tokens pooled to texts or words."""
         if self._tokenizer is None:
             images = load_images(stimuli.files or (), self.card.image)
             return _run(session, self._image_feed(images), self._where)
-        tokens = self._tokenizer.encode(stimuli.texts or (), stimuli.ids)
+        tokens = self._tokenizer.encode(stimuli.texts or (), stimuli.ids, words=words)
         if "attention_mask" in self._inputs:
             return self._pool(_run(session, self._text_feed(tokens), self._where), tokens)
         # Without a mask padding would change the result: run sentences of the same length together.
         found: list[tuple[NDArray[np.int64], list[NDArray[Any]]]] = []
         for length in np.unique(tokens.lengths):
             rows = np.flatnonzero(tokens.lengths == length)
-            part = Tokens(tokens.ids[rows, :length], tokens.mask[rows, :length], tokens.types[rows, :length])
+            part = tokens.of_length(rows, int(length))
             found.append((rows, self._pool(_run(session, self._text_feed(part), self._where), part)))
         order = np.argsort(np.concatenate([rows for rows, _ in found]))
         return [np.concatenate(parts)[order] for parts in zip(*(values for _, values in found), strict=True)]
 
     def _pool(self, raw: list[NDArray[Any]], tokens: Tokens) -> list[NDArray[Any]]:
-        return [pooled(v, tokens.mask, self.card.text.pooling) if v.ndim == 3 else v for v in raw]
+        return [read_out(v, tokens, self.card.text.pooling) if v.ndim == 3 else v for v in raw]
 
     def _image_feed(self, images: NDArray[np.float32]) -> Feed:
         name, value = next(iter(self._inputs.items()))

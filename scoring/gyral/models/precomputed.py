@@ -6,6 +6,8 @@
     ids.csv           id,sha256: one line a row of every array
     LAYER.npy         samples x features, samples x positions x channels, or samples x channels x height x width
 
+The positions of a text are its words where the manifest says so (``positions = "words"`` beside a layer's name and
+file): one vector for each word between whitespace, in order, zeros behind the last one.
 Nobody can see how such arrays were made: their tier is "self-reported", and they have no twin.
 """
 
@@ -16,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tomli_w
@@ -30,6 +32,8 @@ from gyral.models.activation import reduced, require_finite, require_layers, req
 from gyral.models.card import ModelCard
 from gyral.models.model import Array, Batch, Reduction
 from gyral.models.report import Finding, named
+from gyral.models.tokenizer import pooled
+from gyral.models.words import in_positions, shown_words
 
 MANIFEST = "features.toml"
 IDS = "ids.csv"
@@ -40,12 +44,13 @@ _MAX_TABLE = 64 << 20
 
 
 class LayerFile(BaseModel):
-    """Which file holds which layer."""
+    """Which file holds which layer, and whether its positions are the words of a text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=256)
     file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}\.npy$")
+    positions: Literal["", "words"] = ""
 
 
 class Manifest(BaseModel):
@@ -90,7 +95,7 @@ class PrecomputedFeatures:
         (``features-missing-file``).
     BadFeatures
         ``features-ids`` (the table), ``features-doubled``, ``features-array`` (no .npy, an object array, truncated),
-        ``features-dtype``, ``features-shape``, ``features-rows``.
+        ``features-dtype``, ``features-shape``, ``features-rows``, ``features-words`` (words of what is no text).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -98,7 +103,12 @@ class PrecomputedFeatures:
         self.manifest = _read_manifest(folder)
         self.card = ModelCard.checked(dict(self.manifest.card), where=f"{MANIFEST}, [card]")
         self.ids, self.hashes = _read_ids(folder / IDS)
-        self.arrays = {entry.name: _open(folder, entry, len(self.ids)) for entry in self._layer_files()}
+        entries = self._layer_files()
+        self.arrays = {entry.name: _open(folder, entry, len(self.ids)) for entry in entries}
+        self._by_word = {entry.name for entry in entries if entry.positions == "words"}
+        for entry in entries:
+            if entry.positions == "words":
+                _require_words(entry, self.arrays[entry.name], self.card)
 
     @cached_property
     def hash(self) -> str:
@@ -145,16 +155,33 @@ class PrecomputedFeatures:
         reduction: Reduction,
         memory: int = 1 << 30,
     ) -> Iterator[Batch]:
-        """See `gyral.models.model.Model.batches`; rows are matched by id."""
+        """See `gyral.models.model.Model.batches`; rows are matched by id.
+
+        Layers of words are pooled as the card says where no words are asked for.
+
+        Raises
+        ------
+        BadFeatures
+            What `match` refuses; values that are not finite; words are asked for and no layer has positions, or
+            the manifest does not say that a layer's positions are words (``no-positions``); a text has more
+            vectors than words, or none (``features-words``).
+        """
         require_modality(self.card, stimuli)
         require_layers(layers, self.arrays)
+        if reduction.words and self.card.modality == "language":
+            self._require_positions(layers)
         rows = self.match(stimuli).rows
         cost = sum(8 * int(np.prod(self.arrays[name].shape[1:])) for name in layers)
         for start, stop in spans(len(rows), cost, memory):
             taken = {}
             for name in layers:
                 values = _single(self.arrays[name][rows[start:stop]])
-                taken[name] = reduced(values, reduction)
+                if name in self._by_word:
+                    taken[name] = self._read_words(name, values, stimuli.subset(range(start, stop)), reduction)
+                elif self.card.modality == "language" and values.ndim == 3:
+                    taken[name] = values  # tokens of a text are no square grid
+                else:
+                    taken[name] = reduced(values, reduction)
                 require_finite(name, taken[name], stimuli, start)
             yield Batch(start, taken)
 
@@ -174,6 +201,45 @@ class PrecomputedFeatures:
                         "Check the extraction; every value must be finite in float32.",
                     )
                     break
+
+    def _require_positions(self, layers: Sequence[str]) -> None:
+        """Refuse to read words out of pooled vectors or of tokens nobody said to be words."""
+        if all(array.ndim == 2 for array in self.arrays.values()):
+            raise BadFeatures(
+                "the layer has no positions: one vector a text.",
+                where=f"layer {layers[0]!r}",
+                mend="Upload one vector a word (samples x positions x channels), or choose the readout 'ridge'.",
+                code="no-positions",
+            )
+        for name in layers:
+            if self.arrays[name].ndim == 3 and name not in self._by_word:
+                raise BadFeatures(
+                    "the manifest does not say that the layer's positions are words.",
+                    where=f"{MANIFEST}, layer {name!r}",
+                    mend='Add positions = "words" if each one is a word of the text, zeros behind the last.',
+                    code="no-positions",
+                )
+
+    def _read_words(
+        self, name: str, values: NDArray[np.float32], stimuli: StimulusSet, reduction: Reduction
+    ) -> NDArray[np.float32]:
+        filled = values.any(axis=2)
+        # Only zeros at the end are padding.
+        mask = np.flip(np.logical_or.accumulate(np.flip(filled, 1), axis=1), 1).astype(np.int64)
+        for text, stimulus, count in zip(stimuli.texts or (), stimuli.ids, mask.sum(axis=1), strict=True):
+            words = len(shown_words(text, stimulus))
+            if not 0 < count <= words:
+                raise BadFeatures(
+                    f"stimulus {stimulus!r} has {count} vectors and {words} words.",
+                    where=f"layer {name!r}",
+                    mend="Each position is a word between whitespace, in order, and zeros stand behind the last.",
+                    code="features-words",
+                )
+        if not reduction.words:
+            return pooled(values, mask, self.card.text.pooling)
+        return in_positions(
+            [row[: int(kept.sum())] for row, kept in zip(values, mask, strict=True)], reduction.words
+        )
 
     def _remarks(self, rows: NDArray[np.int64]) -> Iterator[Finding]:
         if not (np.diff(rows) > 0).all():
@@ -202,8 +268,14 @@ def write_features(
     batches: Iterable[Batch],
     *,
     benchmark: str = "",
+    words: bool = False,
 ) -> None:
     """Write a features folder, float32; ``batches`` come in order and hold every stimulus once.
+
+    Parameters
+    ----------
+    words : bool
+        Positions (of layers with three axes) are words, as `gyral.models.model.Reduction.words` makes them.
 
     Raises
     ------
@@ -214,6 +286,7 @@ def write_features(
     """
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, str] = {}
+    sequences: set[str] = set()
     done = 0
     try:
         for batch in batches:
@@ -221,6 +294,8 @@ def write_features(
                 raise BadFeatures(f"a batch starts at row {batch.start}, expected {done}.", code="features-rows")
             for layer, values in batch.arrays.items():
                 file = files.setdefault(layer, _file_name(len(files), layer))
+                if words and values.ndim == 3:
+                    sequences.add(layer)
                 _append(folder / file, values, (len(stimuli), *values.shape[1:]), first=not done)
             done += len(batch)
     except OSError as error:
@@ -242,7 +317,10 @@ def write_features(
         "stimuli": stimuli.content_hash,
         # Globs of the model's own layers would be applied again; the arrays are the choice.
         "card": {**card.model_dump(mode="json", exclude_none=True), "layers": []},
-        "layer": [{"name": name, "file": file} for name, file in files.items()],
+        "layer": [
+            {"name": name, "file": file} | ({"positions": "words"} if name in sequences else {})
+            for name, file in files.items()
+        ],
     }
     (folder / MANIFEST).write_text(tomli_w.dumps(fields), "utf-8")
 
@@ -365,6 +443,16 @@ def _open(folder: Path, entry: LayerFile, rows: int) -> Array:
     if len(array) != rows:
         raise BadFeatures(f"{len(array)} rows, and {rows} ids in {IDS}.", where=entry.file, code="features-rows")
     return array
+
+
+def _require_words(entry: LayerFile, array: Array, card: ModelCard) -> None:
+    if card.modality != "language" or array.ndim != 3:
+        raise BadFeatures(
+            f"positions = 'words', but the array of a {card.modality} model has the shape {array.shape}.",
+            where=f"{MANIFEST}, layer {entry.name!r}",
+            mend="Words are samples x positions x channels of a language model.",
+            code="features-words",
+        )
 
 
 def _single(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Tokenizer: sentences to padded token ids through a ``tokenizer.json``, and tokens back to one vector."""
+"""Tokenizer: sentences to padded token ids through a ``tokenizer.json``, and tokens back to one vector a text or a word."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.errors import BadDataset, BadUpload
+from gyral.models.alignment import word_shares
 from gyral.models.card import Pooling, TextInput
 
 Floats = NDArray[np.float32]
@@ -25,11 +26,14 @@ class Tokens:
         1 for tokens (special ones included), 0 for padding.
     types : array, samples x positions
         Segment ids.
+    shares : array, samples x words x positions, optional
+        Share of each token in each word (`gyral.models.alignment`); rows sum to one, behind the last word to zero.
     """
 
     ids: Ids
     mask: Ids
     types: Ids
+    shares: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -38,6 +42,11 @@ class Tokens:
     def lengths(self) -> Ids:
         """Tokens of each sentence."""
         return np.asarray(self.mask.sum(axis=1), np.int64)
+
+    def of_length(self, rows: Ids, length: int) -> "Tokens":
+        """Some sentences of one length, without padding."""
+        shares = None if self.shares is None else self.shares[rows, :, :length]
+        return Tokens(self.ids[rows, :length], self.mask[rows, :length], self.types[rows, :length], shares)
 
 
 class TextTokenizer:
@@ -83,28 +92,66 @@ class TextTokenizer:
         """Number of tokens in the vocabulary, added ones included."""
         return int(self._tokenizer.get_vocab_size())
 
-    def encode(self, texts: Sequence[str], names: Sequence[str]) -> Tokens:
+    def encode(self, texts: Sequence[str], names: Sequence[str], *, words: int = 0) -> Tokens:
         """Token ids of ``texts``; ``names`` are their stimulus ids, for messages.
+
+        Parameters
+        ----------
+        words : int
+            Align so many words (the last ones) of each text; 0: none.
 
         Raises
         ------
         BadDataset
-            A text has no token.
+            A text has no token, or none but special ones where words are aligned.
         """
         shown = [text.lower() for text in texts] if self._lowercase else list(texts)
         found = self._tokenizer.encode_batch(shown)
         for name, encoding in zip(names, found, strict=True):
             if not encoding.ids:
-                raise BadDataset(
-                    "the text has no token for this model.", where=f"stimulus {name!r}", code="no-tokens"
-                )
+                raise _no_tokens(name)
         width = max(len(encoding.ids) for encoding in found)
         ids, mask, types = (np.zeros((len(found), width), np.int64) for _ in range(3))
         for row, encoding in enumerate(found):
             length = len(encoding.ids)
             ids[row, :length], mask[row, :length] = encoding.ids, 1
             types[row, :length] = encoding.type_ids
-        return Tokens(ids, mask, types)
+        if not words:
+            return Tokens(ids, mask, types)
+        shares = np.zeros((len(found), words, width), np.float32)
+        for row, (text, encoding) in enumerate(zip(shown, found, strict=True)):
+            own = word_shares(text, encoding, words)
+            if not len(own):
+                raise _no_tokens(names[row])
+            shares[row, : len(own), : own.shape[1]] = own
+        return Tokens(ids, mask, types, shares)
+
+
+def _no_tokens(name: str) -> BadDataset:
+    return BadDataset("the text has no token for this model.", where=f"stimulus {name!r}", code="no-tokens")
+
+
+def read_out(states: NDArray[Any], tokens: Tokens, policy: Pooling) -> Floats:
+    """What is handed out of token states: one vector a word where words were aligned, else one a sentence.
+
+    Parameters
+    ----------
+    states : array, samples x positions x channels
+    tokens : Tokens
+        What the states were made from.
+    policy : {"last", "mean", "cls"}
+        See `pooled`; words are always the mean of their tokens.
+
+    Returns
+    -------
+    array, samples x channels or samples x words x channels
+    """
+    if tokens.shares is None:
+        return pooled(states, tokens.mask, policy)
+    values = np.asarray(states, np.float32)
+    # Padding may hold anything, NaN included: zero times NaN would spoil every word.
+    kept = np.where(tokens.mask[:, :, None] > 0, values, np.float32(0))
+    return np.asarray(np.matmul(tokens.shares, kept), np.float32)
 
 
 def pooled(states: NDArray[Any], mask: Ids, policy: Pooling) -> Floats:

@@ -30,7 +30,7 @@ from gyral.models.families import Family
 from gyral.models.image import load_images, normalised
 from gyral.models.model import CARD_LAYERS, Batch, Reduction, choose_layers
 from gyral.models.onnx_layers import thinned
-from gyral.models.tokenizer import TextTokenizer, pooled
+from gyral.models.tokenizer import TextTokenizer, read_out
 from gyral.models.transformers_check import (
     bad_configuration,
     configuration,
@@ -49,7 +49,7 @@ class TransformersModel:
 
     Layers are ``embeddings`` and ``block.0`` ... (``stage.0`` ... for hierarchical vision models); the last
     block of a language model is read after the final normalisation, as the library hands it out. Text is pooled to
-    one vector a sentence, vision tokens keep their positions (class token first), maps their grid.
+    one vector a sentence or a word, vision tokens keep their positions (class token first), maps their grid.
 
     Parameters
     ----------
@@ -118,10 +118,12 @@ class TransformersModel:
         # Every hidden state is held, and inside a block about four times as much.
         cost = 4 * (sum(map(prod, self._shapes.values())) + 4 * max(map(prod, self._shapes.values())))
         for start, stop in spans(len(stimuli), cost, memory):
-            states = self._states(net, stimuli.subset(range(start, stop)))
+            states = self._states(net, stimuli.subset(range(start, stop)), reduction.words)
             arrays = {}
             for name in layers:
-                arrays[name] = reduced(states[name], reduction, self._prefix(name))
+                # The positions of a text are no square grid, even where their number is a square.
+                is_text = self._tokenizer is not None
+                arrays[name] = states[name] if is_text else reduced(states[name], reduction, self._prefix(name))
                 require_finite(name, arrays[name], stimuli, start)
             yield Batch(start, arrays)
 
@@ -135,23 +137,25 @@ class TransformersModel:
         """
         net = self._load()
         if self._tokenizer is not None:
-            states = self._read_text(net, calibration.sentences()[:2], ("made", "made"))
+            states = self._read_text(net, calibration.sentences()[:2], ("made", "made"), words=0)
         else:
             states = self._read_images(net, self._made_images(2))
         read = {name: states[name] for name in self.layers()}
         require_finite_weights(read, _weights(self._folder / "model.safetensors"), "model.safetensors")
 
-    def _states(self, net: Any, stimuli: StimulusSet) -> dict[str, NDArray[np.float32]]:
+    def _states(self, net: Any, stimuli: StimulusSet, words: int) -> dict[str, NDArray[np.float32]]:
         if self._tokenizer is not None:
-            return self._read_text(net, stimuli.texts or (), stimuli.ids)
+            return self._read_text(net, stimuli.texts or (), stimuli.ids, words=words)
         return self._read_images(net, load_images(stimuli.files or (), self.card.image))
 
-    def _read_text(self, net: Any, texts: Sequence[str], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def _read_text(
+        self, net: Any, texts: Sequence[str], names: Sequence[str], *, words: int
+    ) -> dict[str, NDArray[np.float32]]:
         assert self._tokenizer is not None  # noqa: S101 - narrowed by every caller
-        tokens = self._tokenizer.encode(texts, names)
+        tokens = self._tokenizer.encode(texts, names, words=words)
         states = _run(net, self._family, input_ids=tokens.ids, attention_mask=tokens.mask)
         policy = self.card.text.pooling
-        return {n: pooled(s, tokens.mask, policy) for n, s in zip(self._shapes, states, strict=True)}
+        return {n: read_out(s, tokens, policy) for n, s in zip(self._shapes, states, strict=True)}
 
     def _read_images(self, net: Any, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         return dict(zip(self._shapes, _run(net, self._family, pixel_values=images), strict=True))

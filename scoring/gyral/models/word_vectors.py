@@ -1,4 +1,4 @@
-"""Static word vectors: a sentence is the mean of its words' vectors."""
+"""Static word vectors: a sentence is the mean of its words' vectors, or one vector a word."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -15,7 +15,7 @@ from gyral.models.activation import require_finite, require_layers, require_moda
 from gyral.models.card import ModelCard
 from gyral.models.model import Batch, Reduction
 from gyral.models.twins import Twin, generator, permuted
-from gyral.models.words import pieces_of, words_of
+from gyral.models.words import in_positions, pieces_of, shown_words, words_of
 
 VERSION = "word-vectors-1"
 VECTORS, WORDS = "vectors.npy", "words.txt"
@@ -29,7 +29,8 @@ class WordVectors:
 
     Words are compared in lower case, without punctuation. A word outside the vocabulary is tried in parts
     (``didn't``: ``did``, ``n't``; hyphens apart); parts still unknown are left out of the mean, and a
-    sentence without a known word is all zeros.
+    sentence without a known word is all zeros. Word by word, a word is the mean of its known parts, and a word
+    of which no part is known has the mean of the whole table: it keeps its position and says nothing.
 
     Parameters
     ----------
@@ -78,8 +79,16 @@ class WordVectors:
         require_layers(layers, self.layers())
         table = self._vectors()
         texts = stimuli.texts or ()
-        for start, stop in spans(len(stimuli), 4 * table.shape[1], memory):
-            values = np.stack([self._mean(table, text) for text in texts[start:stop]])
+        unknown = np.zeros(table.shape[1], np.float32)
+        if reduction.words:
+            unknown = np.asarray(table.mean(axis=0, dtype=np.float64), np.float32)
+        for start, stop in spans(len(stimuli), 4 * table.shape[1] * max(1, reduction.words), memory):
+            if reduction.words:
+                named = zip(texts[start:stop], stimuli.ids[start:stop], strict=True)
+                read = [[self._mean(table, w, unknown) for w in shown_words(t, n)] for t, n in named]
+                values = in_positions([np.stack(vectors) for vectors in read], reduction.words)
+            else:
+                values = np.stack([self._mean(table, text, unknown) for text in texts[start:stop]])
             require_finite(LAYER, values, stimuli, start)
             yield Batch(start, dict.fromkeys(layers, values))
 
@@ -91,10 +100,10 @@ class WordVectors:
             found.extend(part for part in parts if part in self._rows)
         return found
 
-    def _mean(self, table: Floats, text: str) -> Floats:
+    def _mean(self, table: Floats, text: str, unknown: Floats) -> Floats:
         rows = [self._rows[word] for word in self.known(text)]
         if not rows:
-            return np.zeros(table.shape[1], np.float32)
+            return unknown
         return np.asarray(table[rows].mean(axis=0), np.float32)
 
     def _vectors(self) -> Floats:

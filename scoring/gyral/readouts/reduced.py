@@ -1,19 +1,18 @@
 """Reduced: any readout on fewer columns, PCA or a sparse random projection fitted on training rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gyral.datasets.region import Region
 from gyral.datasets.split import Fold
 from gyral.errors import UserError
 from gyral.features.features import Features
-from gyral.readouts.readout import FittedReadout, Needs, Readout, require
+from gyral.readouts.readout import Array, FittedReadout, JointReadout, Needs, Readout, Rows, require
+from gyral.readouts.spec import label
 
-Array = NDArray[np.floating[Any]]
-Rows = NDArray[np.integer[Any]]
 Method = Literal["pca", "srp"]
 
 
@@ -35,6 +34,11 @@ class FittedReduced:
     def warnings(self) -> tuple[str, ...]:
         """See `gyral.readouts.readout.FittedReadout`."""
         return self.fitted.warnings
+
+    @property
+    def traits(self) -> Mapping[str, Array]:
+        """See `gyral.readouts.readout.FittedReadout`."""
+        return self.fitted.traits
 
     def predict(self, features: Features, rows: Rows) -> Array:
         """Project ``rows``, then predict: samples x units."""
@@ -64,32 +68,51 @@ class Reduced:
 
     @property
     def name(self) -> str:
-        """The family's name with the reduction behind it ("ridge+pca256")."""
-        return f"{self.readout.name}+{self.method}{self.width}"
+        """The family's label with the reduction behind it ("ridge+pca256")."""
+        return f"{label(self.readout)}+{self.method}{self.width}"
 
     @property
     def needs(self) -> Needs:
         """What the family needs of a layer."""
         return self.readout.needs
 
+    @property
+    def by_region(self) -> bool:
+        """As the family."""
+        return self.readout.by_region
+
+    def working_bytes(self, features: Features, rows: int, units: int) -> int:
+        """See `gyral.readouts.readout.Readout`."""
+        narrow = Features(features.layer, np.empty((0, min(self.width, features.width)), np.float32))
+        return 8 * rows * features.width + self.readout.working_bytes(narrow, rows, units)
+
     def fit(
-        self, features: Features, responses: Array, rows: Rows, inner: Sequence[Fold], *, seed: int = 0
+        self,
+        features: Features,
+        responses: Array,
+        rows: Rows,
+        inner: Sequence[Fold],
+        *,
+        regions: Sequence[Region] = (),
+        seed: int = 0,
     ) -> FittedReadout:
         """Fit projection and readout on ``rows`` only; see `gyral.readouts.readout.Readout`."""
         require(self, features)
         width = min(self.width, len(rows)) if self.method == "pca" else self.width
         if features.width <= width:
-            return self.readout.fit(features, responses, rows, inner, seed=seed)
+            return self.readout.fit(features, responses, rows, inner, regions=regions, seed=seed)
         train = features.flat(rows)
         mean = train.mean(axis=0)
         projection = _projection(self.method, width, seed).fit(train - mean)
         reduced = np.zeros((len(features), width), np.float32)
         reduced[rows] = _project(projection, train - mean)
         narrow = Features(features.layer, reduced)
-        return FittedReduced(self.readout.fit(narrow, responses, rows, inner, seed=seed), projection, mean, width)
+        return FittedReduced(
+            self.readout.fit(narrow, responses, rows, inner, regions=regions, seed=seed), projection, mean, width
+        )
 
 
-def reduced(readout: Readout, spec: str) -> Reduced:
+def reduced(readout: Readout | JointReadout, spec: str) -> Reduced:
     """``readout`` behind the reduction ``METHOD:WIDTH`` ("pca:256", "srp:1000").
 
     Raises
@@ -106,9 +129,9 @@ def reduced(readout: Readout, spec: str) -> Reduced:
             mend="Write pca:WIDTH or srp:WIDTH.",
             code="bad-reduction",
         )
-    if readout.needs != "features":
+    if isinstance(readout, JointReadout) or readout.needs != "features":
         raise UserError(
-            f"readout {readout.name!r} needs positions, and a reduction removes them.",
+            f"readout {readout.name!r} reads positions or several layers, and a reduction leaves neither.",
             where="--reduce",
             mend="Use it with the readout 'ridge'.",
             code="bad-reduction",

@@ -183,7 +183,7 @@ def test_install_refuses_a_bundled_name_with_other_content(gyral, home, tmp_path
         ({"modality": "smell"}, "modality must be 'vision' or 'language'"),
         ({"metric": "r2"}, "metric must be 'pearson'"),
         ({"task": "rsa"}, "metric must be 'rsa-spearman'"),
-        ({"readout": "rigde"}, "readout must be one of ['cls', 'gap', 'ridge']"),
+        ({"readout": "rigde"}, "readout must be one of ['assist-alone', "),
         ({"ceiling": "rdm-bounds"}, "ceiling must be one of ['loso', 'ncsnr', 'none', 'published', 'split-half']"),
         ({"version": "0"}, "version must be a whole number"),
         ({"name": "tuckute2024"}, "'tuckute2024' is the name of a bundled benchmark"),

@@ -47,6 +47,25 @@ def test_extracted_features_score_as_the_model_does(
     assert "nothing is wrong" in checked.stdout
 
 
+def test_words_are_written_as_words_and_read_by_readouts_of_positions(tmp_path: Path) -> None:
+    out = tmp_path / "features"
+    done = gyral(
+        "extract", uploads.GOOD / "bert", "-b", "sim-language", "--out", out, "--layers", "block.1", "--words"
+    )
+    assert done.returncode == 0, done.stderr
+    found = find_benchmark("sim-language")
+    dataset = open_dataset(found.dataset)
+    records = [
+        evaluate([open_folder(f)], found, dataset, layers=["block.1"], readout="gap").record
+        for f in (out, uploads.GOOD / "bert")
+    ]
+    values = [[r.value for r in record.rows] for record in records]
+    np.testing.assert_allclose(values[0], values[1], atol=1e-5)
+    images = gyral("extract", "pixels", "-b", "sim-vision", "--out", tmp_path / "images", "--words")
+    assert images.returncode == 1
+    assert "shows no text" in images.stderr
+
+
 def test_extract_refuses_a_full_folder_and_unknown_names(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "kept").write_text("x")

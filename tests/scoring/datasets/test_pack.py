@@ -63,6 +63,33 @@ def test_pack_gives_back_what_was_written(dataset, pack):
     assert check_pack(pack) == []
 
 
+def test_a_pack_keeps_how_wide_its_images_were_shown(dataset, tmp_path):
+    wide = dataclasses.replace(dataset, stimuli=dataclasses.replace(dataset.stimuli, degrees=12.5))
+    assert write_pack(wide, tmp_path / "wide") == content_hash(dataset)  # it decides no score
+    back = verify_pack(tmp_path / "wide")
+    assert back.stimuli.degrees == back.stimuli.subset([1, 3]).degrees == 12.5
+
+
+def test_a_pack_that_does_not_know_its_width_says_nothing_of_it(pack):
+    assert "degrees" not in (pack / "dataset.toml").read_text()
+    assert read_pack(pack).stimuli.degrees is None
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, float("nan"), float("inf"), 400.0])
+def test_a_width_no_image_can_have_is_refused(dataset, pack, value):
+    with pytest.raises(BadDataset, match="degrees of visual angle") as caught:
+        dataclasses.replace(dataset.stimuli, degrees=value)
+    assert caught.value.code == "degrees"
+    edit(pack, lambda fields: fields["stimuli"].update(degrees=value))
+    with pytest.raises(BadDataset, match="stimuli.degrees"):
+        read_pack(pack)
+
+
+def test_sentences_have_no_width():
+    with pytest.raises(BadDataset, match="text stimuli have no width"):
+        dataclasses.replace(StimulusSet.from_texts(["a", "b"]), degrees=8.0)
+
+
 def test_read_pack_maps_arrays_without_loading_them(pack):
     back = read_pack(pack)
     arrays = [*back.responses.values.values(), *back.responses.repeats.values(), back.rdms["V4"].values]

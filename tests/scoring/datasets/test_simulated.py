@@ -130,6 +130,7 @@ def test_pack_keeps_what_was_planted(name, made, tmp_path):
     write_pack(made[name], tmp_path / "pack")
     again = read_pack(tmp_path / "pack")
     assert again.content_hash == HASHES[name]
+    assert again.stimuli.degrees == (8.0 if name == "sim-vision" else None)
     assert np.array_equal(again.units["planted_ceiling"], made[name].units["planted_ceiling"])
     assert [r.path for r in again.regions] == [r.path for r in made[name].regions]
 

@@ -20,7 +20,7 @@ WEIGHTY = (
     "glove-50",
     "smollm2-135m",
 )
-FLOORS = ("pixels", "gabor", "word-length", "word-frequency")
+FLOORS = ("pixels", "images", "gabor", "word-length", "word-frequency")
 
 
 def test_the_names_are_these() -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import UnknownName
+from gyral.errors import BadDataset, UnknownName
 from gyral.models import gabor
 from gyral.models.catalogue import MODELS
 from gyral.models.floors import FLOORS, Floor, frequency_ranks
@@ -48,6 +48,14 @@ def test_pixels_are_the_colours_of_the_picture(tmp_path: Path) -> None:
     Image.fromarray(values).save(tmp_path / "a.png")
     (found,) = features(_floor("pixels"), StimulusSet.from_files([tmp_path / "a.png"])).values()
     np.testing.assert_allclose(found[0].reshape(3, 32, 32), values.transpose(2, 0, 1) / 255, rtol=1e-6)
+
+
+def test_images_are_a_map_that_no_benchmark_shrinks(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    model, stimuli = _floor("images"), StimulusSet.from_files([tmp_path / "a.png"])
+    (batch,) = model.batches(stimuli, ("rgb",), reduction=Reduction(grid=7))
+    np.testing.assert_allclose(batch.arrays["rgb"], values.transpose(2, 0, 1)[None] / 255, rtol=1e-6)
 
 
 @pytest.mark.parametrize("scale", range(len(gabor.WAVELENGTHS)))
@@ -97,3 +105,31 @@ def test_the_list_of_frequent_words_is_whole() -> None:
     ranks = frequency_ranks()
     assert len(ranks) == 20_000 and sorted(ranks.values()) == list(range(1, 20_001))
     assert ranks["the"] == 1 and ranks["dog"] < ranks["grassland"]
+
+
+def _by_word(name: str, texts: list[str], words: int) -> np.ndarray:
+    model, stimuli = _floor(name), StimulusSet.from_texts(texts)
+    (batch,) = model.batches(stimuli, model.layers(), reduction=Reduction(words=words))
+    return batch.arrays[model.layers()[0]]
+
+
+def test_word_length_of_each_word_is_its_characters_and_letters() -> None:
+    found = _by_word("word-length", ["The dog -- ran.", "Go!"], 4)
+    np.testing.assert_array_equal(found[0], [[3, 3], [3, 3], [2, 0], [4, 3]])
+    np.testing.assert_array_equal(found[1], [[3, 2], [0, 0], [0, 0], [0, 0]])
+    (whole,) = features(_floor("word-length"), StimulusSet.from_texts(["The dog -- ran.", "Go!"])).values()
+    np.testing.assert_allclose(found[..., 1].sum(axis=1) / whole[:, 1], whole[:, 2])
+
+
+def test_word_frequency_of_each_word_is_never_padding() -> None:
+    found = _by_word("word-frequency", ["The grassland, zzyzzx --", "the"], 4)[..., 0]
+    last = -np.log10(len(frequency_ranks()) + 2)
+    np.testing.assert_allclose(found[0, [0, 2, 3]], [-np.log10(2), last, last], rtol=1e-6)
+    assert last < found[0, 1] < found[0, 0] < 0
+    np.testing.assert_array_equal(found[1, 1:], 0)
+
+
+@pytest.mark.parametrize("name", ["word-length", "word-frequency"])
+def test_words_of_a_floor_need_a_word(name: str) -> None:
+    with pytest.raises(BadDataset, match="'0002'"):
+        _by_word(name, ["a cat", ""], 2)

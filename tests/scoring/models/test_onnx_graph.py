@@ -11,6 +11,7 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
+from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadUpload, UnknownName
 from gyral.models.image import load_images
 from gyral.models.model import Model, Reduction
@@ -216,6 +217,45 @@ def test_text_is_pooled_as_the_card_declares() -> None:
     for pooling, expected in (("mean", states.mean(axis=0)), ("last", states[-1]), ("cls", states[0])):
         model = OnnxModel(data, text_card(text={"pooling": pooling}), tokenizer=word_tokenizer())
         np.testing.assert_allclose(features(model, texts())["norm"][0], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("twin", [None, "untrained"])
+def test_words_are_means_of_their_tokens_whatever_the_batch(masked: bool, twin: Any) -> None:
+    model = OnnxModel(_encoder(masked), text_card(), tokenizer=word_tokenizer(special=False), twin=twin)
+    shown = StimulusSet.from_texts(["the dog, sees (cat)", "house!", "a tree", "the old dog, sees"])
+    counts = [[1, 2, 1, 3], [2], [1, 1], [1, 1, 2, 1]]  # tokens of each word
+    batches = list(model.batches(shown, model.layers(), reduction=Reduction(words=9), memory=1))
+    (together,) = model.batches(shown, model.layers(), reduction=Reduction(words=9))
+    pooled = features(model, shown)
+    for name in model.layers():
+        words = together.arrays[name]
+        assert words.shape == (4, 9, 12) and words.dtype == np.float32
+        single = np.concatenate([batch.arrays[name] for batch in batches])
+        np.testing.assert_allclose(words, single, rtol=1e-4, atol=1e-5)
+        for row, count in enumerate(counts):
+            assert words[row, : len(count)].any(axis=1).all() and not words[row, len(count) :].any()
+            mean = np.average(words[row, : len(count)], axis=0, weights=count)
+            np.testing.assert_allclose(mean, pooled[name][row], rtol=1e-4, atol=1e-5)
+
+
+def test_a_layer_of_pooled_texts_stays_flat_where_words_are_asked_for() -> None:
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["embedded"]),
+        helper.make_node("MatMul", ["embedded", "w1"], ["mixed"], name="tokens"),
+        helper.make_node("Relu", ["mixed"], ["active"], name="active"),
+        helper.make_node("ReduceMean", ["active", "axis"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["mean", "w2"], ["out"], name="text"),
+    ]
+    draw = np.random.default_rng(0)
+    shapes = {"table": (len(WORDS), 6), "w1": (6, 6), "w2": (6, 5)}
+    weights = {name: draw.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    given = {"input_ids": (TensorProto.INT64, ["batch", "length"])}
+    data = onnx_bytes(nodes, {**weights, "axis": np.array([1])}, inputs=given)
+    model = OnnxModel(data, text_card(), tokenizer=word_tokenizer())
+    (batch,) = model.batches(texts(), model.layers(), reduction=Reduction(words=12))
+    shapes_found = {values.shape for values in batch.arrays.values()}
+    assert shapes_found == {(4, 12, 6), (4, 5)}
 
 
 def test_a_language_graph_without_tokenizer_is_refused() -> None:

@@ -254,3 +254,97 @@ def test_hash_follows_every_array(tmp_path: Path) -> None:
     changed[0, 0, 0, 0] += 1
     np.save(file, changed)
     assert PrecomputedFeatures(folder).hash != before
+
+
+# Words ---------------------------------------------------------------------------------------------------------
+
+COUNTS = [len(text.split()) for text in uploads.SENTENCES]
+LONGEST = max(COUNTS)
+
+
+def word_features(
+    folder: Path, *, card: ModelCard = CARD, words: bool = True, array: np.ndarray | None = None
+) -> Path:
+    made = np.random.default_rng(0).standard_normal((8, 9, 3)).astype(np.float32)
+    for row, count in enumerate(COUNTS):
+        made[row, count:] = 0
+    arrays = {"words": made if array is None else array, "flat": np.ones((8, 2), np.float32)}
+    write_features(folder, card, uploads.sentences(), [Batch(0, arrays)], words=words)
+    return folder
+
+
+def read(folder: Path, words: int, stimuli: StimulusSet | None = None) -> dict[str, np.ndarray]:
+    model = PrecomputedFeatures(folder)
+    (batch,) = model.batches(stimuli or uploads.sentences(), model.layers(), reduction=Reduction(words=words))
+    return dict(batch.arrays)
+
+
+@pytest.mark.parametrize("words", [3, LONGEST, 20])
+def test_word_sequences_are_cut_and_padded_to_what_is_asked_for(tmp_path: Path, words: int) -> None:
+    order = np.array([5, 0, 7])
+    found = read(word_features(tmp_path), words, uploads.sentences().subset(order))
+    (given,) = (np.load(file) for file in tmp_path.glob("000-*.npy"))
+    assert found["words"].shape == (3, words, 3) and found["flat"].shape == (3, 2)
+    for row, source in enumerate(order):
+        kept = given[source, : COUNTS[source]][-words:]
+        np.testing.assert_array_equal(found["words"][row, : len(kept)], kept)
+        assert not found["words"][row, len(kept) :].any()
+
+
+@pytest.mark.parametrize("pooling", ["mean", "last", "cls"])
+def test_word_sequences_are_pooled_as_the_card_says_where_no_words_are_asked_for(
+    tmp_path: Path, pooling: str
+) -> None:
+    card = CARD.model_copy(update={"text": CARD.text.model_copy(update={"pooling": pooling})})
+    found = read(word_features(tmp_path, card=card), 0)["words"]
+    (given,) = (np.load(file) for file in tmp_path.glob("000-*.npy"))
+    for row, count in enumerate(COUNTS):
+        own = given[row, :count]
+        expected = {"mean": own.mean(axis=0), "last": own[-1], "cls": own[0]}[pooling]
+        np.testing.assert_allclose(found[row], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_tokens_nobody_called_words_stay_as_they_are_and_are_no_words(tmp_path: Path) -> None:
+    given = np.random.default_rng(0).standard_normal((8, 64, 3)).astype(np.float32)  # a square, and no grid
+    folder = word_features(tmp_path, words=False, array=given)
+    np.testing.assert_array_equal(read(folder, 0)["words"], given)
+    with pytest.raises(BadFeatures, match="layer 'words'.*positions = \"words\"") as caught:
+        read(folder, 6)
+    assert caught.value.code == "no-positions"
+
+
+def test_words_of_pooled_vectors_are_refused_by_name(tmp_path: Path) -> None:
+    flat = {"early": np.ones((8, 2), np.float32), "late": np.ones((8, 2), np.float32)}
+    write_features(tmp_path, CARD, uploads.sentences(), [Batch(0, flat)], words=True)
+    with pytest.raises(BadFeatures, match="layer 'early': the layer has no positions") as caught:
+        read(tmp_path, 6)
+    assert caught.value.code == "no-positions"
+
+
+@pytest.mark.parametrize(("count", "says"), [(0, "0 vectors and 7 words"), (9, "9 vectors and 7 words")])
+def test_a_text_with_other_vectors_than_words_is_named(tmp_path: Path, count: int, says: str) -> None:
+    made = np.ones((8, 9, 3), np.float32)
+    for row, own in enumerate([*COUNTS[:2], count, *COUNTS[3:]]):
+        made[row, own:] = 0
+    texts = [*uploads.SENTENCES[:2], "rain fell on the very empty street", *uploads.SENTENCES[3:]]
+    stimuli = StimulusSet.from_texts(texts)
+    write_features(tmp_path, CARD, stimuli, [Batch(0, {"a": made})], words=True)
+    for words in (0, 7):
+        with pytest.raises(BadFeatures, match=f"'0003' has {says}") as caught:
+            read(tmp_path, words, stimuli)
+        assert caught.value.code == "features-words"
+
+
+@pytest.mark.parametrize(
+    ("modality", "array"), [("vision", np.ones((8, 9, 3), np.float32)), ("language", np.ones((8, 9), np.float32))]
+)
+def test_what_cannot_be_words_is_not_called_words(tmp_path: Path, modality: str, array: np.ndarray) -> None:
+    card = CARD.model_copy(update={"modality": modality})
+    folder = word_features(tmp_path, card=card, words=False, array=array)
+    manifest = folder / "features.toml"
+    text = manifest.read_text("utf-8").replace('name = "words"', 'name = "words"\npositions = "words"')
+    manifest.write_text(text.replace('{ name = "words"\n', '{ name = "words",'), "utf-8")
+    with pytest.raises(UserError) as caught:
+        PrecomputedFeatures(folder)
+    assert caught.value.code == "features-words", caught.value
+    assert not check_folder(folder).ok

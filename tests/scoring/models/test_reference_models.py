@@ -9,8 +9,9 @@ from sklearn.datasets import load_sample_images
 
 from gyral.datasets.stimulus import StimulusSet
 from gyral.models.catalogue import open_model
-from gyral.models.model import Model
+from gyral.models.model import Model, Reduction
 from gyral.models.transformers_check import quiet
+from gyral.models.words import word_positions
 from made_models import features, mirror_model, reference
 
 pytestmark = pytest.mark.weights
@@ -69,6 +70,80 @@ def test_glove_knows_related_words() -> None:
     unit = found / np.linalg.norm(found, axis=1, keepdims=True)
     assert unit[0] @ unit[1] > 0.8
     assert unit[0] @ unit[2] < 0.5
+
+
+WORDY = (
+    "It isn't the café’s fault, is it?",
+    "Dogs bark.",
+    "In 2024, unbelievably well-known naïve people ate 日本料理 -- twice!",
+    "Antidisestablishmentarianism",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        *((name, "") for name in ("minilm-l6", "paraphrase-minilm", "smollm2-135m", "glove-50")),
+        *((name, ":untrained") for name in ("minilm-l6", "paraphrase-minilm", "glove-50")),
+    ],
+)
+def test_language_models_give_one_vector_a_word(name: str, twin: str) -> None:
+    reference(name)
+    model = open_model(name + twin)[0]
+    stimuli = StimulusSet.from_texts(WORDY)
+    words = word_positions(stimuli)
+    layers = [model.layers()[0], *(n for n in model.layers()[1:] if n != "model.1")][
+        -2:
+    ]  # a pooled head has no words
+    counts = [len(text.split()) for text in WORDY]
+
+    def read(memory: int) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+        found = list(model.batches(stimuli, layers, reduction=Reduction(words=words), memory=memory))
+        return {layer: np.concatenate([batch.arrays[layer] for batch in found]) for layer in layers}
+
+    together, single = read(1 << 30), read(1)
+    for layer in layers:
+        assert together[layer].shape[:2] == (4, words) and words == 10
+        assert together[layer].any(axis=2).sum(axis=1).tolist() == counts
+        scale = float(np.abs(together[layer]).max())
+        np.testing.assert_allclose(together[layer], single[layer], rtol=1e-3, atol=1e-4 * scale)
+
+
+def test_smollm_words_weighted_by_their_tokens_are_the_mean_of_all_tokens() -> None:
+    from tokenizers import Tokenizer
+
+    from gyral.models.catalogue import MODELS
+    from gyral.models.transformers_folder import TransformersModel
+
+    reference("smollm2-135m")
+    folder = MODELS["smollm2-135m"].fetch()
+    assert folder is not None
+    card = MODELS["smollm2-135m"].card
+    model = TransformersModel(
+        folder, card.model_copy(update={"text": card.text.model_copy(update={"pooling": "mean"})})
+    )
+    text = "It isn't the café’s fault that naïve people are unbelievably well-known!"
+    tokens = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).tokens
+    # A token that begins with a space begins a word; there are no digits, before which a space stands alone.
+    counts = np.diff([0, *(i for i, token in enumerate(tokens) if token.startswith("Ġ")), len(tokens)])
+    assert len(counts) == len(text.split()) and counts.max() > 3
+    stimuli = StimulusSet.from_texts([text])
+    layers = [model.layers()[0], model.layers()[5]]
+    (by_word,) = model.batches(stimuli, layers, reduction=Reduction(words=len(counts)))
+    (pooled,) = model.batches(stimuli, layers, reduction=Reduction())
+    for layer in layers:
+        mean = np.average(by_word.arrays[layer][0], axis=0, weights=counts)
+        np.testing.assert_allclose(mean, pooled.arrays[layer][0], rtol=1e-3, atol=1e-4)
+
+
+def test_a_word_in_minilm_depends_on_its_sentence_and_in_glove_it_does_not() -> None:
+    stimuli = StimulusSet.from_texts(["He sat on the bank of the river.", "He robbed the bank of the city."])
+    for name, same in (("minilm-l6", False), ("glove-50", True)):
+        (model,) = reference(name)
+        layer = model.layers()[-1]
+        (batch,) = model.batches(stimuli, [layer], reduction=Reduction(words=8))
+        first, second = batch.arrays[layer][0, 4], batch.arrays[layer][1, 3]
+        assert np.allclose(first, second, atol=1e-5) == same
 
 
 def _perplexity(folder: Path, text: str) -> float:

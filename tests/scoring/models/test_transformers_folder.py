@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadUpload, UnknownName
 from gyral.models.card import ModelCard
 from gyral.models.families import FAMILIES
@@ -73,6 +74,70 @@ def test_text_states_equal_the_library_s(family: str, pooling: str, folders: dic
         for name, state in zip(model.layers(), states, strict=True):
             expected = state[0].mean(dim=0) if pooling == "mean" else state[0, -1]
             np.testing.assert_allclose(found[name][row], expected.numpy(), rtol=2e-3, atol=2e-4)
+
+
+def _by_word(model: Model, shown: StimulusSet, words: int, memory: int = 1 << 30) -> dict[str, Any]:
+    found = list(model.batches(shown, model.layers(), reduction=Reduction(words=words), memory=memory))
+    return {name: np.concatenate([batch.arrays[name] for batch in found]) for name in model.layers()}
+
+
+@pytest.mark.parametrize("family", LANGUAGE)
+def test_words_are_the_library_s_tokens(family: str, folders: dict[str, Path]) -> None:
+    card = text_card()
+    model, tokenizer = TransformersModel(folders[family], card), TextTokenizer(word_tokenizer(), card.text)
+    found = _by_word(model, texts(), 12)
+    for row, text in enumerate(TEXTS):
+        ids = torch.from_numpy(tokenizer.encode([text], [text]).ids)
+        states = _library(folders[family], input_ids=ids).hidden_states
+        count = len(text.split())
+        for name, state in zip(model.layers(), states, strict=True):
+            expected = state[0, 1:-1].numpy()  # one token a word between [CLS] and [SEP]
+            np.testing.assert_allclose(found[name][row, :count], expected, rtol=2e-3, atol=2e-4)
+            assert found[name].shape == (4, 12, 16) and not found[name][row, count:].any()
+
+
+@pytest.mark.parametrize("family", ["gpt2", "bert", "llama"])
+def test_words_weighted_by_their_tokens_are_the_pooled_text(
+    family: str, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = _copy(folders, family, tmp_path)
+    (folder / "tokenizer.json").write_bytes(word_tokenizer(special=False))
+    model = TransformersModel(folder, text_card())
+    counts = [[1, 2, 1, 3], [2], [1, 1]]  # tokens of each word: punctuation is a token of its own
+    shown = StimulusSet.from_texts(["the dog, sees (cat)", "house!", "a tree"])
+    words, whole = _by_word(model, shown, 4), features(model, shown)
+    for name in model.layers():
+        for row, count in enumerate(counts):
+            mean = np.average(words[name][row, : len(count)], axis=0, weights=count)
+            np.testing.assert_allclose(mean, whole[name][row], rtol=1e-4, atol=1e-5)
+
+
+def test_words_do_not_depend_on_the_batch_nor_on_how_many_are_kept(folders: dict[str, Path]) -> None:
+    for family in ("bert", "gpt2"):
+        for twin in (None, "untrained", "permuted"):
+            model = TransformersModel(folders[family], text_card(), twin=twin)
+            whole, single, few = (
+                _by_word(model, texts(), n, m) for n, m in ((12, 1 << 30), (12, 1), (3, 1 << 30))
+            )
+            for name in model.layers():
+                np.testing.assert_allclose(whole[name], single[name], rtol=1e-3, atol=1e-5)
+                np.testing.assert_allclose(few[name][0], whole[name][0, 2:5], rtol=1e-3, atol=1e-5)
+                np.testing.assert_allclose(few[name][1], whole[name][1, :3], rtol=1e-3, atol=1e-5)
+
+
+def test_words_are_no_map_even_where_their_number_is_a_square(folders: dict[str, Path]) -> None:
+    found = _by_word(TransformersModel(folders["bert"], text_card()), texts(), 64)
+    assert {values.shape for values in found.values()} == {(4, 64, 16)}
+
+
+def test_a_text_longer_than_max_tokens_gives_the_words_that_were_read(folders: dict[str, Path]) -> None:
+    cut = TransformersModel(folders["bert"], text_card(text={"max_tokens": 6}))
+    whole = TransformersModel(folders["bert"], text_card())
+    shown = StimulusSet.from_texts(["the old dog sees a young cat near a house"])
+    end = StimulusSet.from_texts(["cat near a house"])  # four tokens beside the special ones
+    found, alone = _by_word(cut, shown, 10), _by_word(whole, end, 10)
+    for name in whole.layers():
+        np.testing.assert_allclose(found[name], alone[name], rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", VISION)

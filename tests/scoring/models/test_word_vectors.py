@@ -1,13 +1,14 @@
 """Static word vectors: the mean of what is known, and twins of the same norms."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadUpload
-from gyral.models.model import Model
+from gyral.errors import BadDataset, BadUpload
+from gyral.models.model import Model, Reduction
 from gyral.models.word_vectors import WordVectors
 from gyral.models.words import pieces_of, words_of
 from made_models import features, text_card
@@ -94,3 +95,36 @@ def test_words_are_lower_case_without_punctuation() -> None:
     ]
     assert words_of("") == []
     assert pieces_of("we'll") == ["we", "'ll"] and pieces_of("o'clock") == ["o", "clock"]
+
+
+def _by_word(
+    model: WordVectors, texts: list[str], words: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    batches = model.batches(StimulusSet.from_texts(texts), ("words",), reduction=Reduction(words=words), memory=1)
+    return np.concatenate([batch.arrays["words"] for batch in batches])
+
+
+def test_word_by_word_each_known_word_has_its_vector(folder: Path) -> None:
+    found = _by_word(WordVectors(folder, text_card()), ["The dog didn't bark!", "dog", "the the well-dog"], 3)
+    assert found.shape == (3, 3, 6) and found.dtype == np.float32
+    expected = [_mean(folder, *words) for words in (("dog",), ("did", "n't"), ("bark",))]
+    np.testing.assert_allclose(found[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(found[1, 0], _mean(folder, "dog"), rtol=1e-6)
+    assert not found[1, 1:].any()
+    np.testing.assert_allclose(found[2, 2], _mean(folder, "well", "dog"), rtol=1e-6)
+
+
+@pytest.mark.parametrize("twin", [None, "untrained", "permuted"])
+def test_word_by_word_an_unknown_word_keeps_its_place_with_the_mean_of_all(folder: Path, twin: Any) -> None:
+    model = WordVectors(folder, text_card(), twin=twin)
+    found = _by_word(model, ["the meow dog", "meow -- meow", " ".join(WORDS[:5])], 5)
+    alone = _by_word(model, list(WORDS), 1)[:, 0]
+    np.testing.assert_allclose(found[0, [0, 2]], alone[:2], rtol=1e-6)
+    np.testing.assert_allclose(found[0, 1], alone.mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(found[1, :3], np.repeat(found[:1, 1], 3, axis=0))
+    assert (found.any(axis=2).sum(axis=1) == [3, 3, 5]).all()
+
+
+def test_word_by_word_a_text_without_words_is_named(folder: Path) -> None:
+    with pytest.raises(BadDataset, match="'0002'"):
+        _by_word(WordVectors(folder, text_card()), ["the", " "], 2)

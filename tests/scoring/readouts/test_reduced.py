@@ -56,5 +56,5 @@ def test_what_is_no_reduction_is_refused(spec: str) -> None:
 
 
 def test_families_with_positions_are_refused() -> None:
-    with pytest.raises(UserError, match="readout 'gap' needs positions"):
+    with pytest.raises(UserError, match="readout 'gap' reads positions"):
         reduced(GapRidge(), "pca:5")

@@ -1,0 +1,192 @@
+"""Arrays of the ridge engine: numpy (OpenBLAS) on the CPU, torch on an accelerator, one solver text for both."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from gyral.readouts.readout import Rows
+
+# A numpy array or a torch tensor: whatever the namespace at hand makes.
+Matrix = Any
+Host = NDArray[np.floating[Any]]
+Precision = Literal["single", "double"]
+
+# Problems with fewer rows and fewer units than this run on one thread.
+_SMALL = 1500
+
+
+class Arrays(Protocol):
+    """What the solver needs beside operators that numpy arrays and torch tensors share."""
+
+    def put(self, values: Host, precision: Precision = "single") -> Matrix:
+        """``values`` on the device."""
+        ...
+
+    def host(self, values: Matrix) -> Host:
+        """``values`` as a numpy array."""
+        ...
+
+    def cast(self, values: Matrix, precision: Precision) -> Matrix:
+        """``values`` in another precision."""
+        ...
+
+    def take(self, values: Matrix, rows: Rows) -> Matrix:
+        """Rows of ``values``; a view where they are consecutive."""
+        ...
+
+    def zeros(self, shape: tuple[int, ...], precision: Precision = "single") -> Matrix:
+        """Zeros on the device."""
+        ...
+
+    def turn(self, values: Matrix) -> Matrix:
+        """Transpose, laid out row by row."""
+        ...
+
+    def eigh(self, gram: Matrix) -> tuple[Matrix, Matrix]:
+        """Eigenvalues, ascending, and eigenvectors."""
+        ...
+
+    def triangle(self, tall: Matrix) -> Matrix:
+        """R of the QR factors."""
+        ...
+
+    def product(self, left: Matrix, right: Matrix, reduced: bool) -> Matrix:
+        """``left @ right``, with bfloat16 factors where ``reduced``."""
+        ...
+
+
+class NumpyArrays:
+    """Arrays in the memory of the host; see `Arrays`."""
+
+    def put(self, values: Host, precision: Precision = "single") -> Matrix:
+        return values.astype(_NUMPY[precision], copy=False)
+
+    def host(self, values: Matrix) -> Host:
+        return np.asarray(values)
+
+    def cast(self, values: Matrix, precision: Precision) -> Matrix:
+        return values.astype(_NUMPY[precision], copy=False)
+
+    def take(self, values: Matrix, rows: Rows) -> Matrix:
+        return values[run_of(rows)]
+
+    def zeros(self, shape: tuple[int, ...], precision: Precision = "single") -> Matrix:
+        return np.zeros(shape, _NUMPY[precision])
+
+    def turn(self, values: Matrix) -> Matrix:
+        return np.ascontiguousarray(values.T)
+
+    def eigh(self, gram: Matrix) -> tuple[Matrix, Matrix]:
+        values, vectors = np.linalg.eigh(gram)
+        return values, vectors
+
+    def triangle(self, tall: Matrix) -> Matrix:
+        return np.linalg.qr(tall, mode="r")
+
+    def product(self, left: Matrix, right: Matrix, reduced: bool) -> Matrix:
+        if not (reduced and has_fast_bfloat16()):
+            return left @ right
+        halves = (torch.from_numpy(side).bfloat16() for side in (left, right))
+        return torch.matmul(*halves).float().numpy()
+
+
+class TorchArrays:
+    """Arrays on a torch device; see `Arrays`."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def put(self, values: Host, precision: Precision = "single") -> Matrix:
+        host = np.ascontiguousarray(values)
+        # torch warns of read-only memory although nothing here writes to it.
+        return torch.from_numpy(host if host.flags.writeable else host.copy()).to(self.device, _TORCH[precision])
+
+    def host(self, values: Matrix) -> Host:
+        found: Host = values.cpu().numpy()
+        return found
+
+    def cast(self, values: Matrix, precision: Precision) -> Matrix:
+        return values.to(_TORCH[precision])
+
+    def take(self, values: Matrix, rows: Rows) -> Matrix:
+        run = run_of(rows)
+        return values[
+            run if isinstance(run, slice) else torch.from_numpy(np.asarray(run, np.int64)).to(self.device)
+        ]
+
+    def zeros(self, shape: tuple[int, ...], precision: Precision = "single") -> Matrix:
+        return torch.zeros(shape, dtype=_TORCH[precision], device=self.device)
+
+    def turn(self, values: Matrix) -> Matrix:
+        return values.T.contiguous()
+
+    def eigh(self, gram: Matrix) -> tuple[Matrix, Matrix]:
+        values, vectors = torch.linalg.eigh(gram)
+        return values, vectors
+
+    def triangle(self, tall: Matrix) -> Matrix:
+        return torch.linalg.qr(tall, mode="r").R
+
+    def product(self, left: Matrix, right: Matrix, reduced: bool) -> Matrix:
+        return (left.bfloat16() @ right.bfloat16()).float() if reduced else left @ right
+
+
+_NUMPY = {"single": np.float32, "double": np.float64}
+_TORCH = {"single": torch.float32, "double": torch.float64}
+
+
+def arrays_on(device: str) -> Arrays:
+    """The namespace of a device: numpy for "cpu", torch for all others."""
+    return NumpyArrays() if device == "cpu" else TorchArrays(device)
+
+
+def run_of(rows: Rows) -> slice | Rows:
+    """Consecutive ascending rows as a slice, which numpy and torch take without a copy."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+def has_fast_bfloat16() -> bool:
+    """True where the processor multiplies bfloat16 faster than float32 (AVX-512 BF16 or AMX)."""
+    # torch offers no public question for this.
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in asked)
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Float32 products with all their bits whatever the caller set: no TF32 on an accelerator."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@lru_cache(maxsize=1)
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def few_threads(size: int) -> Iterator[None]:
+    """One thread for small problems: LAPACK's threads wait for each other longer than they work
+    (eigenvectors of 410 x 410 on two busy cores: .02 s with one, over 1 s with two)."""
+    if size >= _SMALL:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with _pools().limit(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,215 @@
+"""Ridge against an exhaustive search in float64, at every shape the engine treats in its own way."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from gyral.datasets.split import Fold, contiguous, grouped
+from gyral.features.features import Features
+from gyral.readouts._ridge_arrays import NumpyArrays, TorchArrays
+from gyral.readouts._ridge_design import Design
+from gyral.readouts._ridge_solver import span
+from gyral.readouts.ridge import PENALTIES, Ridge
+
+GRID = np.asarray(PENALTIES)
+
+
+@dataclass
+class Problem:
+    x: np.ndarray
+    y: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    inner: tuple[Fold, ...]
+
+
+def problem(rows: int, features: int, folds: int, units: int = 400, decay: float = 0.5, seed: int = 0) -> Problem:
+    """Features with a falling spectrum; units from noiseless to pure noise."""
+    rng = np.random.default_rng(seed)
+    samples = rows + max(40, rows // 4)
+    x = rng.standard_normal((samples, features)) * np.arange(1, features + 1) ** -decay
+    x = x @ np.linalg.qr(rng.standard_normal((features, features)))[0] + rng.standard_normal(features)
+    y = x @ rng.standard_normal((features, units))
+    y = y / y.std(axis=0) + rng.standard_normal(y.shape) * np.geomspace(0.05, 50, units)
+    order = rng.permutation(samples)
+    train, test = np.sort(order[:rows]), np.sort(order[rows:])
+    return Problem(x.astype(np.float32), (y + 5).astype(np.float32), train, test, contiguous(rows, folds).folds)
+
+
+def predictions(x: np.ndarray, y: np.ndarray, new: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """Ridge by singular value decomposition, float64: penalties x rows x units, or one penalty a unit."""
+    u, s, vt = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    u, s, vt = u[:, s > s[0] * 1e-10], s[s > s[0] * 1e-10], vt[s > s[0] * 1e-10]
+    rotated = s[:, None] * (u.T @ (y - y.mean(0)))
+    ahead = (new - x.mean(0)) @ vt.T
+    if len(penalty) == y.shape[1]:
+        return ahead @ (rotated / (s[:, None] ** 2 + penalty)) + y.mean(0)
+    return np.stack([ahead @ (rotated / (s[:, None] ** 2 + a)) + y.mean(0) for a in penalty])
+
+
+def exhaustive(p: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Chosen penalties, inner R2 and held-out predictions of units that share their samples, float64."""
+    x = p.x[p.train].astype(np.float64)
+    sd = x.std(0)
+    z, new = (x - x.mean(0)) / sd, (p.x[p.test] - x.mean(0)) / sd
+    y = p.y[p.train].astype(np.float64)
+    errors, total = np.zeros((len(GRID), y.shape[1])), np.zeros(y.shape[1])
+    for fold in p.inner:
+        found = predictions(z[fold.train], y[fold.train], z[fold.test], GRID)
+        errors += ((y[fold.test] - found) ** 2).sum(axis=1)
+        total += ((y[fold.test] - y[fold.train].mean(0)) ** 2).sum(axis=0)
+    best = errors.argmin(axis=0)
+    return GRID[best], 1 - errors.min(axis=0) / total, predictions(z, y, new, GRID[best])
+
+
+def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    a, b = a.astype(np.float64) - a.mean(0, np.float64), b.astype(np.float64) - b.mean(0, np.float64)
+    return (a * b).sum(0) / np.sqrt((a**2).sum(0) * (b**2).sum(0))
+
+
+def assert_equal(p: Problem, fitted, expected: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    penalties, inner_r2, predicted = expected
+    steps = np.abs(np.log10(fitted.penalties) - np.log10(penalties)).round()
+    assert steps.max() <= 1
+    assert (steps == 0).mean() >= 0.999
+    np.testing.assert_allclose(fitted.inner_r2, inner_r2, atol=1e-5)
+    same = steps == 0
+    found, predicted = fitted.predict(Features("a", p.x), p.test)[:, same], predicted[:, same]
+    centred = predicted - predicted.mean(0)
+    assert np.linalg.norm(found - predicted) / np.linalg.norm(centred) <= 1e-4
+    # What a null unit's prediction varies by is near the spacing of float32 beside its mean: its r is rounding.
+    told = same & (inner_r2 > 0.001)
+    measured, found, predicted = p.y[p.test][:, told], found[:, told[same]], predicted[:, told[same]]
+    assert np.abs(correlations(measured, found) - correlations(measured, predicted)).max() <= 1e-4
+
+
+SHAPES = {
+    "primal": (500, 60, 5),
+    "primal, held out taller than wide": (600, 40, 2),
+    "primal, three panels of a triangle": (1800, 300, 2),
+    "dual": (200, 700, 5),
+    "dual, wide": (120, 1200, 4),
+    "inner dual, refit primal": (200, 180, 5),
+    "dual, taller": (90, 100, 2),
+    "one feature": (200, 1, 5),
+    "flat spectrum": (300, 250, 5),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_ridge_equals_exhaustive_search_in_float64(shape: tuple[int, int, int]) -> None:
+    p = problem(*shape, decay=0.0 if shape[1] == 250 else 0.5)
+    expected = exhaustive(p)
+    assert shape[1] == 1 or len(np.unique(expected[0])) >= 4, "the units are meant to need different penalties"
+    assert_equal(p, Ridge().fit(Features("a", p.x), p.y, p.train, p.inner), expected)
+
+
+def test_ridge_equals_exhaustive_search_over_many_blocks_and_torn_groups() -> None:
+    p = problem(300, 80, 5, units=9000)
+    rng = np.random.default_rng(3)
+    # Groups stand in no order: held-out rows are not consecutive.
+    p.inner = grouped(rng.integers(0, 12, 300), 5).folds
+    assert_equal(p, Ridge().fit(Features("a", p.x), p.y, p.train, p.inner), exhaustive(p))
+
+
+def test_ridge_equals_exhaustive_search_where_folds_overlap_and_leave_rows_out() -> None:
+    p = problem(260, 50, 5)
+    rows = np.arange(260)
+    p.inner = (Fold(rows[:120], rows[150:200]), Fold(rows[60:], rows[:50]), Fold(rows[::2], rows[1::2]))
+    assert_equal(p, Ridge().fit(Features("a", p.x), p.y, p.train, p.inner), exhaustive(p))
+
+
+@pytest.mark.parametrize("features", [40, 150, 400])
+def test_ridge_fits_units_with_holes_as_if_their_samples_were_all(features: int) -> None:
+    p = problem(200, features, 5, units=60)
+    holes = {0: np.arange(0, 40), 1: np.r_[3, 50, 51, 199], 2: np.arange(60, 200)}
+    y = p.y.copy()
+    for unit, rows in holes.items():
+        y[p.train[rows], unit] = np.nan
+    y[p.train[holes[1]], 30] = np.inf
+    fitted = Ridge().fit(Features("a", p.x), y, p.train, p.inner)
+    found = fitted.predict(Features("a", p.x), p.test)
+    whole = Ridge().fit(Features("a", p.x), p.y, p.train, p.inner)
+    others = np.setdiff1d(np.arange(60), [0, 1, 2, 30])
+    np.testing.assert_array_equal(fitted.penalties[others], whole.penalties[others])
+    x = p.x[p.train].astype(np.float64)
+    z, new = (x - x.mean(0)) / x.std(0), (p.x[p.test] - x.mean(0)) / x.std(0)
+    for unit, rows in (*holes.items(), (30, holes[1])):
+        keep = np.setdiff1d(np.arange(200), rows)
+        own = p.y[p.train][:, [unit]].astype(np.float64)
+        errors, total = np.zeros(len(GRID)), 0.0
+        for fold in p.inner:
+            t, v = np.intersect1d(fold.train, keep), np.intersect1d(fold.test, keep)
+            if len(v):
+                errors += ((own[v] - predictions(z[t], own[t], z[v], GRID)) ** 2).sum(axis=(1, 2))
+                total += ((own[v] - own[t].mean()) ** 2).sum()
+        assert fitted.penalties[unit] == GRID[errors.argmin()]
+        assert fitted.inner_r2[unit] == pytest.approx(1 - errors.min() / total, abs=1e-5)
+        expected = predictions(z[keep], own[keep], new, fitted.penalties[[unit]])[:, 0]
+        spread = np.linalg.norm(expected - expected.mean())
+        assert np.linalg.norm(found[:, unit] - expected) <= 1e-4 * spread + 1e-5
+
+
+def test_ridge_decides_near_ties_of_null_units_as_float64_does() -> None:
+    # Far above the spectrum neighbouring penalties differ by some 1e-6 of the squared error.
+    p = problem(400, 30, 5, units=2000)
+    p.y = np.random.default_rng(8).standard_normal(p.y.shape).astype(np.float32)
+    expected, _, _ = exhaustive(p)
+    assert (expected >= 1e6).mean() > 0.2
+    found = Ridge().fit(Features("a", p.x), p.y, p.train, p.inner).penalties
+    assert (found == expected).mean() >= 0.999
+
+
+def test_ridge_keeps_precision_beside_a_large_offset() -> None:
+    p = problem(200, 50, 5, units=50)
+    p.y = p.y.astype(np.float64)
+    shifted = p.y + 1e7
+    a = Ridge().fit(Features("a", p.x), p.y, p.train, p.inner)
+    b = Ridge().fit(Features("a", p.x), shifted, p.train, p.inner)
+    np.testing.assert_array_equal(a.penalties, b.penalties)
+    np.testing.assert_allclose(a.inner_r2, b.inner_r2, atol=1e-5)
+
+
+@pytest.mark.parametrize("features", [60, 500])
+def test_torch_and_numpy_arrays_give_the_same_fit(features: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    p = problem(300, features, 2, units=80)
+    expected = Ridge().fit(Features("a", p.x), p.y, p.train, p.inner)
+    monkeypatch.setattr("gyral.readouts.ridge.arrays_on", TorchArrays)
+    found = Ridge().fit(Features("a", p.x), p.y, p.train, p.inner)
+    np.testing.assert_array_equal(found.penalties, expected.penalties)
+    np.testing.assert_allclose(
+        found.predict(Features("a", p.x), p.test), expected.predict(Features("a", p.x), p.test), atol=1e-3
+    )
+
+
+@pytest.mark.gpu
+def test_the_accelerator_agrees_with_the_processor() -> None:
+    p = problem(1800, 300, 2)
+    found = Ridge(device="cuda").fit(Features("a", p.x), p.y, p.train, p.inner)
+    assert_equal(p, found, exhaustive(p))
+
+
+def test_every_penalty_is_a_combination_of_the_spanning_ones() -> None:
+    values = np.geomspace(3.0, 4e4, 500)
+    found = span(values, GRID)
+    assert len(found.nodes) < len(GRID)
+    shrink = values / (values + GRID[:, None])
+    made = (found.nodes * values).T @ found.weights
+    assert np.abs(made.T - shrink).max(axis=1) == pytest.approx(0, abs=2e-5)
+    assert (np.abs(made.T - shrink).max(axis=1) <= 2e-5 * shrink.max(axis=1)).all()
+
+
+def test_a_wide_memory_map_is_read_in_blocks_of_columns(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    p = problem(90, 3000, 3, units=20)
+    np.save(tmp_path / "layer.npy", p.x.astype(np.float16))
+    stored = np.load(tmp_path / "layer.npy", mmap_mode="r")
+    p.x = np.asarray(stored, np.float32)
+    expected = exhaustive(p)
+    monkeypatch.setattr("gyral.readouts._ridge_design._KEPT_FEATURES", 1 << 10)
+    monkeypatch.setattr("gyral.readouts._ridge_design._READ", 1 << 16)
+    fitted = Ridge().fit(Features("a", stored), p.y, p.train, p.inner)
+    assert_equal(p, fitted, expected)
+    design = Design(NumpyArrays(), Features("a", stored), p.train)
+    assert design.z is None
+    assert design.nbytes < 4 * 90 * 3000
