@@ -26,7 +26,7 @@ def demo(port: int, score: bool) -> None:
     os.environ.setdefault("GYRAL_HOME", str(root))
     os.environ.setdefault("GYRAL_CACHE", str(root / "cache"))
     # The site answers this machine only, so uploads come from the person who started it.
-    os.environ.setdefault("GYRAL_ALLOW_UNSANDBOXED", "1")
+    os.environ.setdefault("GYRAL_LEAST_TIER", "process")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gyral_portal.settings")
     os.environ["GYRAL_STATIC"] = "collected"  # as `gyral serve`: what is prepared is what is served
     _step("database and benchmarks", "-m", "gyral_portal.prepare")

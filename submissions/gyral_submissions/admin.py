@@ -73,12 +73,13 @@ class RunAdmin(ReadOnly):
         "benchmark",
         "twin",
         "state",
+        "sandbox",
         "attempt",
         "fault_code",
         "reference",
         "created",
     )
-    list_filter = ("state", "fault", "benchmark")
+    list_filter = ("state", "fault", "sandbox", "benchmark")
     list_select_related = ("submission", "benchmark")
     search_fields = ("id", "submission__name", "reference", "fault_code")
     actions = ("cancel", "retry")

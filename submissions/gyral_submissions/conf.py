@@ -18,10 +18,10 @@ from typing import Generic, TypeVar
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from gyral.isolation.tier import LEAST, TIERS, Tier
 from gyral.places import home
 
 T = TypeVar("T")
-_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,21 @@ def _seconds(text: str) -> float:
     return number
 
 
-def _switch(text: str) -> bool:
-    word = text.strip().lower()
-    if word not in _TRUE | _FALSE:
-        raise ValueError("must be 1 or 0")
-    return word in _TRUE
+def _tier(text: str) -> Tier:
+    for tier in TIERS:
+        if text == tier:
+            return tier
+    raise ValueError(f"must be one of {', '.join(TIERS)}")
 
 
 UPLOAD_BYTES = Setting("GYRAL_UPLOAD_BYTES", 1 << 30, _count, "largest upload, bytes, counted while it streams")
 RUNS_PER_DAY = Setting("GYRAL_RUNS_PER_DAY", 20, _count, "evaluations a person may start in one day (UTC)")
 ACTIVE_RUNS = Setting("GYRAL_ACTIVE_RUNS", 20, _count, "runs a person may have queued or running, twins included")
-ALLOW_UNSANDBOXED = Setting(
-    "GYRAL_ALLOW_UNSANDBOXED",
-    False,
-    _switch,
-    "1: run models of people who are not staff before the sandbox is hardened",
+LEAST_TIER: Setting[Tier] = Setting(
+    LEAST,
+    "landlock",
+    _tier,
+    "weakest sandbox that people's models are run in, unless they are staff (process, landlock, bubblewrap)",
 )
 LEASE_SECONDS = Setting(
     "GYRAL_LEASE_SECONDS", 60.0, _seconds, "a run nobody renewed for this long is taken up again"
@@ -113,11 +113,11 @@ SCORE_COMMAND: Setting[list[str]] = Setting(
     "GYRAL_SCORE_COMMAND", [sys.executable, "-m", "gyral.cli.main"], shlex.split, "command line that scores"
 )
 
-SETTINGS: tuple[Setting[int] | Setting[bool] | Setting[float] | Setting[str] | Setting[list[str]], ...] = (
+SETTINGS: tuple[Setting[int] | Setting[Tier] | Setting[float] | Setting[str] | Setting[list[str]], ...] = (
     UPLOAD_BYTES,
     RUNS_PER_DAY,
     ACTIVE_RUNS,
-    ALLOW_UNSANDBOXED,
+    LEAST_TIER,
     LEASE_SECONDS,
     MAX_ATTEMPTS,
     WALL_CLOCK_SECONDS,

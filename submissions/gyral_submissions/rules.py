@@ -6,13 +6,14 @@
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
+from gyral.isolation.tier import Tier, examine, is_enough
 from gyral_submissions import conf
 from gyral_submissions.enums import FINAL, Format, State, Visibility
 from gyral_submissions.models import Run, Submission
 
 Viewer = AbstractBaseUser | AnonymousUser | None
 
-_RUNS_CODE = (Format.ONNX, Format.SAFETENSORS)
+RUNS_CODE = (Format.ONNX, Format.SAFETENSORS)
 
 
 def is_operator(user: Viewer) -> bool:
@@ -53,7 +54,14 @@ def log_may_be_read(run: Run, user: Viewer) -> bool:
 
 
 def may_upload(user: Viewer, format_: str) -> bool:
-    """Signed-in people; models that must be run only from staff, until the operator allows strangers' ones."""
+    """Signed-in people; models that must be run only from staff, where this machine cannot hold others' firmly enough."""
     if user is None or not user.is_authenticated or not user.is_active:
         return False
-    return format_ not in _RUNS_CODE or is_operator(user) or conf.ALLOW_UNSANDBOXED()
+    return format_ not in RUNS_CODE or is_operator(user) or is_enough(examine().tier, conf.LEAST_TIER())
+
+
+def may_be_held(submission: Submission, tier: Tier) -> bool:
+    """Whether a sandbox of ``tier`` is firm enough to run the submission; what staff sends is trusted."""
+    return (
+        submission.format not in RUNS_CODE or is_operator(submission.owner) or is_enough(tier, conf.LEAST_TIER())
+    )

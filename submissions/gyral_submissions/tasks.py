@@ -3,6 +3,7 @@
 import uuid
 
 from celery import shared_task
+from celery.signals import worker_ready
 
 
 # Acknowledged late, so that a busy worker holds no second message back; that a broker delivers it again after
@@ -17,6 +18,15 @@ def evaluate_run(*, run_id: str, attempt: int) -> None:
         execute(uuid.UUID(run_id), attempt, is_stopping=_is_stopping)
     except Interrupted:
         return
+
+
+@worker_ready.connect
+def say_how_guests_are_held(**_: object) -> None:
+    """Find out at the start, and write into the worker's log, how firmly this machine holds models."""
+    # Nested: only a worker tries it.
+    from gyral.isolation.tier import examine
+
+    examine()
 
 
 def _is_stopping() -> bool:

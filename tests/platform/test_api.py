@@ -11,9 +11,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from board_rows import make_benchmark, make_run, make_scored, make_submission
+from gyral.isolation.tier import Findings
 from gyral_portal.accounts.models import ApiToken, Scope
 from gyral_portal.accounts.tokens import create_token
-from gyral_submissions import conf
+from gyral_submissions import conf, rules
 from gyral_submissions.domain.log import note
 from gyral_submissions.models import Benchmark, Run, Submission
 
@@ -29,7 +30,7 @@ def token(owner: User) -> str:
 
 @pytest.fixture
 def api(token: str, settings: Any) -> Client:
-    settings.GYRAL_ALLOW_UNSANDBOXED = True
+    settings.GYRAL_LEAST_TIER = "process"
     return Client(headers={"authorization": f"Bearer {token}"})
 
 
@@ -223,9 +224,10 @@ def test_submit_twice_is_409(submit: Callable[..., Any], board: Benchmark) -> No
 
 
 def test_submit_where_strangers_models_are_not_run_is_403(
-    submit: Callable[..., Any], board: Benchmark, settings: Any
+    submit: Callable[..., Any], board: Benchmark, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.GYRAL_ALLOW_UNSANDBOXED = False
+    settings.GYRAL_LEAST_TIER = "landlock"
+    monkeypatch.setattr(rules, "examine", lambda: Findings("process"))
     _is_error(submit(), 403, "unsandboxed")
 
 

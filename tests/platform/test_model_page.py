@@ -1,5 +1,6 @@
 """The model's page, its picture and its records."""
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -7,6 +8,7 @@ from django.test import Client
 from board_rows import make_benchmark, make_run, make_scored, make_submission
 from gyral.datasets.catalogue import open_dataset
 from gyral_portal.leaderboard.picture import draw_profile
+from gyral_submissions import conf
 from gyral_submissions.domain.queries.profile import submission_profile
 from gyral_submissions.enums import State
 from gyral_submissions.models import Benchmark, Score
@@ -144,3 +146,20 @@ def test_benchmark_page_names_the_source_of_a_published_ceiling(client: Client) 
     page.save()
     text = client.get("/benchmarks/published/").content.decode()
     assert "published: 0.313 in explained variance (r²). Authors (2024), Journal 2:2" in text
+
+
+def test_record_page_draws_where_the_readout_reads(client: Client, board: Benchmark) -> None:
+    run = make_scored("net", board, {"V4": 0.5}).runs.get()
+    plain = client.get(f"/records/{run.pk}/").content.decode()
+    assert "Where it reads" not in plain
+    weights = np.array([[0.1, 0.2, 0.3, 0.4]], np.float32)
+    np.savez(conf.runs() / run.record_path / "maps.npz", map0=weights)
+    said = {"name": "map0", "region": "V4", "subject": "all", "layer": "block.3", "grid": [2, 2], "stimuli": []}
+    run.record = {**run.record, "maps": [said]}
+    run.save(update_fields=["record"])
+    text = client.get(f"/records/{run.pk}/").content.decode()
+    assert "Where it reads" in text
+    assert "V4, all: most weight, 40%, in row 2, column 2 of 2 x 2" in text
+    sent = client.get(f"/records/{run.pk}/maps.npz")
+    assert b"".join(sent.streaming_content).startswith(b"PK")
+    sent.close()

@@ -11,8 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from board_rows import make_benchmark
+from gyral.isolation.tier import Findings
 from gyral_portal.portal.held import hold, let_go, open_held
-from gyral_submissions import conf
+from gyral_submissions import conf, rules
 from gyral_submissions.enums import Format, Tier, Visibility
 from gyral_submissions.models import Benchmark, Run, Submission
 
@@ -22,7 +23,7 @@ UPLOADS = Path(__file__).resolve().parents[2] / "fixtures" / "uploads"
 
 @pytest.fixture(autouse=True)
 def open_door(settings: Any) -> None:
-    settings.GYRAL_ALLOW_UNSANDBOXED = True
+    settings.GYRAL_LEAST_TIER = "process"
 
 
 def _model() -> SimpleUploadedFile:
@@ -176,9 +177,10 @@ def test_submit_says_how_much_quota_is_left(as_owner: Client, board: Benchmark, 
 
 
 def test_submit_is_closed_for_strangers_models_until_the_operator_opens_it(
-    as_owner: Client, board: Benchmark, settings: Any
+    as_owner: Client, board: Benchmark, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.GYRAL_ALLOW_UNSANDBOXED = False
+    settings.GYRAL_LEAST_TIER = "landlock"
+    monkeypatch.setattr(rules, "examine", lambda: Findings("process"))
     assert "does not run models" in as_owner.get("/submit/").content.decode()
     errors = _errors(as_owner.post("/submit/", _fields()))
     assert "sandbox" in errors["format"][0]

@@ -53,6 +53,7 @@ def messages(home: Path) -> Iterator[Path]:
 @pytest.fixture
 def fake_score(settings: Any) -> None:
     """Runs are scored by ``tests/support/fake_score.py``."""
+    settings.GYRAL_LEAST_TIER = "process"  # it runs no model
     settings.GYRAL_SCORE_COMMAND = [sys.executable, "-S", str(_SUPPORT / "fake_score.py")]
 
 

@@ -36,11 +36,13 @@ def test_unreadable_environment_is_named(
         setting()
 
 
-@pytest.mark.parametrize(("text", "value"), [("1", True), ("yes", True), ("0", False), ("", False)])
-def test_switch_reads_words(text: str, value: bool, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    del settings.GYRAL_ALLOW_UNSANDBOXED
-    monkeypatch.setenv("GYRAL_ALLOW_UNSANDBOXED", text)
-    assert conf.ALLOW_UNSANDBOXED() is value
+def test_least_tier_is_one_of_the_tiers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert conf.LEAST_TIER() == "landlock"
+    monkeypatch.setenv("GYRAL_LEAST_TIER", "bubblewrap")
+    assert conf.LEAST_TIER() == "bubblewrap"
+    monkeypatch.setenv("GYRAL_LEAST_TIER", "docker")
+    with pytest.raises(ImproperlyConfigured, match="process, landlock, bubblewrap"):
+        conf.LEAST_TIER()
 
 
 def test_command_is_split_like_a_shell_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 
+from gyral.isolation.tier import Findings
+from gyral.isolation.tier import Tier as Sandbox
 from gyral_submissions import rules
 from gyral_submissions.domain.queries.visible import visible_submissions
 from gyral_submissions.enums import Format, State, Visibility
@@ -76,10 +78,31 @@ def test_log_may_be_read(
     assert all(rules.log_may_be_read(ours, who) for who in people.values())
 
 
-@pytest.mark.parametrize("allowed", [False, True])
+@pytest.mark.parametrize(
+    ("found", "least", "allowed"),
+    [
+        ("process", "landlock", False),
+        ("landlock", "landlock", True),
+        ("landlock", "bubblewrap", False),
+        ("process", "process", True),
+    ],
+)
 @pytest.mark.parametrize("format_", [Format.ONNX, Format.SAFETENSORS, Format.FEATURES])
-def test_may_upload(format_: Format, allowed: bool, people: dict[str, Any], settings: Any) -> None:
-    settings.GYRAL_ALLOW_UNSANDBOXED = allowed
+def test_models_are_run_where_the_sandbox_is_firm_enough(
+    format_: Format,
+    found: Sandbox,
+    least: Sandbox,
+    allowed: bool,
+    people: dict[str, Any],
+    make_submission: Callable[..., Submission],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.GYRAL_LEAST_TIER = least
+    monkeypatch.setattr(rules, "examine", lambda: Findings(found))
     may = {name for name, who in people.items() if rules.may_upload(who, format_)}
     everyone = {"stranger", "owner", "operator"}
     assert may == (everyone if allowed or format_ == Format.FEATURES else {"operator"})
+    for who in ("owner", "operator"):
+        submission = make_submission(owner=people[who], format=format_)
+        assert rules.may_be_held(submission, found) == (who in may)

@@ -30,7 +30,7 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "uploads"
 def test_worker_and_command_line_make_equal_records(
     twin: bool, user: User, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    settings.GYRAL_ALLOW_UNSANDBOXED = True
+    settings.GYRAL_LEAST_TIER = "process"
     monkeypatch.setattr(installed, "BUNDLED", tuple(b for b in BUNDLED if b.name == "sim-vision"))
     list(sync_benchmarks())
     benchmark = Benchmark.objects.get()

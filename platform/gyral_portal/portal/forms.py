@@ -176,7 +176,7 @@ class SubmitForm(BenchmarksForm):
         if data.get("format") and not rules.may_upload(self.owner, data["format"]):
             self.add_error(
                 "format",
-                "This site does not run models of people it does not know: its sandbox is not hardened yet. "
+                "This site does not run models of people it does not know: its sandbox is too weak. "
                 "Send precomputed features, score at home with `gyral score`, or host your own board.",
             )
         if data.get("own_card"):

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from gyral.errors import EngineError
+from gyral.isolation.tier import Tier
 from gyral_submissions.domain import log, quota
 from gyral_submissions.domain.fault import Fault
 from gyral_submissions.domain.step import Step, remaining_seconds
@@ -30,12 +31,23 @@ _HELD = (State.RUNNING,)
 
 
 def start(run_id: uuid.UUID, attempt: int, worker: str) -> Run | None:
-    """Take the run, with a lease."""
+    """Take the run, with a lease; what an attempt before was held by is forgotten."""
     now = timezone.now()
-    taken = {"state": State.RUNNING, "worker": worker[:100], "started": now, "lease_until": lease_from(now)}
+    taken = {
+        "state": State.RUNNING,
+        "worker": worker[:100],
+        "started": now,
+        "lease_until": lease_from(now),
+        "sandbox": "",
+    }
     if not move(run_id, attempt, (State.QUEUED,), **taken):
         return None
     return Run.objects.select_related("submission", "benchmark").get(pk=run_id)
+
+
+def note_sandbox(run_id: uuid.UUID, attempt: int, tier: Tier) -> bool:
+    """Store which sandbox will hold the model."""
+    return move(run_id, attempt, _HELD, sandbox=tier)
 
 
 def is_held(run_id: uuid.UUID, attempt: int) -> bool:

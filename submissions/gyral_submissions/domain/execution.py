@@ -17,6 +17,7 @@ from pathlib import Path
 from django.db import OperationalError
 
 from gyral.errors import GyralError
+from gyral.isolation.tier import LEAST, examine
 from gyral.progress import Progress, silent
 from gyral_submissions import conf
 from gyral_submissions.domain import attempt as attempts
@@ -24,8 +25,9 @@ from gyral_submissions.domain import fault as faults
 from gyral_submissions.domain import log
 from gyral_submissions.domain.child import Child
 from gyral_submissions.domain.step import Step
-from gyral_submissions.enums import Format, State
+from gyral_submissions.enums import State
 from gyral_submissions.models import Run
+from gyral_submissions.rules import RUNS_CODE, may_be_held
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +123,7 @@ def command(run: Run, out: Path) -> list[str]:
     argv += ["--out", str(out), "--progress", "json"]
     if run.readout != run.benchmark.readout:
         argv += ["--readout", run.readout]
-    if submission.format in (Format.ONNX, Format.SAFETENSORS):
+    if submission.format in RUNS_CODE:
         argv.append("--isolated")
     return argv
 
@@ -137,12 +139,24 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _evaluate(run: Run, scratch: Path, progress: Progress, is_stopping: Callable[[], bool]) -> faults.Fault | None:
     """Run the child and keep its record; the fault if there is none."""
+    variables = environment(os.environ)
+    if run.submission.format in RUNS_CODE:
+        findings = examine()
+        if not may_be_held(run.submission, findings.tier):
+            return faults.ours(
+                "sandbox-tier", detail=f"{findings}; {conf.LEAST_TIER()!r} is the least that is allowed"
+            )
+        if not attempts.note_sandbox(run.pk, run.attempt, findings.tier):
+            raise _Gone
+        log.note(run.pk, run.attempt, f"The model is held by the sandbox {findings.tier!r}.")
+        # The child finds out for itself, and must not find less.
+        variables[LEAST] = findings.tier
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     errors = log.CappedFile(log.run_folder(run.pk) / "stderr.txt", conf.LOG_BYTES())
     with closing(errors):
         argv = command(run, scratch / "record")
-        with Child(argv, environment=environment(os.environ), errors=errors, folder=scratch) as child:
+        with Child(argv, environment=variables, errors=errors, folder=scratch) as child:
             in_time = _attend(run, child, progress, is_stopping)
             status = child.end()
         said = child.said

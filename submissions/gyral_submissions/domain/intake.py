@@ -143,7 +143,7 @@ def _require_welcome(owner: User, format_: Format) -> None:
         raise BadUpload(f"format {format_!r} cannot be uploaded.", code="format")
     if not may_upload(owner, format_):
         raise Refused(
-            "this site does not run models of people it does not know: its sandbox is not hardened yet.",
+            "this site does not run models of people it does not know: it cannot hold them firmly enough.",
             mend="Score the model at home with `gyral score`, send precomputed features, or host your own board.",
             code="unsandboxed",
         )

@@ -18,7 +18,7 @@ class Benchmark(models.Model):
     modality = models.CharField(max_length=16, db_index=True)
     task = models.CharField(max_length=16)
     metric = models.CharField(max_length=40)
-    readout = models.CharField(max_length=40)
+    readout = models.CharField(max_length=120)
     main_region = models.CharField(max_length=80)
     simulated = models.BooleanField(default=False)
     display = models.CharField(max_length=8, default="none")

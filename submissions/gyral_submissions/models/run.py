@@ -17,13 +17,15 @@ class Run(models.Model):
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="runs")
     benchmark = models.ForeignKey(Benchmark, on_delete=models.PROTECT, related_name="runs")
     twin = models.CharField(max_length=16, choices=Twin.choices, default=Twin.NONE, blank=True)
-    readout = models.CharField(max_length=40)
+    readout = models.CharField(max_length=120)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=1)
     # When its message was last handed to the broker; the sweeper publishes lost ones again.
     published = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=100, blank=True)
+    # Tier of the sandbox that held the uploaded model; empty where no uploaded model is run.
+    sandbox = models.CharField(max_length=16, blank=True)
     # The current step, the share of it that is done (0 to 1) and the time it will take, as far as one can tell.
     step = models.CharField(max_length=80, blank=True)
     progress = models.FloatField(default=0.0)

@@ -13,7 +13,7 @@ class Score(models.Model):
     subject = models.CharField(max_length=80)
     layer = models.CharField(max_length=200)
     metric = models.CharField(max_length=40)
-    readout = models.CharField(max_length=40)
+    readout = models.CharField(max_length=120)
     value = models.FloatField(null=True)
     low = models.FloatField(null=True)
     high = models.FloatField(null=True)
@@ -26,9 +26,15 @@ class Score(models.Model):
     n_units = models.PositiveIntegerField()
     n_ceiled = models.PositiveIntegerField(default=0)
     n_samples = models.PositiveIntegerField()
+    n_missing = models.PositiveBigIntegerField(default=0)
     spread = models.FloatField(null=True)
     # {layer: folds (times draws) it won}; filled where ``layer`` is "chosen".
     layers_chosen = models.JSONField(default=dict)
+    # What the fit says besides its score; null or empty for readouts that say nothing of the kind.
+    receptive_field = models.JSONField(null=True)
+    shares = models.JSONField(default=dict)
+    unique = models.JSONField(default=dict)
+    weights = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["id"]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from gyral.isolation.tier import Findings
 from gyral.record import load_record
 from gyral_submissions import conf
 from gyral_submissions.domain import attempt, execution, log, run, sweeper
@@ -81,7 +82,34 @@ def test_steps_and_log_tell_where_it_stands(
     ]
     assert "features" in {step for step, _, _ in told}
     words = [line.split("] ", 1)[1] for line in log.read_log(found.pk).splitlines()]
-    assert words[1:] == ["features ...", "ridge ...", "Finished; the scores are stored."]
+    assert words[1].startswith("The model is held by the sandbox ")
+    assert words[2:] == ["features ...", "ridge ...", "Finished; the scores are stored."]
+
+
+def test_tier_that_holds_the_model_is_stored_told_and_asked_of_the_child(
+    make_submission: Callable[..., Submission], benchmark_row: Benchmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "examine", lambda: Findings("landlock"))
+    found = queued(make_submission(does={"tell": "GYRAL_LEAST_TIER"}), benchmark_row)
+    assert execution.execute(found.pk, 1) == State.FINISHED
+    assert reread(found).sandbox == "landlock"
+    assert "held by the sandbox 'landlock'" in log.read_log(found.pk)
+    assert log.read_errors(found.pk) == "GYRAL_LEAST_TIER=landlock\n"
+
+
+def test_strangers_model_is_not_run_where_the_sandbox_is_too_weak(
+    submission: Submission, benchmark_row: Benchmark, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.GYRAL_LEAST_TIER = "landlock"
+    lacking = {"landlock": "the kernel is old"}
+    monkeypatch.setattr(execution, "examine", lambda: Findings("process", lacking))  # type: ignore[arg-type]
+    found = queued(submission, benchmark_row)
+    assert execution.execute(found.pk, 1) == State.FAILED
+    after = reread(found)
+    assert (after.fault, after.fault_code, after.sandbox) == (Fault.SITE, "sandbox-tier", "")
+    assert after.reference and "kernel" not in after.fault_text
+    assert "the kernel is old" in log.read_errors(found.pk)
+    assert not after.scores.exists()
 
 
 def test_second_start_on_one_job_changes_nothing(submission: Submission, benchmark_row: Benchmark) -> None:

@@ -17,8 +17,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
 from gyral.errors import BadUpload, OutOfResources, UserError
+from gyral.isolation.tier import Findings
 from gyral.models.card import ModelCard
-from gyral_submissions import conf
+from gyral_submissions import conf, rules
 from gyral_submissions.domain import intake
 from gyral_submissions.domain.intake import Refused, receive
 from gyral_submissions.domain.submission import set_visibility, withdraw
@@ -34,7 +35,7 @@ CARD: dict[str, object] = {"name": "tiny", "modality": "vision", "image": {"size
 
 @pytest.fixture(autouse=True)
 def open_door(settings: Any) -> None:
-    settings.GYRAL_ALLOW_UNSANDBOXED = True
+    settings.GYRAL_LEAST_TIER = "process"
 
 
 @pytest.fixture
@@ -131,8 +132,11 @@ def test_taken_and_reserved_names_are_refused(user: User, make_submission: Calla
         assert left_over() == before
 
 
-def test_closed_door_is_said(user: User, make_user: Callable[..., User], settings: Any) -> None:
-    settings.GYRAL_ALLOW_UNSANDBOXED = False
+def test_closed_door_is_said(
+    user: User, make_user: Callable[..., User], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.GYRAL_LEAST_TIER = "landlock"
+    monkeypatch.setattr(rules, "examine", lambda: Findings("process"))
     with pytest.raises(Refused, match="does not run models of people") as refused:
         receive(user, sent(GRAPH), CARD, format=Format.ONNX)
     assert refused.value.code == "unsandboxed" and "gyral score" in str(refused.value.mend)

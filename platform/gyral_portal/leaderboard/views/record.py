@@ -2,11 +2,15 @@
 
 import re
 import uuid
+from pathlib import Path
+from typing import Any
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
+from gyral.heatmap import heatmap_svg
 from gyral_submissions import conf
 from gyral_submissions.enums import State
 from gyral_submissions.models import Run, Submission
@@ -17,6 +21,7 @@ FILES = {
     "record.json": "application/json",
     "units.parquet": "application/vnd.apache.parquet",
     "predictions.npy": "application/octet-stream",
+    "maps.npz": "application/zip",
 }
 
 
@@ -29,10 +34,25 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
         "run": found,
         "record": found.record or {},
         "command": command_at_home(found.submission, (found.record or {}).get("provenance", {}).get("command")),
+        "maps": draw_maps(folder, found.record or {}),
         "scores": found.scores.order_by("region", "subject", "id"),
         "files": [name for name in FILES if (folder / name).is_file()],
     }
     return render(request, "leaderboard/record.html", context)
+
+
+def draw_maps(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where the readout reads, one heat map a region and subject; none for readouts that read no positions."""
+    from gyral.record import load_maps  # nested: loads pandas
+
+    arrays = load_maps(folder) if record.get("maps") else {}
+    drawn = []
+    for m in record.get("maps", []):
+        if m["name"] in arrays:
+            svg = heatmap_svg(arrays[m["name"]][0], tuple(m["grid"]), f"{m['region']}, {m['subject']}")
+            # Made of numbers and a title that heatmap_svg escapes.
+            drawn.append({**m, "svg": mark_safe(svg)})  # noqa: S308
+    return drawn
 
 
 def command_at_home(submission: Submission, command: str | None) -> str:
