@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gyral.datasets.rgb import read_rgb
 from gyral.errors import BadDataset
 from gyral.models.card import ImageInput
-from gyral.models.image import load_images, normalised, read_rgb, square
+from gyral.models.image import load_images, normalised, square
 
 
 def _noise(width: int, height: int) -> Image.Image:
