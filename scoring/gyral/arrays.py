@@ -18,9 +18,9 @@ from gyral.features.features import Features
 from gyral.fitting import MEMORY, fit_layers
 from gyral.hashing import hash_array, hash_json
 from gyral.progress import Progress, silent
-from gyral.provenance import code_hash, library_versions
+from gyral.provenance import code_hash, library_versions, machine
 from gyral.readouts.spec import label, open_readout, options_of
-from gyral.record import BenchmarkRef, ModelRef, Provenance, Record, Result
+from gyral.record import Asked, BenchmarkRef, ModelRef, Provenance, Record, Result
 from gyral.scores.ceiling import from_repeats
 from gyral.scores.problem import Problem
 from gyral.workplace import workplace
@@ -103,13 +103,14 @@ def evaluate_arrays(
     if groups is not None and len(groups) != len(y):
         raise BadArrays(f"{len(groups)} groups for {len(y)} samples.", where="groups")
     split = contiguous(len(y), folds) if groups is None else grouped(groups, folds)
-    ceiling = None if repeats is None else from_repeats(_same_shape(repeats, y), split)
+    repeats = None if repeats is None else _same_shape(repeats, y)
+    ceiling = None if repeats is None else from_repeats(repeats, split)
     named_regions = regions if regions is not None else {"all units": np.arange(y.shape[1])}
     if not isinstance(named_regions, Mapping) or not named_regions:
         raise BadArrays("a mapping of region name to columns is expected, with one at least.", where="regions")
     found = tuple(_region(name, units, y.shape[1]) for name, units in named_regions.items())
     alone = exchangeable and groups is None
-    problem = Problem(y, split, found, np.full(y.shape[1], "all"), ceiling, exchangeable=alone)
+    problem = Problem(y, split, found, np.full(y.shape[1], "all"), ceiling, repeats, exchangeable=alone)
     solver = open_readout(readout, device=device, exchangeable=alone)
     layers = usable(tables, solver)
     hashes = [hash_json([[k, hash_array(v.array)] for k, v in tables.items()]), hash_array(y)]
@@ -138,12 +139,14 @@ def evaluate_arrays(
             code=code_hash(),
             seed=seed,
             device=device,
+            asked=Asked(readout=readout, memory=memory, folds=folds, sequence=sequence, exchangeable=exchangeable),
             readout={"name": label(solver), "options": options_of(solver)},
             libraries=library_versions(),
+            machine=machine(device),
         ),
         timing=timing(started, clock, 0.0, time.perf_counter() - clock),
     )
-    return Result(record, scores.units, *kept(scores.predictions, problem), scores.map_arrays)
+    return Result(record, scores.units, *kept(scores.predictions, problem), scores.map_arrays, scores.redraws)
 
 
 def _check(named: Mapping[str, Array], folds: int, memory: int, seed: int) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from gyral import __version__
 from gyral.benchmarks.benchmark import Benchmark
 from gyral.datasets.dataset import Dataset
+from gyral.datasets.region import Region
 from gyral.encoding import EncodingScores, score_encoding
 from gyral.errors import UserError
 from gyral.features.extract import extract
@@ -28,14 +31,15 @@ from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
 from gyral.models.twins import SEEDS, Twin
 from gyral.models.words import word_positions
 from gyral.progress import Progress, silent
-from gyral.provenance import code_hash, library_versions
+from gyral.provenance import code_hash, library_versions, machine
 from gyral.readings import seen_degrees
 from gyral.readouts.readout import JointReadout, Readout, accepts, require
 from gyral.readouts.reduced import reduced
 from gyral.readouts.spec import label, open_readout, options_of
-from gyral.record import BenchmarkRef, ModelRef, Provenance, Record, Result, Timing
-from gyral.scores.moments import moments
+from gyral.record import Asked, BenchmarkRef, ModelRef, Provenance, Record, Result, Timing
+from gyral.retraining import Retrained
 from gyral.scores.problem import Problem, problem_of
+from gyral.scores.region import region_blocks, score_blocks
 from gyral.similarity import layer_rdms, score_similarity
 from gyral.workplace import Workplace, workplace
 
@@ -60,9 +64,11 @@ def evaluate(
     reduce: str | None = None,
     device: str = "cpu",
     memory: int = MEMORY,
+    procedure: bool = False,
     seed: int = 0,
     progress: Progress = silent,
     twin: Twin | None = None,
+    features_in: Path | None = None,
 ) -> Result:
     """Score a model (or all draws of its twin) on a benchmark.
 
@@ -86,11 +92,15 @@ def evaluate(
         "cpu" or "cuda"; where readouts are fitted.
     memory : int
         Bytes that fitting may take beside features, responses and predictions.
+    procedure : bool
+        True: fit again without each of about twenty groups of training rows, for an interval that covers training.
     seed : int
         Seed of everything random.
     progress : Progress
     twin : {"untrained", "permuted"}, optional
         Which control of the model ``draws`` are.
+    features_in : Path, optional
+        Folder to keep features in; default: the cache.
 
     Raises
     ------
@@ -114,7 +124,7 @@ def evaluate(
         problem = replace(problem_of(dataset, benchmark.ceiling), degrees=seen_degrees(dataset.stimuli, card))
     solver = None if problem is None else _solver(readout or benchmark.readout, problem, device, reduce, beside)
     family = benchmark.readout if solver is None else label(solver)
-    work = _Work(dataset, benchmark, problem, solver, beside, memory, seed, progress)
+    work = _Work(dataset, benchmark, problem, solver, beside, memory, procedure, seed, progress, features_in)
     key: list[Any] = [[m.hash for m in (*draws, *beside)], dataset.content_hash, dataset.split().content_hash]
     key += [family, benchmark.grid, wanted, seed, memory, code_hash(), device]
     with workplace(hash_json(key)[:32]) if solver else nullcontext(Workplace.private()) as place:
@@ -153,21 +163,32 @@ def evaluate(
             code=code_hash(),
             seed=seed,
             device=device,
+            asked=Asked(
+                readout=readout or benchmark.readout,
+                memory=memory,
+                layers=tuple(layers),
+                beside=tuple(m.card.name for m in beside),
+                reduce=reduce,
+                procedure=procedure,
+            ),
             readout={"name": family, "grid": benchmark.grid}
             | ({} if solver is None else {"options": options_of(solver)})
             | ({"beside": {m.card.name: m.hash for m in beside}} if beside else {}),
             libraries=library_versions(),
+            machine=machine(device),
             command=f"gyral score {name} --benchmark {benchmark.id}"
             + (f" --readout {family.removesuffix(_suffix(reduce))}" if solver else "")
             + (f" --reduce {reduce}" if solver and reduce else "")
             + "".join(f" --layers '{p}'" for p in layers)
             + "".join(f" --beside {m.card.name}" for m in beside)
+            + (" --procedure" if procedure else "")
+            + (f" --memory {memory / 2**20:g}M" if memory != MEMORY else "")
             + f" --seed {seed}",
         ),
         timing=timing(started, clock, work.features_seconds, work.readout_seconds),
     )
     predictions, sums = (found.predictions, None) if problem is None else kept(found.predictions, problem)
-    return Result(record, found.units, predictions, sums, found.map_arrays)
+    return Result(record, found.units, predictions, sums, found.map_arrays, found.redraws)
 
 
 class _Work:
@@ -181,11 +202,15 @@ class _Work:
         solver: Family | None,
         beside: Sequence[Model],
         memory: int,
+        procedure: bool,
         seed: int,
         progress: Progress,
+        features_in: Path | None,
     ) -> None:
+        self.features_in = features_in
         self.dataset, self.benchmark, self.problem, self.solver = dataset, benchmark, problem, solver
         self.memory, self.seed, self.progress = memory, seed, progress
+        self.retrained = Retrained(problem) if procedure and problem is not None else None
         self.fits: list[LayerFits] = []
         self.rdms: list[Array] = []
         self.names: tuple[str, ...] = ()
@@ -203,18 +228,22 @@ class _Work:
             self.names, rdms = layer_rdms(features, progress=self.progress, step=f"rdms{suffix}")
             self.rdms.append(rdms)
         else:
-            fits = fit_layers(
+            fit = partial(
+                fit_layers,
                 features,
-                self.problem,
-                self.solver,
+                readout=self.solver,
                 beside=self.beside,
                 seed=self.seed,
                 memory=self.memory,
-                workplace=place,
-                progress=self.progress,
-                step=f"{self.solver.name}{suffix}",
             )
-            self.fits.append(fits)
+            step = f"{self.solver.name}{suffix}"
+            self.fits.append(fit(problem=self.problem, workplace=place, progress=self.progress, step=step))
+            if self.retrained is not None:
+                self.retrained.add(
+                    lambda problem, name: fit(problem=problem, workplace=place.below(name)),
+                    progress=self.progress,
+                    step=f"retraining{suffix}",
+                )
         self.readout_seconds += time.perf_counter() - clock
 
     def scores(self, family: str) -> EncodingScores:
@@ -228,7 +257,7 @@ class _Work:
                 metric=self.benchmark.metric,
                 seed=self.seed,
             )
-            found = EncodingScores(rows, units, np.stack(self.rdms).astype(np.float32), (), {}, ())
+            found = EncodingScores(rows, units, np.stack(self.rdms).astype(np.float32), None, (), {}, ())
         else:
             found = score_encoding(
                 self.fits,
@@ -236,6 +265,7 @@ class _Work:
                 readout=family,
                 metric=self.benchmark.metric,
                 ids=self.dataset.stimuli.ids,
+                retrained=self.retrained,
                 seed=self.seed,
             )
         self.progress("statistics", 1, 1)
@@ -243,7 +273,13 @@ class _Work:
 
     def _extract(self, model: Model, layers: Sequence[str], step: str) -> dict[str, Features]:
         return extract(
-            model, self.dataset.stimuli, layers, reduction=self.reduction, progress=self.progress, step=step
+            model,
+            self.dataset.stimuli,
+            layers,
+            reduction=self.reduction,
+            progress=self.progress,
+            step=step,
+            folder=self.features_in,
         )
 
     def _readable(self, model: Model, layers: Sequence[str]) -> tuple[str, ...]:
@@ -277,12 +313,13 @@ def usable(features: dict[str, Features], solver: Family) -> dict[str, Features]
     return found
 
 
-def kept(predictions: Array, problem: Problem) -> tuple[Array | None, Array | None]:
+def kept(predictions: Array, problem: Problem) -> tuple[Array | None, dict[str, NDArray[Any]] | None]:
     """Predictions up to the budget, beyond it their sums per block of stimuli."""
     if predictions.nbytes <= PREDICTIONS_BUDGET:
         return predictions, None
-    columns = np.concatenate([region.units for region in problem.regions])
-    return None, moments(problem.responses[:, columns], predictions, problem.split)
+    everything = Region("all regions", np.concatenate([region.units for region in problem.regions]))
+    blocks = region_blocks(problem, everything, list(predictions), *score_blocks(problem))
+    return None, {"sums": blocks.sums, "fold_of": blocks.fold_of, "rows": blocks.rows}
 
 
 def _solver(spec: str, problem: Problem, device: str, reduce: str | None, beside: Sequence[Model]) -> Family:

@@ -70,6 +70,17 @@ class LayerFits:
         sums = np.where(known, scores, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
         return int(np.argmax(np.where(known.any(axis=1), sums, -np.inf)))
 
+    def picks(self, problem: Problem, region: Region) -> list[int]:
+        """Layer chosen in each fold."""
+        return [self.chosen_in(f, region) for f in range(len(problem.split.folds))]
+
+    def assembled(self, problem: Problem, region: Region, picks: Sequence[int]) -> Array:
+        """Predictions of a region with one layer a fold: samples x its units, float32; NaN where never held out."""
+        out = np.full((len(problem.responses), len(region)), np.nan, np.float32)
+        for fold, k in zip(problem.split.folds, picks, strict=True):
+            out[fold.test] = self.predictions[k][np.ix_(fold.test, region.units)]
+        return out
+
 
 def fit_layers(
     features: Mapping[str, Features],

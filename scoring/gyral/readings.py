@@ -74,7 +74,7 @@ def unit_columns(
     return out
 
 
-def summaries(columns: Mapping[str, Array], mine: NDArray[np.bool_]) -> dict[str, Any]:
+def summaries(columns: Mapping[str, Array], mine: NDArray[np.int64]) -> dict[str, Any]:
     """What a `Row` says of these figures: medians over the units of ``mine``."""
     found: dict[str, Any] = {}
     for field, prefix in (("shares", "share:"), ("unique", "unique:"), ("weights", "weight:")):

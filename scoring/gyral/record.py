@@ -7,7 +7,9 @@ On disk a record is a folder::
     predictions.npy        out-of-fold predictions, draws x samples x rows of units.parquet, float32 (NaN where
                            never held out); for RSA the condensed model RDMs, draws x layers x pairs
     maps.npz               where readouts with masks or attention read: one array a `MapRef`
-    moments.npy            instead, where predictions are over budget: `gyral.scores.moments`, float64
+    blocks.npz             instead, where predictions are over budget: sums a block (`gyral.scores.blocks`)
+    redraws.npy            draws x chosen rows (in the order of record.json), float32: what the value of each would be
+                           for other stimuli, less the value; draws of two models on one benchmark belong together
 
 The schema is ``Record.model_json_schema()``; `gyral show RECORD` prints the table.
 """
@@ -27,7 +29,7 @@ from gyral.errors import BadUpload
 
 # Layer of a row whose layers were picked inside training rows.
 CHOSEN = "chosen"
-STATISTICS_VERSION = "statistics@0"
+STATISTICS_VERSION = "statistics@1"
 
 
 class _Frozen(BaseModel):
@@ -90,10 +92,10 @@ class MapRef(_Frozen):
 class Row(_Frozen):
     """One number: a region, a subject (or "all"), a layer (or "chosen").
 
-    ``value`` is the median over units of Pearson r (mean over held-out folds weighted by rows, then over
-    draws), never clipped; for RSA the mean over subjects of rho-a. ``low`` and ``high`` are the
-    ``conditional`` 95 % interval: fitted maps, new stimuli. ``ceiling`` has ``ceiling_unit``;
-    ``ceiled`` is the median over units that may be ceiled of signed r2 / NC (or r2 / published NC).
+    ``value`` of a subject is the median over units of Pearson r (mean over held-out folds weighted by rows,
+    then over draws), never clipped; for RSA rho-a. That of "all" is the mean over subjects. ``low`` and
+    ``high`` are its 95 % interval; ``interval_kind`` says of what (`gyral.scores.confidence`). ``ceiling`` has
+    ``ceiling_unit``; ``ceiled`` is the median over units that may be ceiled of signed r2 / NC (or r2 / published NC).
     """
 
     region: str
@@ -104,11 +106,27 @@ class Row(_Frozen):
     value: float | None
     low: float | None = None
     high: float | None = None
+    interval_kind: Literal["conditional", "subjects"] | None = Field(
+        None, description="conditional: fitted maps, new stimuli; subjects: new subjects and new stimuli"
+    )
+    interval_method: Literal["bootstrap", "jackknife", "crossed"] | None = None
+    interval_groups: int = Field(0, description="independent blocks of stimuli, or subjects, it rests on")
+    interval_df: float | None = Field(None, description="degrees of freedom of the standard error")
+    se: float | None = Field(None, description="standard error of value")
+    procedure_low: float | None = Field(None, description="95 % interval with training redrawn as well")
+    procedure_high: float | None = None
+    p: float | None = Field(None, description="one-sided: unrelated predictions reach the value")
+    q: float | None = Field(None, description="p over the regions of the record (Benjamini-Hochberg)")
+    null_kind: Literal["permutation", "block", "shift", "phase"] | None = Field(
+        None, description="how predictions were made unrelated for p"
+    )
     ceiling: float | None = None
     ceiling_low: float | None = Field(None, description="lower bound of the ceiling (RSA)")
     ceiling_unit: Literal["r", "r2"] | None = None
     ceiling_kind: str = Field("none", description="estimator of the ceiling, or 'none'")
     ceiled: float | None = None
+    ceiled_low: float | None = Field(None, description="95 % conditional interval of ceiled")
+    ceiled_high: float | None = None
     r2: float | None = Field(None, description="median over units of out-of-sample R2")
     n_units: int
     n_ceiled: int = Field(0, description="units that entered the ceiled score")
@@ -122,15 +140,33 @@ class Row(_Frozen):
     weights: dict[str, float] = Field(default_factory=dict, description="weights of bands, or of stacked fits")
 
 
+class Asked(_Frozen):
+    """What was asked of the evaluation, besides model, benchmark, seed and device."""
+
+    readout: str = Field(description="family and options, as `gyral score --readout` takes them")
+    memory: int = Field(description="bytes that fitting was given; they decide the order of sums")
+    layers: tuple[str, ...] = Field((), description="glob patterns; empty: those of the card")
+    beside: tuple[str, ...] = Field((), description="names of the models whose layers stood beside")
+    reduce: str | None = Field(None, description="method and width of a reduction of columns")
+    procedure: bool = Field(False, description="whether training was redrawn for an interval")
+    folds: int = Field(0, description="outer folds; of arrays only")
+    sequence: bool = Field(False, description="positions are words in order; of arrays only")
+    exchangeable: bool = Field(False, description="samples are in no order; of arrays only")
+
+
 class Provenance(_Frozen):
-    """All that is needed to make the record again."""
+    """All that is needed to make the record again (`gyral rerun`)."""
 
     gyral: str
     code: str = Field("", description="hash of the library's source files")
     seed: int
     device: str
+    asked: Asked
     readout: dict[str, Any] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
+    machine: dict[str, str] = Field(
+        default_factory=dict, description="processor, kernels of linear algebra, threads, GPU"
+    )
     statistics: str = STATISTICS_VERSION
     command: str = Field("", description="command line that reproduces the record")
 
@@ -168,6 +204,11 @@ class Record(_Frozen):
                 return row
         return None
 
+    @property
+    def chosen(self) -> tuple[Row, ...]:
+        """Rows with layers chosen inside training rows; columns of ``redraws.npy``."""
+        return tuple(row for row in self.rows if row.layer == CHOSEN)
+
     def to_json(self) -> str:
         """Indented JSON; missing numbers are null."""
         return json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
@@ -200,8 +241,10 @@ class Result:
         One row a unit.
     predictions : array or None, draws x samples x units
         Out-of-fold predictions with the chosen layers, float32; None where over budget.
-    moments : array or None, draws x blocks x 6 x units
-        Sufficient statistics instead of predictions over budget.
+    blocks : dict of str to array, or None
+        Instead of predictions over budget: ``sums``, ``fold_of`` and ``rows`` of `gyral.scores.blocks.Blocks`.
+    redraws : array or None, draws x chosen rows
+        Deviations of the values of `Record.chosen`.
     maps : dict of str to array
         Arrays behind ``record.maps``.
     """
@@ -211,11 +254,12 @@ class Result:
         record: Record,
         units: pd.DataFrame,
         predictions: np.ndarray[Any, Any] | None,
-        moments: np.ndarray[Any, Any] | None = None,
+        blocks: Mapping[str, np.ndarray[Any, Any]] | None = None,
         maps: Mapping[str, np.ndarray[Any, Any]] | None = None,
+        redraws: np.ndarray[Any, Any] | None = None,
     ) -> None:
-        self.record, self.units, self.predictions, self.moments = record, units, predictions, moments
-        self.maps = dict(maps or {})
+        self.record, self.units, self.predictions, self.blocks = record, units, predictions, blocks
+        self.maps, self.redraws = dict(maps or {}), redraws
 
     def save(self, folder: Path) -> Path:
         """Write the folder, whole or not at all, replacing an older one; returns the path of ``record.json``.
@@ -230,11 +274,12 @@ class Result:
             self.units.to_parquet(scratch / "units.parquet", index=False)
             if self.predictions is not None:
                 save_array(scratch / "predictions.npy", self.predictions)
-            if self.moments is not None:
-                save_array(scratch / "moments.npy", self.moments)
-            if self.maps:
-                arrays: dict[str, Any] = self.maps
-                np.savez(scratch / "maps.npz", **arrays)
+            if self.redraws is not None:
+                save_array(scratch / "redraws.npy", self.redraws)
+            several: dict[str, Mapping[str, Any]] = {"blocks": self.blocks or {}, "maps": self.maps}
+            for name, arrays in several.items():
+                if arrays:
+                    np.savez(scratch / f"{name}.npz", **arrays)
         return folder / "record.json"
 
 
@@ -244,6 +289,12 @@ def load_record(path: Path) -> Record:
     if not file.is_file():
         raise BadUpload("there is no such record.", where=str(path), code="record-missing")
     return Record.from_json(file.read_text("utf-8"), where=str(file))
+
+
+def load_redraws(folder: Path) -> np.ndarray[Any, Any] | None:
+    """Draws x `Record.chosen`, deviations from their values; None where the record has none."""
+    file = folder / "redraws.npy"
+    return np.load(file, allow_pickle=False) if file.is_file() else None
 
 
 def load_maps(folder: Path) -> dict[str, np.ndarray[Any, Any]]:

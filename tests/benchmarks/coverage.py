@@ -219,8 +219,7 @@ def procedure_hits(
     rng = np.random.default_rng(2)
     weights = np.random.default_rng(6).standard_normal((features, units)) / np.sqrt(features)
     values, found, plain, narrow = [], [], [], []
-    deleted = delete_groups(design.split)
-    groups = held_out_blocks(design.split, len(deleted))
+    groups = delete_groups(design.split)
     statistic = Statistic(over)
     for seed in range(sims):
         x = design.noise(rng, features)
@@ -228,7 +227,7 @@ def procedure_hits(
         p = ridge_out_of_fold(x, y, design.split)
         stimuli = design.redraws(y, p, seed, statistic)
         fixed = Scored(block_sums(y, p, *groups), Statistic("mean")).left_out()
-        refits = [ridge_out_of_fold(x, y, trained_without(design.split, rows)) for rows in deleted]
+        refits = [ridge_out_of_fold(x, y, trained_without(design.split, rows)) for rows in groups[0]]
         sums = [block_sums(y, q, *groups) for q in refits]
         retrained = np.stack([Scored(s, Statistic("mean")).values for s in sums])
         both = np.array([Scored(s, statistic).left_out()[k, 0] for k, s in enumerate(sums)])

@@ -81,7 +81,8 @@ def test_record_round_trips_and_repeats(tmp_path) -> None:
     assert first.record.same_scores_as(again.record)
     path = first.save(tmp_path / "record")
     assert Record.from_json(path.read_text()) == first.record
-    assert sorted(p.name for p in path.parent.iterdir()) == ["predictions.npy", "record.json", "units.parquet"]
+    files = ["predictions.npy", "record.json", "redraws.npy", "units.parquet"]
+    assert sorted(p.name for p in path.parent.iterdir()) == files
     first.save(tmp_path / "record")
     assert [p.name for p in tmp_path.iterdir()] == ["record"]
 

@@ -28,7 +28,7 @@ except UserError as error:
 """
 
 
-@pytest.mark.parametrize("array", ["predictions", "moments"])
+@pytest.mark.parametrize("array", ["predictions", "redraws"])
 def test_save_on_a_full_disk_keeps_the_older_record(tmp_path: Path, array: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SAVE, str(tmp_path), array], capture_output=True, text=True, check=False

@@ -51,6 +51,11 @@ if TYPE_CHECKING:
     help="Memory that fitting may take beside features, responses and predictions (M, G).",
 )
 @click.option(
+    "--procedure",
+    is_flag=True,
+    help="Also an interval that covers training: about twenty further fits without a group of training rows each.",
+)
+@click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of everything random."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the record; default: under GYRAL_HOME.")
@@ -73,6 +78,7 @@ def score(
     reduce: str | None,
     device: str,
     memory: str,
+    procedure: bool,
     seed: int,
     out: Path | None,
     json_file: str | None,
@@ -88,7 +94,7 @@ def score(
     style = cast("Style", "none" if quiet and progress == "bar" else progress)
 
     def run() -> Path:
-        asked = _Asked(benchmark, readout, layers, beside, reduce, device, _bytes(memory), seed)
+        asked = _Asked(benchmark, readout, layers, beside, reduce, device, _bytes(memory), procedure, seed)
         with reporting(style) as report:
             result = _result(model, asked, isolated, report)
         record = result.record
@@ -139,6 +145,7 @@ class _Asked:
     reduce: str | None
     device: str
     memory: int
+    procedure: bool
     seed: int
 
 
@@ -180,6 +187,7 @@ def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress") -
         reduce=asked.reduce,
         device=device,
         memory=asked.memory,
+        procedure=asked.procedure,
         seed=asked.seed,
         progress=report,
         twin=twin,
@@ -187,7 +195,12 @@ def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress") -
 
 
 def _no_readout(benchmark: str, readout: str, asked: _Asked) -> None:
-    given = {"--readout": asked.readout not in (None, readout), "--reduce": asked.reduce, "--beside": asked.beside}
+    given = {
+        "--readout": asked.readout not in (None, readout),
+        "--reduce": asked.reduce,
+        "--beside": asked.beside,
+        "--procedure": asked.procedure,
+    }
     for option, used in given.items():
         if used:
             raise UserError(

@@ -1,6 +1,6 @@
 """``gyral show``: a record as a table with bars, or as one HTML page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ def print_record(record: Record, *, everything: bool = False) -> None:
             "layer": _layers(row),
             "score": _value(row.value),
             "95 % interval": _interval(row),
+            "FDR p": _p(row),
             "R2": _value(row.r2),
             "ceiling": _ceiling(row),
             "score/ceiling": _value(row.ceiled),
@@ -84,7 +85,7 @@ def print_record(record: Record, *, everything: bool = False) -> None:
             console.print(f"{row.region}: {line}", highlight=False)
     console.print(
         f"[dim]score: {record.benchmark.metric}, median over units, mean over held-out folds; "
-        f"interval: conditional (fitted maps, new stimuli); readout {record.rows[0].readout}[/]"
+        f"interval: {_interval_words(_wanted(record, everything))}; readout {record.rows[0].readout}[/]"
     )
     for text in record.warnings:
         console.print(f"[yellow]note:[/] {text}")
@@ -146,9 +147,10 @@ def as_html(record: Record, *, everything: bool = False, maps: Mapping[str, Arra
 def _columns(width: int, everything: bool) -> tuple[str, ...]:
     """Columns that fit: a narrow terminal loses the bar first, and never the score."""
     every: tuple[str, ...] = (
-        "region", "subject", "layer", "score", "95 % interval", "R2", "ceiling", "score/ceiling", "units", "",
+        "region", "subject", "layer", "score", "95 % interval", "FDR p", "R2", "ceiling", "score/ceiling", "units",
+        "",
     )  # fmt: skip
-    spare = ["", "R2", "ceiling", "score/ceiling", *(() if everything else ("subject",)), "units"]
+    spare = ["", "R2", "FDR p", "ceiling", "score/ceiling", *(() if everything else ("subject",)), "units"]
     room = dict.fromkeys(every, 9) | {"": _BAR + 2, "region": 16, "layer": 24, "95 % interval": 17, "ceiling": 13}
     while spare and sum(room[name] for name in every) + 2 * len(every) > width:
         dropped = spare.pop(0)
@@ -180,6 +182,10 @@ def _pictures(record: Record, maps: Mapping[str, Array]) -> str:
 def _further(record: Record, row: Row) -> list[str]:
     """What a fit says besides its score, a sentence each."""
     lines = []
+    if row.procedure_low is not None and row.procedure_high is not None:
+        lines.append(
+            f"{row.procedure_low:.3f} .. {row.procedure_high:.3f} with training redrawn as well (procedure)"
+        )
     field = row.receptive_field
     if field is not None and field.x is not None and field.y is not None and field.size is not None:
         units = f"median of {field.n_units} units" if field.n_units > 1 else "one unit"
@@ -228,6 +234,24 @@ def _value(value: float | None) -> str:
 
 def _interval(row: Row) -> str:
     return "-" if row.low is None or row.high is None else f"{row.low:.3f} .. {row.high:.3f}"
+
+
+# What each kind of interval redraws.
+_REDRAWN = {
+    "conditional": "conditional (fitted maps, new stimuli)",
+    "subjects": "over new subjects and new stimuli",
+}
+
+
+def _interval_words(rows: Sequence[Row]) -> str:
+    """The kinds of interval among rows, in words; the conditional one where rows name none."""
+    kinds = dict.fromkeys(row.interval_kind for row in rows if row.interval_kind) or {"conditional": None}
+    return ", ".join(_REDRAWN[kind] for kind in kinds)
+
+
+def _p(row: Row) -> str:
+    """That predictions unrelated to the responses reach the value, adjusted over regions."""
+    return "-" if row.q is None else ("<.001" if row.q < 0.001 else f"{row.q:.3f}".removeprefix("0"))
 
 
 def _ceiling(row: Row) -> str:

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from gyral.datasets.split import Rows, Split
 from gyral.errors import BadArrays
-from gyral.scores.moments import SUMS, blocks_of
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
+
+# Order of the third axis of `Blocks.sums`.
+SUMS = ("n", "y", "p", "yy", "pp", "yp")
 
 # Enough blocks that percentiles hold, few enough that an ordered series gives long ones.
 BLOCKS = 100
@@ -39,7 +41,7 @@ class Blocks:
     Parameters
     ----------
     sums : array, model draws x blocks x 6 x units
-        Count, y, p, yy, pp, yp (`gyral.scores.moments.SUMS`).
+        Count, y, p, yy, pp, yp (`SUMS`).
     fold_of : int array, blocks
         Outer fold that held the block out, ascending.
     rows : int array, blocks
@@ -221,14 +223,6 @@ def correlated_rows(measured: Array, split: Split) -> float:
     pairs = (covariance / covariance[0])[: longest // 2 * 2].reshape(-1, 2).sum(axis=1)
     stop = int(np.argmax(pairs <= 0)) if (pairs <= 0).any() else len(pairs)
     return max(1.0, float(2 * np.minimum.accumulate(pairs[: max(stop, 1)]).sum() - 1))
-
-
-def blocks_of_moments(moments: Floats, split: Split, count: int = BLOCKS) -> Blocks:
-    """Blocks from stored `gyral.scores.moments.moments` of a split, neighbours joined to about ``count``."""
-    rows = blocks_of(split)
-    fold_of_row = {int(r): k for k, fold in enumerate(split.folds) for r in fold.test}
-    fold_of = np.array([fold_of_row[int(r[0])] for r in rows], np.int64)
-    return Blocks(moments, fold_of, np.array([len(r) for r in rows], np.int64)).merged(count)
 
 
 def _standardised(values: Floats, present: NDArray[np.bool_], least: float = _FLAT_MEASURED) -> Floats:

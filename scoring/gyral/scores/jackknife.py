@@ -20,22 +20,23 @@ Array = NDArray[np.floating[Any]]
 DELETE_GROUPS = 20
 
 
-def delete_groups(split: Split, count: int = DELETE_GROUPS) -> list[Rows]:
+def delete_groups(split: Split, count: int = DELETE_GROUPS) -> tuple[list[Rows], NDArray[np.int64]]:
     """Rows to delete from training in each refit: neighbours, whole groups, none across a border of folds.
 
-    Each held-out row stands in exactly one of them. There are about ``count``; fewer where groups are fewer.
+    Each held-out row stands in exactly one of them. There are about ``count``; fewer where groups are fewer. Returned
+    with the fold that holds each out, like `gyral.scores.blocks.held_out_blocks`.
 
     Raises
     ------
     BadArrays
         Fewer than three can be made: no standard error follows.
     """
-    rows, _ = held_out_blocks(split, count)
+    rows, fold_of = held_out_blocks(split, count)
     if len(rows) < 3:
         raise BadArrays(
             f"only {len(rows)} groups can be deleted; a jackknife needs at least 3.", where=f"split {split.name!r}"
         )
-    return rows
+    return rows, fold_of
 
 
 def trained_without(split: Split, rows: Rows) -> Split:

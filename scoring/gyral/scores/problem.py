@@ -26,6 +26,8 @@ class Problem:
     regions : tuple of Region
     subject_of : array of str, one a unit
     ceiling : Ceiling or None
+    repeats : array, samples x repeats x units, optional
+        Presentations behind a ceiling of the kind "ncsnr", which is then redrawn with the stimuli.
     exchangeable : bool
         True where samples are in no order and in no groups.
     degrees : float or None
@@ -37,6 +39,7 @@ class Problem:
     regions: tuple[Region, ...]
     subject_of: NDArray[np.str_]
     ceiling: Ceiling | None
+    repeats: NDArray[np.floating[Any]] | None = None
     exchangeable: bool = False
     degrees: float | None = None
 
@@ -44,6 +47,12 @@ class Problem:
     def subjects(self) -> tuple[str, ...]:
         """Subjects in order of appearance."""
         return tuple(dict.fromkeys(self.subject_of.tolist()))
+
+    def members(self, region: Region) -> list[NDArray[np.int64]]:
+        """Positions in the region of each subject's units, in the order of `subjects`; those without units left out."""
+        owner = self.subject_of[region.units]
+        found = [np.flatnonzero(owner == s) for s in self.subjects]
+        return [units for units in found if len(units)]
 
     @cached_property
     def scored(self) -> NDArray[np.int64]:
@@ -55,11 +64,10 @@ class Problem:
         """Each region's units of each subject (``path`` is region and subject): what may share parameters."""
         found = []
         for region in self.regions:
-            owner = self.subject_of[region.units]
-            for subject in self.subjects:
-                mine = region.units[owner == subject]
-                if len(mine):
-                    found.append(Region(f"{region.name} of {subject}", mine, (region.name, subject)))
+            for units in self.members(region):
+                mine = region.units[units]
+                subject = str(self.subject_of[mine[0]])
+                found.append(Region(f"{region.name} of {subject}", mine, (region.name, subject)))
         return tuple(found)
 
 
@@ -82,6 +90,7 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
         raise BadDataset("there are no responses to predict, only RDMs.", where=f"dataset {dataset.name!r}")
     split = dataset.split()
     found: Ceiling | None = None
+    repeats = None
     if ceiling in ("ncsnr", "split-half"):
         repeats = dataset.responses.stacked_repeats()
         if repeats is None:
@@ -105,5 +114,6 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
         dataset.regions,
         subject_of,
         found,
+        repeats=repeats if ceiling == "ncsnr" else None,
         exchangeable=not dataset.about.ordered and split.groups is None,
     )

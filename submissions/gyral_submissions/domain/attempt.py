@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import CharField
 from django.utils import timezone
 
 from gyral.errors import EngineError
@@ -171,7 +172,9 @@ def _require_of(record: "Record", run: Run) -> None:
 
 def _scores(run_id: uuid.UUID, record: "Record") -> list[Score]:
     rows = (row.model_dump() for row in record.rows)
-    return [Score(run_id=run_id, **{**row, "ceiling_unit": row["ceiling_unit"] or ""}) for row in rows]
+    # Words that a row leaves out are empty in the database, as Django has it.
+    words = [f.name for f in Score._meta.get_fields() if isinstance(f, CharField)]
+    return [Score(run_id=run_id, **{**row, **{w: row[w] or "" for w in words}}) for row in rows]
 
 
 def _sync(folder: Path) -> None:

@@ -12,11 +12,9 @@ from gyral.scores.blocks import (
     Blocks,
     block_sums,
     blocks_for,
-    blocks_of_moments,
     correlated_rows,
     held_out_blocks,
 )
-from gyral.scores.moments import moments
 from gyral.scores.resampling import unit_scores
 
 ONE = np.ones
@@ -62,18 +60,6 @@ def test_streaming_over_units_changes_nothing() -> None:
     whole = block_sums(y, p, *held_out_blocks(split, 40))
     streamed = block_sums(y, p, *held_out_blocks(split, 40), memory=8 * 8 * 24 * 3)
     np.testing.assert_array_equal(whole.sums, streamed.sums)
-
-
-def test_stored_moments_give_the_same_blocks() -> None:
-    y, p = data()
-    split = grouped(np.repeat(np.arange(24), 5), 5)
-    draws = np.stack([p, p[::-1]])
-    stored = blocks_of_moments(moments(y, draws, split), split)
-    fresh = block_sums(y, draws, *held_out_blocks(split))
-    assert stored.fold_of.tolist() == fresh.fold_of.tolist()
-    assert stored.rows.tolist() == fresh.rows.tolist()
-    weights = np.random.default_rng(0).integers(0, 3, (5, len(fresh)))
-    np.testing.assert_allclose(unit_scores(stored, weights), unit_scores(fresh, weights), atol=1e-9)
 
 
 def test_merging_adds_neighbours_inside_folds() -> None:

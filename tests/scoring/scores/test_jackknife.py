@@ -34,7 +34,8 @@ def test_a_missing_refit_makes_the_interval_missing() -> None:
     "split", [contiguous(203, 5), grouped(np.repeat(np.arange(40), 5), 5), leave_one_group_out(np.arange(40) // 5)]
 )
 def test_delete_groups_partition_held_out_rows_and_keep_groups_whole(split) -> None:
-    parts = delete_groups(split)
+    parts, fold_of = delete_groups(split)
+    assert all(np.isin(rows, split.folds[k].test).all() for rows, k in zip(parts, fold_of, strict=True))
     assert 3 <= len(parts) <= 20
     assert sorted(np.concatenate(parts).tolist()) == sorted(split.held_out.tolist())
     for rows in parts:

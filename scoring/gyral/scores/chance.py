@@ -1,0 +1,81 @@
+"""Chance: the p-value of each value of a region, by the null its data demand."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.datasets.region import Region
+from gyral.datasets.split import Rows
+from gyral.scores.problem import Problem
+from gyral.scores.pvalue import SHORTEST_RUN, Null, runs_of, significance
+from gyral.scores.region import RegionScore
+
+Array = NDArray[np.floating[Any]]
+
+# Samples x units of one draw: beyond it every k-th unit is tested, so that a thousand draws take seconds.
+_ENTRIES = 2_000_000
+_LEAST_UNITS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Chance:
+    """p-values of the values of one region.
+
+    Parameters
+    ----------
+    p : float64 array, one for each of `RegionScore.subjects`
+        NaN where no unit is complete. That of "all" tests the median over the units of all subjects.
+    null : {"permutation", "phase"} or None
+        None: held-out stretches are too short for any.
+    """
+
+    p: NDArray[np.float64]
+    null: Null | None
+
+
+def runs_and_null(problem: Problem) -> tuple[list[Rows], Null] | None:
+    """What may be made unrelated: single samples, else phases of each run, else of each fold where runs are short."""
+    if problem.exchangeable:
+        return [f.test for f in problem.split.folds], "permutation"
+    runs = runs_of(problem.split)
+    if min(len(r) for r in runs) < SHORTEST_RUN:
+        runs = [f.test for f in problem.split.folds]
+    return None if min(len(r) for r in runs) < SHORTEST_RUN else (runs, "phase")
+
+
+def region_chance(
+    problem: Problem, region: Region, predictions: Array, score: RegionScore, *, seed: int = 0
+) -> Chance:
+    """Test a region's values against predictions made unrelated.
+
+    Parameters
+    ----------
+    predictions : array, samples x units of the region
+    score : RegionScore
+        Of the same region.
+    """
+    nothing = np.full(len(score.subjects), np.nan)
+    found = runs_and_null(problem)
+    if found is None:
+        return Chance(nothing, None)
+    runs, null = found
+    rows = np.sort(np.concatenate(runs))
+    measured = np.asarray(problem.responses[:, region.units])
+    whole = np.isfinite(np.stack([measured[rows], predictions[rows]])).all(axis=(0, 1))
+    most = max(_LEAST_UNITS, _ENTRIES // len(rows))
+    parts = [units[whole[units]] for units in score.members]
+    parts = [units[:: -(-len(units) // most)] if len(units) else units for units in parts]
+    tested = np.unique(np.concatenate(parts))
+    if not len(tested):
+        return Chance(nothing, null)
+    own = significance(
+        measured[:, tested],
+        predictions[:, tested],
+        runs,
+        null,
+        parts=[np.searchsorted(tested, units) for units in parts],
+        seed=seed,
+    )
+    return Chance(own.p, null)
