@@ -71,7 +71,12 @@ def record(benchmark: str, twin: str | None, told: dict) -> dict:
             "modality": "vision",
         },
         "rows": rows,
-        "provenance": {"gyral": "0", "seed": 0, "device": "cpu"},
+        "provenance": {
+            "gyral": "0",
+            "seed": 0,
+            "device": "cpu",
+            "asked": {"readout": "ridge", "memory": 1 << 31},
+        },
         "timing": {
             "started": "2026-01-01T00:00:00",
             "seconds": 1.0,

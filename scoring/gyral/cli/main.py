@@ -20,6 +20,7 @@ from gyral.errors import UserError
 _COMMANDS = {
     "list": ("gyral.cli.list:list_names", "Benchmarks, models, readouts and metrics."),
     "score": ("gyral.cli.score:score", "Score a model on a benchmark."),
+    "rerun": ("gyral.cli.rerun:rerun", "Make a record again and compare every number."),
     "show": ("gyral.cli.show:show", "Show a record as a table, bars or HTML."),
     "check": ("gyral.cli.check:check", "Say what is wrong with an upload or a pack, and how to mend it."),
     "extract": ("gyral.cli.extract:extract", "Write a model's features for a benchmark's stimuli."),

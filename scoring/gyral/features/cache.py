@@ -39,10 +39,12 @@ class Entry:
         Folder name; anything that changes the features is in it.
     samples : int
         Number of stimuli.
+    place : Path, optional
+        Folder the entry is in; default: that of features in the cache.
     """
 
-    def __init__(self, key: str, samples: int) -> None:
-        self.folder = cache() / "features" / key
+    def __init__(self, key: str, samples: int, place: Path | None = None) -> None:
+        self.folder = (place or cache() / "features") / key
         self.samples = samples
         self._state: dict[str, dict[str, Any]] = {}
 

@@ -1,6 +1,7 @@
 """Extract: run a model once over the stimuli and keep every wanted layer in the cache."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +25,7 @@ def extract(
     reduction: Reduction | None = None,
     progress: Progress = silent,
     step: str = "features",
+    folder: Path | None = None,
 ) -> dict[str, Features]:
     """All ``layers`` of ``model`` over ``stimuli``, from the cache where it has them.
 
@@ -41,6 +43,8 @@ def extract(
         Declared by the evaluation; default `Reduction()`.
     progress : Progress
         Told the number of stimuli done.
+    folder : Path, optional
+        Where features are looked for and kept; default: the cache.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def extract(
     reduction = reduction or Reduction()
     # The code that makes features is part of the key: an upgrade never serves stale arrays.
     key = hash_json([model.hash, stimuli.content_hash, reduction.key, code_hash("models")])[:32]
-    entry = Entry(key, len(stimuli))
+    entry = Entry(key, len(stimuli), folder)
     wanted = tuple(layers)
     with entry.locked():
         if entry.rows_done(wanted) < len(stimuli):
