@@ -19,8 +19,9 @@ from gyral_portal.api.schemas import ErrorOut, LogOut, QuotaOut, RunOut, Submitt
 from gyral_portal.portal.capped import TOO_LARGE
 from gyral_submissions import conf, rules
 from gyral_submissions.domain import run as runs
-from gyral_submissions.domain.intake import receive, too_large
+from gyral_submissions.domain.intake import receive
 from gyral_submissions.domain.log import read_log
+from gyral_submissions.domain.payload import too_large
 from gyral_submissions.domain.quota import Quota, quota_of
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Benchmark, Run

@@ -43,7 +43,7 @@ def extract(
     from gyral.datasets.folder import whole_folder
     from gyral.models.catalogue import open_model
     from gyral.models.model import CARD_LAYERS, Reduction, choose_layers
-    from gyral.models.precomputed import write_features
+    from gyral.models.features_writer import write_features
     from gyral.models.words import word_positions
 
     draws = open_model(model, device=device)

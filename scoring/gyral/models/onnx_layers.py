@@ -15,6 +15,8 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
+from gyral.models.onnx_strip import SCOPES
+
 WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN", "Gather"}
 NORMS = {
     "BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "RMSNormalization",
@@ -27,8 +29,6 @@ ACTIVATIONS = {
 }  # fmt: skip
 MOST_LAYERS = 20
 _ENOUGH = 8
-
-_SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def scopes_of(node: Any) -> tuple[str, ...]:
     The operator's own name is not one of them.
     """
     for entry in node.metadata_props:
-        if entry.key == _SCOPES:
+        if entry.key == SCOPES:
             try:
                 found = ast.literal_eval(entry.value)
             except (ValueError, SyntaxError):

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.models.onnx_layers import NORMS, fixed_names
+from gyral.models.onnx_session import Feed, inputs_of, open_session
 from gyral.models.twins import Twin, generator, he_normal, permuted
 
 Floats = NDArray[np.float32]
-Feed = dict[str, NDArray[Any]]
 
 _LINEAR = {"Gemm", "MatMul"}
 _CONVOLUTION = {"Conv", "ConvTranspose"}
@@ -285,8 +285,6 @@ def _scale(values: NDArray[Any], axis: int) -> tuple[Floats, Floats]:
 def _run_piece(proto: Any, piece: list[Any], wanted: list[str], live: Mapping[str, NDArray[Any]]) -> list[Any]:
     """Outputs ``wanted`` of some nodes, given the tensors computed before them."""
     import onnx  # nested: slow to import
-
-    from gyral.models.onnx_graph import inputs_of, open_session  # nested: that module needs this one
 
     inside = {name for node in piece for name in node.output}
     needed = {name for node in piece for name in inputs_of(node)} - inside

@@ -7,6 +7,7 @@ from gyral.errors import BadUpload, UserError
 from gyral.models import precomputed
 from gyral.models.archive import ArchiveLimits, unpack_archive
 from gyral.models.card import ModelCard
+from gyral.models.features_table import MANIFEST
 from gyral.models.folder_checks import (
     CARD,
     check_config,
@@ -17,7 +18,7 @@ from gyral.models.folder_checks import (
     names_in,
 )
 from gyral.models.model import Model, Verifiable
-from gyral.models.precomputed import MANIFEST, PrecomputedFeatures
+from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.report import Finding, Kind, Report
 from gyral.models.twins import Twin
 

@@ -5,35 +5,34 @@ model folder by one rename; the row follows. Whatever fails on the way leaves no
 touched: quota belongs to runs.
 """
 
-import errno
-import hashlib
 import os
 import secrets
 import shutil
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
-import tomli_w
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from gyral.errors import BadUpload, OutOfResources, UserError
+from gyral.errors import BadUpload, UserError
 from gyral.hashing import hash_file, hash_json
 from gyral.models.card import ModelCard
 from gyral_submissions import conf
 from gyral_submissions.domain import quota
 from gyral_submissions.domain.fault import readable
+from gyral_submissions.domain.payload import (
+    CARD,
+    FEATURES,
+    Incoming,
+    features_manifest,
+    lay_out,
+    scratch_folder,
+    stream,
+)
 from gyral_submissions.enums import Format, Tier, Visibility
 from gyral_submissions.models import Submission
 from gyral_submissions.rules import may_upload
 
-CARD = "gyral.toml"
-FEATURES = "features.toml"
-_ZIP = b"PK\x03\x04"
 # What a checker calls an upload -> what the site calls it.
 _FORMATS = {"onnx": Format.ONNX, "transformers": Format.SAFETENSORS, "features": Format.FEATURES}
 # Of the card, only what changes the features tells one upload from another.
@@ -44,23 +43,6 @@ class Refused(UserError):
     """An upload that is sound, but not welcome: a taken name, a duplicate, a closed door."""
 
     code = "refused"
-
-
-class Incoming(Protocol):
-    """What a request hands over (Django's ``UploadedFile``)."""
-
-    def chunks(self) -> Iterable[bytes]:
-        """The content, piece by piece."""
-        ...
-
-
-@dataclass(frozen=True)
-class Payload:
-    """A file as it arrived: where it lies, its sha256 and its size in bytes."""
-
-    path: Path
-    sha256: str
-    size: int
 
 
 def receive(
@@ -106,10 +88,10 @@ def receive(
     card = ModelCard.checked(dict(card_fields)) if card_fields is not None else None
     if card is not None:
         _require_free(card.name, owner)
-    with _scratch() as scratch:
-        payload = _stream(uploaded_file, scratch / "payload")
+    with scratch_folder() as scratch:
+        payload = stream(uploaded_file, scratch / "payload")
         folder = scratch / "model"
-        card = _lay_out(payload, folder, card, format)
+        card = lay_out(payload, folder, card, format)
         _require_free(card.name, owner)
         _require_sound(folder, format)
         content_hash = _content_hash(folder, card)
@@ -172,98 +154,6 @@ def _next_version(name: str, owner: User) -> int:
     return max((version for _, version in taken), default=0) + 1
 
 
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder for one upload, gone at the end; a full disk becomes a sentence."""
-    folder = conf.incoming() / secrets.token_hex(16)
-    try:
-        folder.mkdir()
-        yield folder
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfResources(
-                "the site's disk is full; nothing was kept.", mend="Try again later.", code="disk-full"
-            ) from None
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _stream(uploaded_file: Incoming, path: Path) -> Payload:
-    """Write the chunks, counting and hashing them; what the client says of its size is not believed."""
-    cap = conf.UPLOAD_BYTES()
-    digest, size = hashlib.sha256(), 0
-    with path.open("xb") as stream:
-        for chunk in uploaded_file.chunks():
-            size += len(chunk)
-            if size > cap:
-                raise too_large(cap)
-            digest.update(chunk)
-            stream.write(chunk)
-    if not size:
-        raise BadUpload("the file is empty.", where="file", code="empty")
-    return Payload(path, digest.hexdigest(), size)
-
-
-def too_large(cap: int) -> OutOfResources:
-    """The refusal of an upload above ``cap`` bytes."""
-    return OutOfResources(
-        f"the file is larger than {cap / (1 << 20):g} MiB, the most this site takes.",
-        where="file",
-        mend="Send float16 weights, or a smaller model.",
-        code="too-large",
-    )
-
-
-def _lay_out(payload: Payload, folder: Path, card: ModelCard | None, format_: Format) -> ModelCard:
-    """Make the model folder of the payload, with the card that counts in it."""
-    with payload.path.open("rb") as stream:
-        is_archive = stream.read(4) == _ZIP
-    if format_ == Format.ONNX and not is_archive:
-        folder.mkdir()
-        os.rename(payload.path, folder / "model.onnx")
-    else:
-        # Nested: archives are opened in few requests.
-        from gyral.models.upload import unpack_archive
-
-        unpack_archive(payload.path, folder)
-    for name in (CARD, FEATURES):
-        if (folder / name).exists() and not (folder / name).is_file():
-            raise BadUpload("it must be a file.", where=name, code="card-file")
-    if card is None:
-        return _own_card(folder, format_)
-    if format_ == Format.FEATURES:
-        _replace_features_card(folder / FEATURES, card)
-    else:
-        card.write(folder / CARD)
-    return card
-
-
-def _own_card(folder: Path, format_: Format) -> ModelCard:
-    """The card that came in the archive."""
-    name = FEATURES if format_ == Format.FEATURES else CARD
-    if not (folder / name).is_file():
-        raise BadUpload("there is no model card.", where=name, mend="Fill in the form.", code="card-absent")
-    if format_ != Format.FEATURES:
-        return ModelCard.read(folder / name)
-    return ModelCard.checked(dict(_features_manifest(folder / name).get("card", {})), where=name)
-
-
-def _replace_features_card(path: Path, card: ModelCard) -> None:
-    """Features carry their card in ``features.toml``; what was typed into the form counts."""
-    if not path.is_file():
-        raise BadUpload("the file is missing.", where=FEATURES, code="features-manifest")
-    manifest = _features_manifest(path) | {"card": card.model_dump(mode="json", exclude_none=True)}
-    path.write_text(tomli_w.dumps(manifest), "utf-8")
-
-
-def _features_manifest(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadUpload(f"not valid TOML: {error}.", where=FEATURES, code="features-manifest") from None
-
-
 def _require_sound(folder: Path, format_: Format) -> None:
     """Have a guest process look at the files: a stranger's bytes are never parsed where the database is open."""
     # Nested: it starts a guest, and brings numpy.
@@ -295,7 +185,7 @@ def _content_hash(folder: Path, card: ModelCard) -> str:
     files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
     hashes = {name: hash_file(path) for name, path in files.items() if name not in (CARD, FEATURES)}
     if FEATURES in files:
-        hashes[FEATURES] = hash_json({k: v for k, v in _features_manifest(files[FEATURES]).items() if k != "card"})
+        hashes[FEATURES] = hash_json({k: v for k, v in features_manifest(files[FEATURES]).items() if k != "card"})
     return hash_json([hashes, card.model_dump(mode="json", include=_DECISIVE)])
 
 

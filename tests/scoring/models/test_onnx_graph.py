@@ -16,7 +16,10 @@ from gyral.errors import BadUpload, UnknownName
 from gyral.models.image import load_images
 from gyral.models.model import Model, Reduction
 from gyral.models.onnx_check import parse
-from gyral.models.onnx_graph import OnnxModel, cut
+from gyral.models.onnx_graph import OnnxModel
+from gyral.models.onnx_probe import two_texts
+from gyral.models.onnx_session import cut
+from gyral.models.tokenizer import TextTokenizer
 from made_models import (
     SIZE,
     WORDS,
@@ -164,7 +167,8 @@ def test_two_inputs_are_refused_for_images() -> None:
 
 
 def test_a_graph_onnxruntime_cannot_load_is_refused_without_traceback() -> None:
-    data = onnx_bytes([helper.make_node("Conv", ["x"], ["out"])], {})
+    weights = {"w": np.ones((4, 3, 1, 1), np.float32)}
+    data = onnx_bytes([helper.make_node("Conv", ["x", "w", "w", "w"], ["out"])], weights)
     error = _refused(data)
     assert error.code == "onnx-refused" and "\n" not in error.what
 
@@ -256,6 +260,45 @@ def test_a_layer_of_pooled_texts_stays_flat_where_words_are_asked_for() -> None:
     (batch,) = model.batches(texts(), model.layers(), reduction=Reduction(words=12))
     shapes_found = {values.shape for values in batch.arrays.values()}
     assert shapes_found == {(4, 12, 6), (4, 5)}
+
+
+def _text_graph(nodes: list[Any], weights: dict[str, Any], *inputs: str) -> bytes:
+    given = {name: (TensorProto.INT64, ["batch", "length"]) for name in ("input_ids", *inputs)}
+    table = {"table": np.random.default_rng(0).normal(size=(len(WORDS), 6)).astype(np.float32)}
+    return onnx_bytes(nodes, table | weights, inputs=given)
+
+
+def test_a_text_that_changes_with_its_padding_is_refused() -> None:
+    """The mask is an input, and the mean runs over the padding nevertheless."""
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["embedded"], name="/embed/Gather"),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["mask"], ["some"], keepdims=1),
+        helper.make_node("ReduceMean", ["embedded", "axis"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "some"], ["scaled"]),
+        helper.make_node("MatMul", ["scaled", "w"], ["out"], name="/head/MatMul"),
+    ]
+    weights = {"axis": np.array([1]), "w": np.eye(6, dtype=np.float32)}
+    error = _refused(_text_graph(nodes, weights, "attention_mask"), card=text_card(), tokenizer=word_tokenizer())
+    assert error.code == "onnx-padding" and "'head'" in error.what and "attention_mask" in str(error.mend)
+
+
+def test_a_graph_without_weights_has_no_layer() -> None:
+    error = _refused(onnx_bytes([helper.make_node("Relu", ["x"], ["out"])], {}))
+    assert error.code == "onnx-no-layers"
+
+
+def test_a_length_baked_into_the_graph_is_refused() -> None:
+    short, long, _ = two_texts(TextTokenizer(word_tokenizer(), text_card().text))
+    assert short.ids.shape[1] < long.ids.shape[1]
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["embedded"]),
+        helper.make_node("Add", ["embedded", "positions"], ["placed"]),
+        helper.make_node("MatMul", ["placed", "w"], ["out"], name="/head/MatMul"),
+    ]
+    weights = {"positions": np.ones((1, short.ids.shape[1], 6), np.float32), "w": np.eye(6, dtype=np.float32)}
+    error = _refused(_text_graph(nodes, weights), card=text_card(), tokenizer=word_tokenizer())
+    assert error.code == "onnx-length" and "dynamic" in str(error.mend)
 
 
 def test_a_language_graph_without_tokenizer_is_refused() -> None:

@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from gyral.models import calibration
 from gyral.models.image import normalised
 from gyral.models.onnx_check import parse
-from gyral.models.onnx_graph import OnnxModel, cut, open_session
+from gyral.models.onnx_graph import OnnxModel
+from gyral.models.onnx_session import cut, open_session
 from gyral.models.onnx_twin import redraw
 from made_models import (
     SIZE,

@@ -10,8 +10,9 @@ import uploads
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadDataset, BadFeatures, BadUpload, UnknownName, UserError
 from gyral.models.card import ModelCard
+from gyral.models.features_writer import write_features
 from gyral.models.model import Batch, Model, Reduction
-from gyral.models.precomputed import PrecomputedFeatures, write_features
+from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.upload import check_folder
 
 CARD = ModelCard(name="mine", modality="language", layers=("block.*",))

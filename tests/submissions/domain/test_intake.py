@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,6 +20,7 @@ from django.db import connection
 from gyral.errors import BadUpload, OutOfResources, UserError
 from gyral.isolation.tier import Findings
 from gyral.models.card import ModelCard
+from gyral.models.onnx_strip import strip
 from gyral_submissions import conf, rules
 from gyral_submissions.domain import intake
 from gyral_submissions.domain.intake import Refused, receive
@@ -48,6 +50,11 @@ def sent(data: bytes, name: str = "model.onnx") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, data)
 
 
+def another(number: int) -> bytes:
+    """The same graph with a ``model_version``, so that no two files are the same."""
+    return GRAPH + bytes([5 << 3, number + 1])
+
+
 def zipped(folder: Path) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -73,6 +80,26 @@ def test_onnx_becomes_a_model_folder(user: User) -> None:
     assert not list(conf.incoming().iterdir())
 
 
+@pytest.mark.parametrize("as_zip", [False, True])
+@pytest.mark.usefixtures("unchecked")
+def test_paths_and_sources_in_a_graph_are_not_kept(as_zip: bool, user: User, tmp_path: Path) -> None:
+    model = onnx.ModelProto.FromString(GRAPH)
+    for node in model.graph.node:
+        node.metadata_props.add(key="pkg.torch.onnx.stack_trace", value='File "/home/somebody/net.py", line 3')
+        node.doc_string = "/home/somebody/net.py(3)"
+    data = model.SerializeToString()
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(data)
+    submission = receive(user, sent(zipped(folder) if as_zip else data), CARD, format=Format.ONNX)
+    kept = (conf.uploads() / submission.path / "model.onnx").read_bytes()
+    assert b"somebody" in data and b"somebody" not in kept and 0 < len(kept) < len(data)
+    assert submission.sha256 == hashlib.sha256(zipped(folder) if as_zip else data).hexdigest()
+    if not as_zip:
+        with pytest.raises(Refused, match="same model before"):
+            receive(user, sent(b"".join(strip(memoryview(data))[0])), CARD, format=Format.ONNX)
+
+
 @pytest.mark.parametrize(
     ("name", "format_", "tier"),
     [("bert", Format.SAFETENSORS, Tier.VERIFIED), ("features", Format.FEATURES, Tier.SELF_REPORTED)],
@@ -94,7 +121,7 @@ def test_card_of_the_form_counts_in_a_features_archive(user: User) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 def test_resubmission_is_the_next_version(user: User) -> None:
-    versions = [receive(user, sent(GRAPH + bytes([n])), CARD, format=Format.ONNX).version for n in range(3)]
+    versions = [receive(user, sent(another(n)), CARD, format=Format.ONNX).version for n in range(3)]
     assert versions == [1, 2, 3]
 
 
@@ -242,7 +269,7 @@ def test_name_cannot_be_raced(same_owner: bool, user: User, make_user: Callable[
     def send(number: int) -> None:
         try:
             together.wait()
-            data = GRAPH + bytes([number])
+            data = another(number)
             outcomes.append(f"v{receive(owners[number], sent(data), CARD, format=Format.ONNX).version}")
         except Refused as error:
             outcomes.append(error.code)

@@ -18,7 +18,8 @@ from gyral_portal.portal.forms import SubmitForm, upload_limit
 from gyral_portal.portal.held import hold, let_go, open_held
 from gyral_submissions import rules
 from gyral_submissions.domain import run as runs
-from gyral_submissions.domain.intake import receive, too_large
+from gyral_submissions.domain.intake import receive
+from gyral_submissions.domain.payload import too_large
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Run, Submission
