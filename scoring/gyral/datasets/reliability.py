@@ -33,18 +33,22 @@ class Published:
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """One estimate per unit.
+    """One estimate per unit, in r2: the share of variance that a model could explain at best.
 
     Parameters
     ----------
     estimator : str
-        "ncsnr", "split-half" or "loso".
+        One of `gyral.benchmarks.benchmark.CEILINGS`.
     noise_ceiling : float array, one a unit
-        Explainable share of variance (``r2``) of the mean over repeats or subjects; NaN where undefined.
+        NaN where undefined.
     lower : float array, one a unit
-        One-sided 95 % lower bound of ``noise_ceiling``.
+        One-sided 95 % lower bound.
+    low, high : float array, one a unit
+        Two-sided 95 % interval. All three are for new stimuli and, where subjects enter, the same subjects.
     """
 
     estimator: str
     noise_ceiling: NDArray[np.floating[Any]]
     lower: NDArray[np.floating[Any]]
+    low: NDArray[np.floating[Any]]
+    high: NDArray[np.floating[Any]]

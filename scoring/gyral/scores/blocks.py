@@ -4,7 +4,7 @@ A block is what may be drawn or deleted as one: a stimulus, a group (story, pass
 series long enough that stretches hardly know of each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,9 +46,9 @@ class Blocks:
         Outer fold that held the block out, ascending.
     rows : int array, blocks
         Number of rows of the block.
-    noise : array, blocks x 3 x units, optional
-        Of repeats: squared deviations from each stimulus' mean (over the variance of means in the fold), repeats to
-        spare (n - 1), and 1/n. With them the noise ceiling (ncsnr) is redrawn together with r.
+    noise : array, blocks x 4 x units, optional
+        Of repeats: squared deviations from each stimulus' mean, repeats to spare (n - 1), 1/n, and the variance by
+        which responses of the fold were scaled. With them the noise ceiling (ncsnr) is redrawn together with r.
 
     Raises
     ------
@@ -159,15 +159,12 @@ def block_sums(
         )
     units = measured.shape[1]
     out = np.zeros((len(predicted), len(blocks), len(SUMS), units))
-    noise = None if repeats is None else np.zeros((len(blocks), 3, units))
+    noise = None if repeats is None else np.zeros((len(blocks), 4, units))
     longest = max(
         sum(len(b) for b, f in zip(blocks, fold_of, strict=True) if f == k) for k in set(fold_of.tolist())
     )
     step = max(1, memory // (8 * 8 * longest))
-    for fold in np.unique(fold_of):
-        members = np.flatnonzero(fold_of == fold).tolist()
-        rows = np.concatenate([blocks[b] for b in members])
-        starts = np.concatenate([[0], np.cumsum([len(blocks[b]) for b in members])[:-1]])
+    for members, rows, starts in each_fold(blocks, fold_of):
         for first in range(0, units, step):
             here = slice(first, first + step)
             y = measured[rows, here].astype(np.float64)
@@ -184,6 +181,16 @@ def block_sums(
                 terms = np.stack([present.astype(np.float64), y, p, y * y, p * p, y * p], axis=1)
                 out[d, members, :, here] = np.add.reduceat(terms, starts, axis=0)
     return Blocks(out, fold_of, np.array([len(b) for b in blocks], np.int64), noise)
+
+
+def each_fold(
+    blocks: Sequence[Rows], fold_of: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], Rows, NDArray[np.int64]]]:
+    """Of every fold: its blocks, their rows one block after the other, and where in them each begins."""
+    for fold in np.unique(fold_of):
+        members = np.flatnonzero(fold_of == fold)
+        own = [blocks[b] for b in members.tolist()]
+        yield members, np.concatenate(own), np.concatenate([[0], np.cumsum([len(b) for b in own])[:-1]])
 
 
 def blocks_for(
@@ -237,12 +244,12 @@ def _standardised(values: Floats, present: NDArray[np.bool_], least: float = _FL
 
 
 def _noise_terms(repeats: Array, means: Floats, present: NDArray[np.bool_]) -> Floats:
-    """rows x 3 x units, in the order of `Blocks.noise`."""
+    """rows x 4 x units, in the order of `Blocks.noise`."""
     there = np.isfinite(repeats) & present[:, None]
     count = there.sum(axis=1)
     single = np.where(there, repeats, 0.0)
     own = single.sum(axis=1) / np.maximum(count, 1)
     within = np.where(there, single - own[:, None], 0.0) ** 2
     spread = np.nanvar(np.where(present, means, np.nan), axis=0)
-    scaled = within.sum(axis=1) / np.where(spread > 0, spread, 1.0)
-    return np.stack([scaled, np.maximum(count - 1, 0), np.where(count > 0, 1 / np.maximum(count, 1), 0.0)], axis=1)
+    inverse = np.where(count > 0, 1 / np.maximum(count, 1), 0.0)
+    return np.stack([within.sum(axis=1), np.maximum(count - 1, 0), inverse, spread * present], axis=1)

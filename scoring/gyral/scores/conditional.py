@@ -50,6 +50,17 @@ class Redraws:
         chosen = np.asarray(parts, np.int64)
         return replace(self, values=self.values[chosen], drawn=self.drawn[:, chosen])
 
+    def with_mean(self) -> "Redraws":
+        """The same with the mean over parts that have a value before them."""
+        known = np.isfinite(self.values)
+        drawn = self.drawn[:, known].mean(axis=1) if known.any() else np.full(len(self.drawn), np.nan)
+        value = self.values[known].mean() if known.any() else np.nan
+        return replace(
+            self,
+            values=np.concatenate([[value], self.values]),
+            drawn=np.concatenate([drawn[:, None], self.drawn], axis=1),
+        )
+
     def intervals(self, level: float = LEVEL) -> list[Interval]:
         """One interval a value: percentiles, or t where blocks are fewer than `FEW`.
 
@@ -93,9 +104,32 @@ def redraws(scored: Scored, *, draws: int = DRAWS, seed: int = 0) -> Redraws:
     drawn = scored.drawn(draws, seed)
     if count < 2:
         return Redraws(scored.values, np.full(drawn.shape, np.nan), count, seed=seed)
+    alive = [part[np.isfinite(scored.units[part])] for part in scored.parts]
+    mean = Scored(scored.blocks, Statistic("mean"), alive, scored.memory)
+    return calibrated(scored.values, drawn, mean.drawn(_CALIBRATION_DRAWS, seed), mean.left_out(), seed=seed)
+
+
+def calibrated(
+    values: Floats, drawn: Floats, mean_drawn: Floats, mean_left_out: Floats, *, seed: int = 0
+) -> Redraws:
+    """Redraws from bootstrap values of a median, stretched as `redraws` says.
+
+    Parameters
+    ----------
+    values : array, parts
+    drawn : array, draws x parts
+        Bootstrap over blocks.
+    mean_drawn : array, draws x parts
+        Likewise of means over units.
+    mean_left_out : array, blocks x parts
+        Means over units with each block left out.
+    seed : int
+        Of the draws.
+    """
+    count = len(mean_left_out)
     with np.errstate(invalid="ignore"):
         deviations = drawn - _mean(drawn)
-    return Redraws(scored.values, scored.values + deviations * _stretch(scored, seed), count, seed=seed)
+    return Redraws(values, values + deviations * _stretch(mean_drawn, mean_left_out), count, seed=seed)
 
 
 def with_training(conditional: Redraws, fixed: Floats, retrained: Floats) -> Redraws:
@@ -130,13 +164,11 @@ def with_training(conditional: Redraws, fixed: Floats, retrained: Floats) -> Red
     return replace(conditional, drawn=drawn, groups=min(conditional.groups, len(fixed)), kind="procedure")
 
 
-def _stretch(scored: Scored, seed: int) -> Floats:
+def _stretch(mean_drawn: Floats, mean_left_out: Floats) -> Floats:
     """Factor on the draws of each part."""
-    count = len(scored.blocks)
-    alive = [part[np.isfinite(scored.units[part])] for part in scored.parts]
-    mean = Scored(scored.blocks, Statistic("mean"), alive, scored.memory)
-    bootstrap = _variance(mean.drawn(_CALIBRATION_DRAWS, seed)) * count / (count - 1)
-    jackknife = jackknife_variance(mean.left_out())
+    count = len(mean_left_out)
+    bootstrap = _variance(mean_drawn) * count / (count - 1)
+    jackknife = jackknife_variance(mean_left_out)
     usable = (bootstrap > 0) & np.isfinite(bootstrap) & np.isfinite(jackknife)
     ratio = np.where(usable, jackknife / np.where(usable, bootstrap, 1.0), 1.0)
     return np.asarray(ratio**0.25 * np.sqrt(count / (count - 1)))

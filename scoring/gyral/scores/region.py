@@ -134,10 +134,10 @@ def score_region(problem: Problem, region: Region, blocks: Blocks, *, seed: int 
     ]
     if len(problem.subjects) > 1:
         pooled = over_subjects(found)
-        found = _with_mean(found)
+        found = found.with_mean()
         first = found.of([0]).intervals()[0] if isinstance(pooled, EachSubject) else pooled
         intervals = [first, *intervals]
-        bounds = None if bounds is None else _with_mean(bounds)
+        bounds = None if bounds is None else bounds.with_mean()
         draws = [np.concatenate([[_mean(d)], d]) for d in draws]
         owners = problem.subject_of[region.units]
         names = (ALL, *(str(owners[units[0]]) for units in members))
@@ -153,19 +153,6 @@ def score_region(problem: Problem, region: Region, blocks: Blocks, *, seed: int 
         tuple(intervals),
         None if bounds is None else tuple(bounds.intervals()),
         np.std(draws, axis=0, ddof=1) if len(draws) > 1 else np.full(len(names), np.nan),
-    )
-
-
-def _with_mean(found: Redraws) -> Redraws:
-    """The same with the mean over parts that have a value before them."""
-    known = np.isfinite(found.values)
-    drawn = found.drawn[:, known].mean(axis=1) if known.any() else np.full(len(found.drawn), np.nan)
-    return Redraws(
-        np.concatenate([[_mean(found.values)], found.values]),
-        np.concatenate([drawn[:, None], found.drawn], axis=1),
-        found.groups,
-        found.kind,
-        found.seed,
     )
 
 

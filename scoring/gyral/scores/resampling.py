@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gyral.errors import BadArrays
 from gyral.scores.blocks import Blocks
 from gyral.scores.ceiling import FLOOR, Ceiling
+from gyral.scores.repeats import pooled_ceiling
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -70,7 +71,7 @@ def unit_scores(
     """Score of each unit under each weighting of blocks: weightings x units.
 
     Pearson r in each fold, mean over folds by the rows weighed in; with a ceiling, signed r2 over the noise ceiling,
-    both averaged over the folds that admit the unit (`gyral.scores.ceiling.Ceiling.ceiled`).
+    both over the folds that admit the unit (`gyral.scores.ceiling.Ceiling.ceiled`).
 
     Parameters
     ----------
@@ -82,7 +83,8 @@ def unit_scores(
         rule of a draw, which may leave a unit constant in a fold by chance).
     """
     total = np.zeros((len(weights), blocks.units))
-    summed, bound, undefined = total.copy(), total.copy(), np.zeros(total.shape, bool)
+    summed, undefined = total.copy(), np.zeros(total.shape, bool)
+    noise = np.zeros((6, *total.shape))
     for k in blocks.folds:
         here = blocks.fold_of == k
         w = weights[:, here].astype(np.float64)
@@ -91,33 +93,27 @@ def unit_scores(
         known = np.isfinite(r) & (rows > 0)
         undefined |= ~known & (rows > 0)
         if ceiling is not None:
-            nc = (
-                ceiling.held_out[k]
-                if blocks.noise is None
-                else _ncsnr(blocks.sums[0, here], blocks.noise[here], w)
-            )
-            known &= ceiling.admitted[k] & np.isfinite(nc)
-            bound += np.where(known, rows * np.nan_to_num(nc), 0.0)
+            known &= ceiling.admitted[k]
+            if blocks.noise is not None:
+                noise += np.where(known, _noise(blocks.sums[0, here], blocks.noise[here], w), 0.0)
         total += np.where(known, rows, 0.0)
         summed += np.where(known, rows * r, 0.0)
     safe = np.where(total > 0, total, 1.0)
     mean, fine = summed / safe, total > 0
     if ceiling is None:
         return np.where(fine & ~undefined if strict else fine, mean, np.nan)
-    nc = bound / safe
-    fine &= nc >= FLOOR
+    nc = ceiling.divisor if blocks.noise is None else pooled_ceiling(*noise)
+    fine &= np.nan_to_num(nc) >= FLOOR
     return np.where(fine, np.sign(mean) * mean**2 / np.where(fine, nc, 1.0), np.nan)
 
 
-def _ncsnr(sums: Floats, noise: Floats, weights: Floats) -> Floats:
-    """Noise ceiling of each unit in one fold (`gyral.datasets.estimate.ncsnr`): weightings x units."""
+def _noise(sums: Floats, noise: Floats, weights: Floats) -> Floats:
+    """What one fold adds to `gyral.scores.repeats.pooled_ceiling`: 6 x weightings x units."""
     n, y, yy = (weights @ sums[:, k] for k in (0, 1, 3))
-    within, spare, inverse = (weights @ noise[:, k] for k in range(3))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        total = (yy - y * y / n) / (n - 1)
-        own = within / spare * inverse / n
-        signal = np.maximum(0.0, total - own)
-        return np.asarray(np.where((n > 1) & (spare > 0) & (total > 0), signal / (signal + own), np.nan))
+    within, spare, inverse, scale = (weights @ noise[:, k] for k in range(4))
+    some = np.maximum(n, 1)
+    # Responses were scaled by the variance of their fold; folds are pooled in their own units.
+    return np.stack([(yy - y * y / some) * scale / some, np.maximum(n - 1, 0), within, spare, inverse, n])
 
 
 def _mean_r(sums: Floats, weights: Floats) -> Floats:
@@ -164,10 +160,8 @@ class Scored:
         self.blocks, self.statistic, self.memory = blocks, statistic or Statistic(), memory
         self.parts = [np.arange(blocks.units)] if parts is None else list(parts)
         ceiling = self.statistic.ceiling
-        if ceiling is not None and ceiling.held_out.shape[1] != blocks.units:
-            raise BadArrays(
-                f"the ceiling has {ceiling.held_out.shape[1]} units, not {blocks.units}.", where="ceiling"
-            )
+        if ceiling is not None and ceiling.units != blocks.units:
+            raise BadArrays(f"the ceiling has {ceiling.units} units, not {blocks.units}.", where="ceiling")
         # About sixteen float64 arrays of draws x units live at a time.
         self.chunk = memory // (8 * 16 * max(blocks.units, 1))
         if self.chunk < 1:

@@ -14,13 +14,14 @@ from file_server import FileServer, serving
 from gyral import places
 from gyral.datasets import sources
 from gyral.datasets.catalogue import RECIPES, open_dataset
-from gyral.datasets.estimate import ncsnr, split_half
 from gyral.datasets.pack import content_hash
 from gyral.datasets.recipes.haxby2001 import SUBJECT
 from gyral.datasets.recipes.kriegeskorte2008 import FLAGS, VECTORS
 from gyral.datasets.recipes.tuckute2024 import NETWORK, NORMS
 from gyral.datasets.split import shuffled
 from gyral.metrics.correlation import pearson_r
+from gyral.scores.halves import split_half
+from gyral.scores.repeats import ncsnr
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "benchmarks"
 REAL = [name for name in RECIPES.table if not name.startswith("sim-")]

@@ -8,7 +8,6 @@ import warnings
 import numpy as np
 import pytest
 
-from gyral.datasets.estimate import ncsnr
 from gyral.datasets.pack import content_hash, read_pack, write_pack
 from gyral.datasets.png import png
 from gyral.datasets.simulated import make, planted
@@ -17,6 +16,7 @@ from gyral.datasets.simulated_language import bag, length, roles
 from gyral.datasets.simulated_sentences import tell
 from gyral.datasets.simulated_vision import conjunctions, feature_map, field_weights, form, routed
 from gyral.errors import UnknownName
+from gyral.scores.repeats import ncsnr
 
 # A change of these is a change of the data: bump the benchmarks' version with it.
 HASHES = {

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gyral.datasets.estimate import ncsnr
 from gyral.datasets.split import contiguous, grouped
 from gyral.errors import BadArrays
 from gyral.metrics.correlation import pearson_r
 from gyral.scores.blocks import Blocks, block_sums, held_out_blocks
 from gyral.scores.ceiling import Ceiling, from_repeats
 from gyral.scores.conditional import redraws
+from gyral.scores.repeats import ncsnr
 from gyral.scores.resampling import Scored, Statistic, block_weights, unit_scores
 
 SPLIT = contiguous(200, 5)
@@ -95,7 +95,9 @@ def test_median_skips_missing_units() -> None:
 
 def test_ceiled_scores_are_those_of_the_ceiling() -> None:
     rng = np.random.default_rng(1)
-    ceiling = Ceiling("ncsnr", rng.uniform(0.0, 0.9, (5, 6)), rng.random((5, 6)) < 0.7)
+    nc, admitted = rng.uniform(0.0, 0.9, 6), rng.random((5, 6)) < 0.7
+    admitted[:, 2], nc[3] = False, 0.04
+    ceiling = Ceiling("ncsnr", nc, nc, nc, np.where(admitted.any(axis=0), nc, np.nan), admitted)
     y, p = data()
     r = np.stack([pearson_r(y[f.test], p[f.test]) for f in SPLIT.folds])
     expected = ceiling.ceiled(r, np.full(5, 40))
@@ -120,17 +122,17 @@ def test_the_ceiling_is_redrawn_where_repeats_are_known() -> None:
     # One draw by hand: rows copied, ceilings estimated anew.
     (weights,) = block_weights(25, 1)
     rows, fold_of = BLOCKS
-    r, nc, size = [], [], []
+    r, drawn, size = [], [], []
     for fold in range(5):
         copied = np.concatenate([np.tile(rows[b], weights[0, b]) for b in np.flatnonzero(fold_of == fold)]).astype(
             int
         )
         if len(copied):
             r.append(pearson_r(y[copied], p[copied]))
-            nc.append(ncsnr(repeats[copied]).noise_ceiling)
+            drawn.append(copied)
             size.append(len(copied))
     mean = np.average(r, axis=0, weights=size)
-    expected = np.sign(mean) * mean**2 / np.average(nc, axis=0, weights=size)
+    expected = np.sign(mean) * mean**2 / ncsnr(repeats, drawn).noise_ceiling
     np.testing.assert_allclose(unit_scores(known, weights, ceiling)[0], expected, atol=1e-9)
     np.testing.assert_allclose(known.merged(10).noise.sum(axis=0), known.noise.sum(axis=0))
     np.testing.assert_allclose(known.of(np.array([2, 4])).noise, known.noise[:, :, [2, 4]])

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from gyral.datasets.estimate import loso, ncsnr, split_half
 from gyral.errors import BadArrays
+from gyral.scores.halves import split_half
+from gyral.scores.repeats import ncsnr
+from gyral.scores.subjects import loso
 
 
 def planted(seed, samples, counts, units, snr):
