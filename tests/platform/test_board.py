@@ -11,6 +11,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from board_rows import make_benchmark, make_run, make_scored
+from gyral_submissions.domain.standing import rank
 from gyral_submissions.models import Benchmark
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +23,7 @@ def _address(board: Benchmark, query: str = "") -> str:
 
 def test_board_shows_value_interval_ceiling_rank_and_twin(client: Client, board: Benchmark) -> None:
     make_scored("net", board, {"V1": 0.3, "V4": 0.5}, {"V1": 0.2, "V4": 0.35})
+    rank(board)
     text = client.get(_address(board)).content.decode()
     for part in ("0.500", "0.48 to 0.52", "rank 1", "42 % of ceiling, 46 of 50 units", "twin 0.35 ± 0.01"):
         assert part in text
@@ -56,6 +58,7 @@ def test_private_models_have_no_rank_and_move_nobodys(
 ) -> None:
     make_scored("net", board, {"V4": 0.3})
     make_scored("mine", board, {"V4": 0.6}, owner=owner, visibility="private")
+    rank(board)
     cells = as_owner.get("/boards/cortex/board.json").json()["cells"]
     ranks = {c["model"]: (c["rank_best"], c["rank_worst"]) for c in cells}
     assert ranks == {"mine": (None, None), "net": (1, 1)}
@@ -78,6 +81,7 @@ def test_exports_are_what_is_seen(client: Client, board: Benchmark) -> None:
     make_scored("one", board, {"V1": 0.3, "V4": 0.5}, {"V4": 0.35})
     make_scored("two", board, {"V4": None})
     make_scored("other", board, {"V4": 0.1})
+    rank(board)
     query = "?sort=V4&order=up&q=o&twins=1"
     base = f"/boards/{board.identifier}/board"
     rows = list(csv.DictReader(io.StringIO(client.get(f"{base}.csv{query}").content.decode())))

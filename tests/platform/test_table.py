@@ -4,9 +4,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from board_rows import make_scored
-from gyral_portal.leaderboard.table import Look, Table, arrange, heat, rank_intervals
+from gyral_portal.leaderboard.table import Look, Table, arrange, heat
 from gyral_submissions.domain.queries.board import board_rows
-from gyral_submissions.models import Benchmark, Score
+from gyral_submissions.domain.standing import rank
+from gyral_submissions.models import Benchmark
 
 pytestmark = pytest.mark.django_db
 
@@ -57,30 +58,12 @@ def test_table_filters_by_words_family_and_tier(models: Benchmark, owner: User) 
     assert table.total == 5
 
 
-def test_rank_intervals_are_ties_where_intervals_overlap(board: Benchmark) -> None:
-    # Intervals are the value -+ .02: a and b overlap, b and c overlap, a and c do not.
-    for name, value in (("a", 0.50), ("b", 0.47), ("c", 0.44), ("d", 0.10)):
-        make_scored(name, board, {"V4": value})
-    rows = board_rows(board)
-    found = {r.submission.name: rank_intervals(rows, "V4")[r.submission.pk] for r in rows}
-    assert found == {"a": (1, 2), "b": (1, 3), "c": (2, 3), "d": (4, 4)}
-
-
-def test_rank_intervals_do_not_improve_by_filtering(board: Benchmark, owner: User) -> None:
+def test_ranks_do_not_improve_by_filtering(board: Benchmark, owner: User) -> None:
     make_scored("best", board, {"V4": 0.6})
     make_scored("mine", board, {"V4": 0.3}, owner=owner)
+    rank(board)
     (line,) = _table(board, "tier=verified").lines
     assert line.marks["V4"].rank == (2, 2)
-
-
-def test_rank_intervals_leave_out_values_without_interval(board: Benchmark) -> None:
-    make_scored("with", board, {"V4": 0.3})
-    without = make_scored("without", board, {"V4": 0.6})
-    Score.objects.filter(run__submission=without).update(low=None, high=None)
-    rows = board_rows(board)
-    ranks = rank_intervals(rows, "V4")
-    assert without.pk not in ranks
-    assert list(ranks.values()) == [(1, 1)]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -104,6 +105,10 @@ def _store(run: Run, values: Values) -> None:
                 value=shown,
                 low=None if shown is None else shown - 0.02,
                 high=None if shown is None else shown + 0.02,
+                interval_kind="conditional",
+                interval_method="bootstrap",
+                interval_groups=100,
+                se=0.01,
                 ceiling=0.6,
                 ceiling_unit="r2",
                 ceiling_kind="ncsnr",
@@ -119,10 +124,18 @@ def _store(run: Run, values: Values) -> None:
     folder = conf.runs() / str(run.pk) / "record-1"
     folder.mkdir(parents=True)
     (folder / "record.json").write_text(json.dumps(run.record), "utf-8")
+    np.save(folder / "redraws.npy", _redraws(run, len(values)))
     pd.DataFrame({"unit": np.arange(3), "r": [0.1, 0.2, 0.3]}).to_parquet(folder / "units.parquet")
     run.record_path = f"{run.pk}/record-1"
     run.started = run.finished = datetime.now(UTC)
     run.save()
+
+
+def _redraws(run: Run, regions: int) -> np.ndarray[Any, Any]:
+    """Draws x regions with a standard error of .01, of which models of a board share one half of the variance."""
+    shared = np.random.default_rng(0).standard_normal((1000, 1))
+    own = np.random.default_rng(zlib.crc32(run.submission.name.encode())).standard_normal((1000, regions))
+    return np.asarray(0.01 * np.sqrt(0.5) * (shared + own), np.float32)
 
 
 def record_of(run: Run) -> dict[str, Any]:

@@ -53,15 +53,18 @@ class CellOut(Schema):
     region: str
     metric: str
     value: float | None = Field(description="median over units of r, never clipped; mean over subjects for RSA")
-    low: float | None = Field(description="lower end of the 95 % interval over stimuli, fitted maps held fixed")
+    low: float | None = Field(description="lower end of the 95 % interval")
     high: float | None
     ceiling: float | None
     ceiling_low: float | None
     ceiling_unit: str | None = Field(description="r or r2: what the ceiling bounds")
     ceiling_kind: str
     share_of_ceiling: float | None
-    rank_best: int | None = Field(description="1 + models whose interval lies wholly above")
-    rank_worst: int | None
+    rank_best: int | None = Field(
+        description="1 + models that are significantly better (paired, all pairs at once)"
+    )
+    rank_worst: int | None = Field(description="number of models less those that are significantly worse")
+    ties: str = Field(description="models that share a letter cannot be told apart")
     twin: float | None = Field(description="the untrained twin's value")
     twin_spread: float | None = Field(description="its standard deviation over draws")
     n_units: int

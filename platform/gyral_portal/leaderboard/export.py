@@ -9,7 +9,7 @@ from gyral_submissions.models import Benchmark
 COLUMNS = (
     *("model", "version", "title", "family", "tier", "visibility", "benchmark", "simulated", "region", "metric"),
     *("value", "low", "high", "ceiling", "ceiling_low", "ceiling_unit", "ceiling_kind", "share_of_ceiling"),
-    *("rank_best", "rank_worst", "twin", "twin_spread", "n_units", "n_ceiled", "n_samples", "run"),
+    *("rank_best", "rank_worst", "ties", "twin", "twin_spread", "n_units", "n_ceiled", "n_samples", "run"),
 )
 
 
@@ -46,6 +46,7 @@ def _line(benchmark: Benchmark, line: Line, cell: Cell, *, twins: bool) -> dict[
         "share_of_ceiling": cell.ceiled,
         "rank_best": mark.rank[0] if mark.rank else None,
         "rank_worst": mark.rank[1] if mark.rank else None,
+        "ties": cell.ties if mark.rank else "",
         "twin": cell.twin if twins else None,
         "twin_spread": cell.twin_spread if twins else None,
         "n_units": cell.n_units,

@@ -21,8 +21,7 @@ class Mark:
     Parameters
     ----------
     rank : (int, int) or None
-        Best and worst rank that the intervals allow; None where the value or its interval is missing, or the
-        model is private.
+        Best and worst rank that paired differences allow; None where there is none yet, or the model is private.
     heat : int
         0 to 6: the value as a share of the best one shown in its column.
     """
@@ -106,38 +105,24 @@ class Table:
 
 
 def arrange(rows: Iterable[BoardRow], regions: Sequence[str], look: Look) -> Table:
-    """Filter, order, rank and colour.
+    """Filter, order and colour.
 
-    Ranks are taken over all public rows of the board, so that a filter never improves anybody's, and everybody
+    Ranks are those of all public rows of the board, so that a filter never improves anybody's, and everybody
     finds the same ones; what its owner alone sees has none.
     """
     everything = list(rows)
-    public = [row for row in everything if row.submission.visibility == Visibility.PUBLIC]
-    ranks = {region: rank_intervals(public, region) for region in regions}
     shown = sorted((r for r in everything if _matches(r, look)), key=lambda r: _order(r, look))
     best = {region: _best(shown, region) for region in regions}
     lines = [
-        Line(row, {n: Mark(ranks[n].get(i), heat(row.cells[n].value, best[n])) for n in regions if n in row.cells})
-        for i, row in [(row.submission.pk, row) for row in shown]
+        Line(row, {n: Mark(_rank(row, n), heat(row.cells[n].value, best[n])) for n in regions if n in row.cells})
+        for row in shown
     ]
     tiers = _counted(str(r.submission.tier) for r in everything)
     return Table(look, lines, len(everything), _counted(family_of(r) for r in everything), tiers)
 
 
-def rank_intervals(rows: Sequence[BoardRow], region: str) -> dict[int, tuple[int, int]]:
-    """Best and worst rank by submission id: 1 + models wholly above it, and N - models wholly below it."""
-    bounds = {
-        row.submission.pk: (cell.low, cell.high)
-        for row in rows
-        if (cell := row.cells.get(region)) is not None and cell.low is not None and cell.high is not None
-    }
-    return {
-        key: (
-            1 + sum(other_low > high for other_low, _ in bounds.values()),
-            len(bounds) - sum(other_high < low for _, other_high in bounds.values()),
-        )
-        for key, (low, high) in bounds.items()
-    }
+def _rank(row: BoardRow, region: str) -> tuple[int, int] | None:
+    return row.cells[region].rank if row.submission.visibility == Visibility.PUBLIC else None
 
 
 def family_of(row: BoardRow) -> str:

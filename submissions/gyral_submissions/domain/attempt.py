@@ -17,13 +17,13 @@ from django.utils import timezone
 
 from gyral.errors import EngineError
 from gyral.isolation.tier import Tier
-from gyral_submissions.domain import log, quota
+from gyral_submissions.domain import log, quota, standing
 from gyral_submissions.domain.fault import Fault
 from gyral_submissions.domain.step import Step, remaining_seconds
 from gyral_submissions.domain.transition import ended, lease_from, move, twin_of
 from gyral_submissions.enums import Fault as By
 from gyral_submissions.enums import State
-from gyral_submissions.models import Run, Score
+from gyral_submissions.models import Benchmark, Run, Score
 
 if TYPE_CHECKING:
     from gyral.record import Record
@@ -160,6 +160,8 @@ def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> boo
         )
         if stored:
             Score.objects.bulk_create(scores, batch_size=500)
+            if not record.model.twin:
+                standing.want(Benchmark.objects.filter(runs=run_id))
     return stored
 
 
@@ -174,7 +176,7 @@ def _scores(run_id: uuid.UUID, record: "Record") -> list[Score]:
     rows = (row.model_dump() for row in record.rows)
     # Words that a row leaves out are empty in the database, as Django has it.
     words = [f.name for f in Score._meta.get_fields() if isinstance(f, CharField)]
-    return [Score(run_id=run_id, **{**row, **{w: row[w] or "" for w in words}}) for row in rows]
+    return [Score(run_id=run_id, **{**row, **{w: row[w] or "" for w in words if w in row}}) for row in rows]
 
 
 def _sync(folder: Path) -> None:

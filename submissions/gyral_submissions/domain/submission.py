@@ -3,14 +3,17 @@
 from django.db import transaction
 from django.utils import timezone
 
+from gyral_submissions.domain import standing
 from gyral_submissions.domain.run import cancel
-from gyral_submissions.enums import ACTIVE, Visibility
-from gyral_submissions.models import Submission
+from gyral_submissions.enums import ACTIVE, State, Visibility
+from gyral_submissions.models import Benchmark, Submission
 
 
 def set_visibility(submission: Submission, visibility: Visibility) -> None:
     """Show one version to everybody, or to its owner alone; boards follow at once."""
-    Submission.objects.filter(pk=submission.pk).update(visibility=visibility)
+    with transaction.atomic():
+        Submission.objects.filter(pk=submission.pk).update(visibility=visibility)
+        _rank_again(submission)
     submission.visibility = visibility
 
 
@@ -22,8 +25,15 @@ def withdraw(submission: Submission) -> bool:
     now = timezone.now()
     with transaction.atomic():
         withdrawn = Submission.objects.filter(pk=submission.pk, withdrawn=None).update(withdrawn=now) == 1
+        _rank_again(submission)
     if withdrawn:
         submission.withdrawn = now
         for run in submission.runs.filter(state__in=ACTIVE):
             cancel(run)
     return withdrawn
+
+
+def _rank_again(submission: Submission) -> None:
+    """Where a model comes or goes, the others' ranks are others."""
+    scored = submission.runs.filter(state=State.FINISHED).order_by()
+    standing.want(Benchmark.objects.filter(pk__in=scored.values("benchmark_id")))

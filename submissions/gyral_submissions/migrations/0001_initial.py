@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ('about', models.JSONField(default=dict)),
                 ('regions', models.JSONField(default=list)),
                 ('retired', models.BooleanField(default=False)),
+                ('ranks_wanted', models.DateTimeField(blank=True, null=True)),
                 ('created', models.DateTimeField(auto_now_add=True)),
             ],
             options={
@@ -93,6 +94,7 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(blank=True, max_length=16)),
                 ('record_path', models.CharField(blank=True, max_length=200)),
                 ('record', models.JSONField(blank=True, null=True)),
+                ('borda', models.FloatField(blank=True, null=True)),
                 ('created', models.DateTimeField(auto_now_add=True)),
                 ('started', models.DateTimeField(blank=True, null=True)),
                 ('finished', models.DateTimeField(blank=True, null=True)),
@@ -159,6 +161,9 @@ class Migration(migrations.Migration):
                 ('shares', models.JSONField(default=dict)),
                 ('unique', models.JSONField(default=dict)),
                 ('weights', models.JSONField(default=dict)),
+                ('rank_best', models.PositiveIntegerField(null=True)),
+                ('rank_worst', models.PositiveIntegerField(null=True)),
+                ('tie_letters', models.CharField(blank=True, max_length=200)),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='scores', to='gyral_submissions.run')),
             ],
             options={

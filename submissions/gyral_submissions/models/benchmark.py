@@ -27,6 +27,8 @@ class Benchmark(models.Model):
     # [{name, title, path, n_units, ceiling, ceiling_low, ceiling_unit, ceiling_kind}], in page order.
     regions = models.JSONField(default=list)
     retired = models.BooleanField(default=False)
+    # When something last changed that its ranks follow from; null once they do.
+    ranks_wanted = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -43,6 +43,8 @@ class Run(models.Model):
     record_path = models.CharField(max_length=200, blank=True)
     # The record without its rows, which are the scores.
     record = models.JSONField(null=True, blank=True)
+    # Share of other models left behind, mean over the board's regions; null unless all models have all regions.
+    borda = models.FloatField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True, blank=True)
     finished = models.DateTimeField(null=True, blank=True)

@@ -6,7 +6,7 @@ from gyral_submissions.models.run import Run
 
 
 class Score(models.Model):
-    """Mirrors `gyral.record.Row`; written once, with the record, in one transaction."""
+    """Mirrors `gyral.record.Row`; written once, with the record, in one transaction, but for its rank."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="scores")
     region = models.CharField(max_length=80)
@@ -47,6 +47,11 @@ class Score(models.Model):
     shares = models.JSONField(default=dict)
     unique = models.JSONField(default=dict)
     weights = models.JSONField(default=dict)
+
+    # Among the public models of the board, by `domain.standing`; null until it is ranked.
+    rank_best = models.PositiveIntegerField(null=True)
+    rank_worst = models.PositiveIntegerField(null=True)
+    tie_letters = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering = ["id"]

@@ -37,6 +37,10 @@ class Cell:
         Out-of-sample R2.
     n_units, n_ceiled, n_samples : int
         Units, those that entered the ceiled score, and stimuli.
+    rank : (int, int) or None
+        Best and worst rank among the public models of the board; None until it is ranked.
+    ties : str
+        Models that share a letter cannot be told apart.
     twin, twin_spread : float or None
         Score of the untrained twin (mean over draws), and its standard deviation over draws.
     """
@@ -55,6 +59,8 @@ class Cell:
     n_units: int
     n_ceiled: int
     n_samples: int
+    rank: tuple[int, int] | None = None
+    ties: str = ""
     twin: float | None = None
     twin_spread: float | None = None
 
@@ -181,6 +187,8 @@ def cell_of(score: Score, twin: Score | None = None) -> Cell:
         n_units=score.n_units,
         n_ceiled=score.n_ceiled,
         n_samples=score.n_samples,
+        rank=None if score.rank_best is None or score.rank_worst is None else (score.rank_best, score.rank_worst),
+        ties=score.tie_letters,
         twin=twin.value if twin is not None else None,
         twin_spread=twin.spread if twin is not None else None,
     )

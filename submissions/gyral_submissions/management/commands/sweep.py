@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connections
 
 from gyral_submissions import conf
-from gyral_submissions.domain import sweeper
+from gyral_submissions.domain import standing, sweeper
 
 _TIDY_SECONDS = 3600.0
 
@@ -53,6 +53,7 @@ class Command(BaseCommand):
             ending.wait(every or conf.SWEEP_SECONDS())
 
     def _round(self) -> None:
+        standing.rank_due()
         swept = sweeper.sweep()
         if swept != sweeper.Swept():
             self.stdout.write(
