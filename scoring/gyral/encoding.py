@@ -16,6 +16,7 @@ from gyral.metrics.correlation import squared_errors
 from gyral.readings import map_arrays, summaries, unit_columns
 from gyral.record import CHOSEN, MapRef, Row
 from gyral.retraining import Retrained
+from gyral.scores.bound import Bound, region_bounds
 from gyral.scores.chance import region_chance
 from gyral.scores.confidence import Interval
 from gyral.scores.problem import Problem
@@ -34,7 +35,7 @@ class EncodingScores:
     rows : list of Row
         Each region x subject (and "all") with the chosen layers, and each layer.
     units : DataFrame
-        One row per region and unit: region, subject, unit, r, r2, ceiling, ceiled, and the fits' own figures
+        One row per region and unit: region, subject, unit, r, r2, ceiling and its interval, ceiled, and the fits' own figures
         (`gyral.readings.unit_columns`).
     predictions : array, draws x samples x rows of ``units``
         Out-of-fold predictions with the chosen layers, float32.
@@ -96,7 +97,10 @@ def score_encoding(
         score = score_region(problem, region, region_blocks(problem, region, chosen, blocks, fold_of), seed=seed)
         constant += int(np.isnan(score.r).sum())
         r2 = _r2(problem, region, chosen)
-        own = labelled(problem, region, score, r2, layer=CHOSEN, layers_chosen=dict(won))
+        bounds = region_bounds(
+            problem, region.units, problem.members(region), rows=blocks, fold_of=fold_of, seed=seed
+        )
+        own = labelled(problem, region, score, r2, bounds, layer=CHOSEN, layers_chosen=dict(won))
         own = [
             row.model_copy(update=summaries(columns, mine)) for row, mine in zip(own, score.members, strict=True)
         ]
@@ -119,7 +123,7 @@ def score_encoding(
             alone = score_region(
                 problem, region, region_blocks(problem, region, fixed, blocks, fold_of), seed=seed
             )
-            rows += labelled(problem, region, alone, _r2(problem, region, fixed), layer=layer)
+            rows += labelled(problem, region, alone, _r2(problem, region, fixed), bounds, layer=layer)
     warnings = tuple(dict.fromkeys(w for fit in fits for w in fit.warnings))
     if constant:
         warnings += (f"{constant} units are constant in a held-out fold or in training and have no score",)
@@ -152,6 +156,7 @@ def _rows(
     region: Region,
     score: RegionScore,
     r2: Array,
+    bounds: Sequence[Bound],
     *,
     layer: str,
     readout: str,
@@ -159,13 +164,10 @@ def _rows(
     layers_chosen: dict[str, int] | None = None,
 ) -> list[Row]:
     missing = np.isnan(problem.responses[:, region.units]).sum(axis=0)
-    ceiling = None if problem.ceiling is None else problem.ceiling.of(region.units)
-    nc = np.full(len(region), np.nan) if ceiling is None else ceiling.value()
     rows = []
     for k, (subject, units) in enumerate(zip(score.subjects, score.members, strict=True)):
         interval = score.intervals[k]
         ceiled = None if score.ceiled_intervals is None else score.ceiled_intervals[k]
-        bounded = np.isfinite(nc[units]).any()
         rows.append(
             Row(
                 region=region.name,
@@ -174,9 +176,12 @@ def _rows(
                 readout=readout,
                 metric=metric,
                 **interval_fields(interval),
-                ceiling=_number(score.over(k, nc)),
-                ceiling_unit="r2" if bounded else None,
-                ceiling_kind=ceiling.kind if ceiling and bounded else "none",
+                ceiling=_number(bounds[k].value),
+                ceiling_low=_number(bounds[k].low),
+                ceiling_high=_number(bounds[k].high),
+                ceiling_unit="r2" if bounds[k].kind != "none" else None,
+                ceiling_kind=bounds[k].kind,
+                ceiling_rows="held-out" if bounds[k].kind not in ("none", "published") else None,
                 ceiled=_number(ceiled.value) if ceiled else None,
                 ceiled_low=_number(ceiled.low) if ceiled else None,
                 ceiled_high=_number(ceiled.high) if ceiled else None,
@@ -230,7 +235,9 @@ def _unit_table(
             "unit": region.units,
             "r": score.r,
             "r2": r2,
-            "ceiling": none if problem.ceiling is None else problem.ceiling.of(region.units).value(),
+            "ceiling": none if problem.ceiling is None else problem.ceiling.held_out[region.units],
+            "ceiling_low": none if problem.ceiling is None else problem.ceiling.low[region.units],
+            "ceiling_high": none if problem.ceiling is None else problem.ceiling.high[region.units],
             "ceiled": score.ceiled,
             **columns,
         }

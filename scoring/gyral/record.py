@@ -120,10 +120,19 @@ class Row(_Frozen):
     null_kind: Literal["permutation", "block", "shift", "phase"] | None = Field(
         None, description="how predictions were made unrelated for p"
     )
-    ceiling: float | None = None
-    ceiling_low: float | None = Field(None, description="lower bound of the ceiling (RSA)")
-    ceiling_unit: Literal["r", "r2"] | None = None
+    ceiling: float | None = Field(None, description="the most that can be reached, median over all units")
+    ceiling_low: float | None = Field(
+        None, description="95 % interval of ceiling: new stimuli, the same subjects; null if published or of RDMs"
+    )
+    ceiling_high: float | None = None
+    ceiling_lower: float | None = Field(
+        None, description="of RDMs: what the mean of the other subjects reaches, below which a model is worse than they"
+    )
+    ceiling_unit: Literal["r", "r2"] | None = Field(None, description="what the ceiling bounds")
     ceiling_kind: str = Field("none", description="estimator of the ceiling, or 'none'")
+    ceiling_rows: Literal["held-out", "all"] | None = Field(
+        None, description="rows of the split that it was estimated from; null if published"
+    )
     ceiled: float | None = None
     ceiled_low: float | None = Field(None, description="95 % conditional interval of ceiled")
     ceiled_high: float | None = None

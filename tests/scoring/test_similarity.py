@@ -36,7 +36,7 @@ def test_planted_layer_is_chosen_and_lies_between_the_bounds(planted) -> None:
     by_layer = {row.layer: row for row in rows}
     chosen = by_layer["chosen"]
     assert chosen.layers_chosen == {"two": 5}
-    assert by_layer["two"].ceiling_low < by_layer["two"].value < by_layer["two"].ceiling + 0.05
+    assert by_layer["two"].ceiling_lower < by_layer["two"].value < by_layer["two"].ceiling + 0.05
     assert abs(by_layer["one"].value) < 0.15
     assert chosen.low < chosen.value < chosen.high
     assert chosen.ceiling_unit == "r"

@@ -24,7 +24,8 @@ def make_benchmark(
     name: str = "cortex", version: int = 0, *, regions: Sequence[str] = ("V1", "V4"), **fields: Any
 ) -> Benchmark:
     """A vision benchmark with a ceiling of .6 in r2 for each region."""
-    ceiling = {"ceiling": 0.6, "ceiling_low": None, "ceiling_unit": "r2", "ceiling_kind": "ncsnr"}
+    none = dict.fromkeys(("ceiling_low", "ceiling_high", "ceiling_lower"))
+    ceiling = {"ceiling": 0.6, **none, "ceiling_unit": "r2", "ceiling_kind": "ncsnr"}
     columns: dict[str, Any] = {
         "content_hash": hashlib.sha256(f"{name}@{version}".encode()).hexdigest(),
         "dataset": name,

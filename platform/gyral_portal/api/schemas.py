@@ -56,7 +56,9 @@ class CellOut(Schema):
     low: float | None = Field(description="lower end of the 95 % interval")
     high: float | None
     ceiling: float | None
-    ceiling_low: float | None
+    ceiling_low: float | None = Field(description="lower end of the ceiling's 95 % interval")
+    ceiling_high: float | None
+    ceiling_lower: float | None = Field(description="of RDMs: what the mean of the other subjects reaches")
     ceiling_unit: str | None = Field(description="r or r2: what the ceiling bounds")
     ceiling_kind: str
     share_of_ceiling: float | None
@@ -152,7 +154,9 @@ class ScoreOut(Schema):
     low: float | None
     high: float | None
     ceiling: float | None
-    ceiling_low: float | None
+    ceiling_low: float | None = Field(description="lower end of the ceiling's 95 % interval")
+    ceiling_high: float | None
+    ceiling_lower: float | None = Field(description="of RDMs: what the mean of the other subjects reaches")
     ceiling_unit: str
     ceiling_kind: str
     ceiled: float | None

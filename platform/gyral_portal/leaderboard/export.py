@@ -8,7 +8,8 @@ from gyral_submissions.models import Benchmark
 
 COLUMNS = (
     *("model", "version", "title", "family", "tier", "visibility", "benchmark", "simulated", "region", "metric"),
-    *("value", "low", "high", "ceiling", "ceiling_low", "ceiling_unit", "ceiling_kind", "share_of_ceiling"),
+    *("value", "low", "high", "ceiling", "share_of_ceiling"),
+    *("ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_unit", "ceiling_kind"),
     *("rank_best", "rank_worst", "ties", "twin", "twin_spread", "n_units", "n_ceiled", "n_samples", "run"),
 )
 
@@ -41,6 +42,8 @@ def _line(benchmark: Benchmark, line: Line, cell: Cell, *, twins: bool) -> dict[
         "high": cell.high,
         "ceiling": cell.ceiling,
         "ceiling_low": cell.ceiling_low,
+        "ceiling_high": cell.ceiling_high,
+        "ceiling_lower": cell.ceiling_lower,
         "ceiling_unit": cell.ceiling_unit or None,
         "ceiling_kind": cell.ceiling_kind,
         "share_of_ceiling": cell.ceiled,

@@ -48,6 +48,24 @@ def unit_name(unit: str) -> str:
 
 
 @register.filter
+def ceiling(cell: Any) -> str:
+    """The ceiling of a cell or region: with its interval, or for RDMs from the lower bound on; a dash without one.
+
+    >>> ceiling({"ceiling": 0.75, "ceiling_low": 0.71, "ceiling_high": 0.79, "ceiling_unit": "r2"})
+    '0.75 (0.71 to 0.79) in r²'
+    >>> ceiling({"ceiling": 0.67, "ceiling_lower": 0.37, "ceiling_unit": "r"}), ceiling({"ceiling": None})
+    ('0.37 to 0.67 in r', '–')
+    """
+    said = cell if isinstance(cell, dict) else vars(cell)
+    if said.get("ceiling") is None:
+        return MISSING
+    lower, low, high = (said.get(f"ceiling_{end}") for end in ("lower", "low", "high"))
+    text = ("" if lower is None else f"{score(lower, 2)} to ") + score(said["ceiling"], 2)
+    interval = "" if low is None or high is None else f" ({score(low, 2)} to {score(high, 2)})"
+    return f"{text}{interval} in {unit_name(said['ceiling_unit'])}"
+
+
+@register.filter
 def percent(value: float | None) -> str:
     """A share in whole percent; a dash where there is none.
 

@@ -257,5 +257,7 @@ def _p(row: Row) -> str:
 def _ceiling(row: Row) -> str:
     if row.ceiling is None:
         return "-"
-    low = f"{row.ceiling_low:.2f} .. " if row.ceiling_low is not None else ""
-    return f"{low}{row.ceiling:.2f} ({row.ceiling_unit})"
+    lower = f"{row.ceiling_lower:.2f} .. " if row.ceiling_lower is not None else ""
+    known = row.ceiling_low is not None and row.ceiling_high is not None
+    interval = f" [{row.ceiling_low:.2f}, {row.ceiling_high:.2f}]" if known else ""
+    return f"{lower}{row.ceiling:.2f}{interval} {row.ceiling_unit}"

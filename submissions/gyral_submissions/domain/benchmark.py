@@ -159,7 +159,8 @@ def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
 
 def _regions(recipe: "Recipe", dataset: "Dataset") -> list[dict[str, Any]]:
     ceilings = _rdm_bounds(dataset) if recipe.task == "rsa" else _unit_ceilings(recipe, dataset)
-    none = {"ceiling": None, "ceiling_low": None, "ceiling_unit": "", "ceiling_kind": "none"}
+    none: dict[str, Any] = dict.fromkeys(("ceiling", "ceiling_low", "ceiling_high", "ceiling_lower"))
+    none |= {"ceiling_unit": "", "ceiling_kind": "none"}
     listed = []
     for region in dataset.regions:
         if recipe.task == "rsa" and region.name not in dataset.rdms:
@@ -178,24 +179,25 @@ def _regions(recipe: "Recipe", dataset: "Dataset") -> list[dict[str, Any]]:
 
 
 def _unit_ceilings(recipe: "Recipe", dataset: "Dataset") -> dict[str, dict[str, Any]]:
-    """Median over a region's units of their noise ceilings, as on the board's cells."""
+    """Ceilings of regions with their intervals, as on the board's cells."""
     import numpy as np
 
+    from gyral.scores.bound import region_bounds
     from gyral.scores.problem import problem_of
 
     problem = problem_of(dataset, recipe.ceiling)
-    if problem.ceiling is None:
-        return {}
-    values = problem.ceiling.value()
     found = {}
     for region in dataset.regions:
-        known = values[region.units][np.isfinite(values[region.units])]
-        if known.size:
+        bound = region_bounds(problem, region.units, problem.members(region))[0]
+        if bound.kind != "none":
+            known = np.isfinite(bound.low)
             found[region.name] = {
-                "ceiling": float(np.median(known)),
-                "ceiling_low": None,
+                "ceiling": bound.value,
+                "ceiling_low": bound.low if known else None,
+                "ceiling_high": bound.high if known else None,
+                "ceiling_lower": None,
                 "ceiling_unit": "r2",
-                "ceiling_kind": problem.ceiling.kind,
+                "ceiling_kind": bound.kind,
             }
     return found
 
@@ -210,5 +212,12 @@ def _rdm_bounds(dataset: "Dataset") -> dict[str, dict[str, Any]]:
     for name, region in dataset.rdms.items():
         low, high = bounds(condensed(np.asarray(region.values, np.float64).mean(axis=1)))
         if np.isfinite(high):
-            found[name] = {"ceiling": high, "ceiling_low": low, "ceiling_unit": "r", "ceiling_kind": "rdm-bounds"}
+            found[name] = {
+                "ceiling": high,
+                "ceiling_low": None,
+                "ceiling_high": None,
+                "ceiling_lower": low,
+                "ceiling_unit": "r",
+                "ceiling_kind": "rdm-bounds",
+            }
     return found

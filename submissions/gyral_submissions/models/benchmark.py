@@ -24,7 +24,8 @@ class Benchmark(models.Model):
     display = models.CharField(max_length=8, default="none")
     # Title, licence, citation, counts: what the benchmark page shows.
     about = models.JSONField(default=dict)
-    # [{name, title, path, n_units, ceiling, ceiling_low, ceiling_unit, ceiling_kind}], in page order.
+    # [{name, title, path, n_units, ceiling, ceiling_low, ceiling_high, ceiling_lower, ceiling_unit, ceiling_kind}],
+    # in page order; the ceiling as in `gyral.record.Row`.
     regions = models.JSONField(default=list)
     retired = models.BooleanField(default=False)
     # When something last changed that its ranks follow from; null once they do.

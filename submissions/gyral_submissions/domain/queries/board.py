@@ -27,8 +27,8 @@ class Cell:
         What was scored, and how.
     value, low, high : float or None
         The score and its 95 % interval.
-    ceiling, ceiling_low : float or None
-        The ceiling, and for RSA its lower bound, in ``ceiling_unit`` ("r" or "r2").
+    ceiling, ceiling_low, ceiling_high, ceiling_lower : float or None
+        The ceiling, its 95 % interval, and for RSA the lower bound, in ``ceiling_unit`` ("r" or "r2").
     ceiling_kind : str
         Its estimator, or "none".
     ceiled : float or None
@@ -52,6 +52,8 @@ class Cell:
     high: float | None
     ceiling: float | None
     ceiling_low: float | None
+    ceiling_high: float | None
+    ceiling_lower: float | None
     ceiling_unit: str
     ceiling_kind: str
     ceiled: float | None
@@ -180,6 +182,8 @@ def cell_of(score: Score, twin: Score | None = None) -> Cell:
         high=score.high,
         ceiling=score.ceiling,
         ceiling_low=score.ceiling_low,
+        ceiling_high=score.ceiling_high,
+        ceiling_lower=score.ceiling_lower,
         ceiling_unit=score.ceiling_unit,
         ceiling_kind=score.ceiling_kind,
         ceiled=score.ceiled,
