@@ -126,7 +126,8 @@ class Row(_Frozen):
     )
     ceiling_high: float | None = None
     ceiling_lower: float | None = Field(
-        None, description="of RDMs: what the mean of the other subjects reaches, below which a model is worse than they"
+        None,
+        description="of RDMs: what the mean of the other subjects reaches, below which a model is worse than they",
     )
     ceiling_unit: Literal["r", "r2"] | None = Field(None, description="what the ceiling bounds")
     ceiling_kind: str = Field("none", description="estimator of the ceiling, or 'none'")
