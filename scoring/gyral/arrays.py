@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions, machine
 from gyral.readouts.spec import label, open_readout, options_of
 from gyral.record import Asked, BenchmarkRef, ModelRef, Provenance, Record, Result
+from gyral.retraining import Retrained
 from gyral.scores.ceiling import from_repeats
 from gyral.scores.problem import Problem
 from gyral.workplace import workplace
@@ -43,6 +45,7 @@ def evaluate_arrays(
     sequence: bool = False,
     exchangeable: bool = False,
     memory: int = MEMORY,
+    procedure: bool = False,
     seed: int = 0,
     device: str = "cpu",
     progress: Progress = silent,
@@ -68,7 +71,7 @@ def evaluate_arrays(
         True where positions are words in order, zeros behind the last one, instead of a square grid.
     exchangeable : bool
         True where samples are in no order (independent stimuli): allows what needs it.
-    readout, memory, seed, device, progress
+    readout, memory, procedure, seed, device, progress
         As in `gyral.evaluate.evaluate`.
 
     Raises
@@ -116,8 +119,12 @@ def evaluate_arrays(
     hashes = [hash_json([[k, hash_array(v.array)] for k, v in tables.items()]), hash_array(y)]
     key = [*hashes, split.content_hash, label(solver), [r.units.tolist() for r in found], sequence, seed]
     with workplace(hash_json([*key, memory, code_hash(), device])[:32]) as place:
-        fits = fit_layers(layers, problem, solver, seed=seed, memory=memory, workplace=place, progress=progress)
-        scores = score_encoding([fits], problem, readout=label(solver), seed=seed)
+        fit = partial(fit_layers, layers, readout=solver, seed=seed, memory=memory)
+        fits = fit(problem=problem, workplace=place, progress=progress)
+        retrained = Retrained(problem) if procedure else None
+        if retrained is not None:
+            retrained.add(lambda less, name: fit(problem=less, workplace=place.below(name)), progress=progress)
+        scores = score_encoding([fits], problem, readout=label(solver), retrained=retrained, seed=seed)
     record = Record(
         model=ModelRef(name="arrays", hash=hashes[0], modality=None),
         benchmark=BenchmarkRef(

@@ -1,0 +1,93 @@
+"""p-values of regions: small for what predicts, even for what does not, none where there is no null."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gyral.datasets.region import Region
+from gyral.datasets.split import contiguous, grouped
+from gyral.scores import chance as module
+from gyral.scores.chance import Chance, region_chance, runs_and_null
+from gyral.scores.problem import Problem
+from gyral.scores.region import region_blocks, score_blocks, score_region
+
+
+def smooth(rng: np.random.Generator, shape: tuple[int, int], rho: float = 0.8) -> np.ndarray:
+    out = rng.standard_normal(shape)
+    for t in range(1, len(out)):
+        out[t] = rho * out[t - 1] + np.sqrt(1 - rho**2) * out[t]
+    return out
+
+
+def problem_of(y: np.ndarray, *, exchangeable: bool = False, groups: np.ndarray | None = None) -> Problem:
+    split = contiguous(len(y), 5) if groups is None else grouped(groups, 5)
+    region = Region("A1", np.arange(y.shape[1]))
+    return Problem(y, split, (region,), np.full(y.shape[1], "s"), None, exchangeable=exchangeable)
+
+
+def chance(problem: Problem, p: np.ndarray, seed: int = 0) -> Chance:
+    (region,) = problem.regions
+    blocks = region_blocks(problem, region, [p], *score_blocks(problem))
+    return region_chance(problem, region, p, score_region(problem, region, blocks), seed=seed)
+
+
+@pytest.mark.parametrize("exchangeable", [True, False])
+def test_a_prediction_is_significant(exchangeable: bool) -> None:
+    rng = np.random.default_rng(0)
+    y = smooth(rng, (300, 4))
+    found = chance(problem_of(y, exchangeable=exchangeable), y + rng.standard_normal(y.shape))
+    assert found.null == ("permutation" if exchangeable else "phase")
+    assert found.p[0] == pytest.approx(1 / 1001)
+
+
+def test_unrelated_smooth_predictions_are_significant_as_often_as_promised() -> None:
+    hits = []
+    for seed in range(60):
+        rng = np.random.default_rng([seed, 1])
+        y, p = smooth(rng, (400, 3)), smooth(rng, (400, 3))
+        hits.append(chance(problem_of(y), p, seed).p[0])
+    # Six of 60 are expected at .1; a test that takes samples for independent calls twice as many.
+    assert np.mean(np.array(hits) < 0.1) <= 0.2
+    assert 0.3 < np.median(hits) < 0.7
+
+
+def test_incomplete_units_are_left_out() -> None:
+    rng = np.random.default_rng(2)
+    y = smooth(rng, (300, 3))
+    p = y + rng.standard_normal(y.shape)
+    y[5, 0] = np.nan
+    assert np.isfinite(chance(problem_of(y), p).p).all()
+    y[7, 1:] = np.nan
+    assert np.isnan(chance(problem_of(y), p).p).all()
+
+
+def test_short_groups_fall_back_on_folds_and_short_folds_have_no_null() -> None:
+    rng = np.random.default_rng(3)
+    y = smooth(rng, (200, 2))
+    groups = np.repeat(np.arange(20), 10)
+    found = runs_and_null(problem_of(y, groups=groups))
+    assert found is not None
+    assert ([len(r) for r in found[0]], found[1]) == ([40] * 5, "phase")
+    short = problem_of(y[:100], groups=groups[:100])
+    assert runs_and_null(short) is None
+    result = chance(short, y[:100])
+    assert result.null is None
+    assert np.isnan(result.p).all()
+
+
+def test_many_units_are_tested_by_every_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    y = smooth(rng, (200, 120))
+    seen = []
+    original = module.significance
+
+    def watched(measured: np.ndarray, *rest: object, **named: object) -> object:
+        seen.append(measured.shape)
+        return original(measured, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "significance", watched)
+    monkeypatch.setattr(module, "_ENTRIES", 200 * 60)
+    found = chance(replace(problem_of(y)), y + rng.standard_normal(y.shape))
+    assert seen == [(200, 60)]
+    assert found.p[0] < 0.01
