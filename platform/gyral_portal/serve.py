@@ -59,52 +59,45 @@ def serve(port: int, host: str, workers: int, prepare: bool) -> None:
 
 def children(listener: int, workers: int) -> list[Child]:
     """The processes of one site; ``listener`` is the inherited file descriptor of the bound socket."""
-    python = sys.executable
-    site = [
-        *(python, "-m", "gunicorn", "gyral_portal.wsgi:application", "--bind", f"fd://{listener}"),
+    return [
+        Child("site", site_command(f"fd://{listener}"), keep=(listener,)),
+        *(
+            Child(f"worker {i + 1}" if workers > 1 else "worker", worker_command(f"gyral{i + 1}@%h"))
+            for i in range(workers)
+        ),
+        *([Child("background worker", background_command())] if workers else []),
+        Child("sweeper", sweeper_command()),
+    ]
+
+
+def site_command(bind: str) -> list[str]:
+    """The site, listening on what gunicorn calls ``bind``."""
+    return [
+        *(sys.executable, "-m", "gunicorn", "gyral_portal.wsgi:application", "--bind", bind),
         *("--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "3", "--timeout", "120"),
         *("--worker-tmp-dir", _shared_memory(), "--log-level", "warning", "--no-control-socket"),
     ]
+
+
+def worker_command(hostname: str) -> list[str]:
+    """A worker for what people wait for."""
     # Celery warns root of pickled messages; ours are JSON only (CELERY_ACCEPT_CONTENT).
-    celery = [
-        python,
-        "-W",
-        "ignore:You're running the worker",
-        "-m",
-        "celery",
-        "--app",
-        "gyral_portal.worker",
-        "--quiet",
-        "worker",
-    ]
-    scoring = [
-        *("--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"),
-        *("--loglevel", "WARNING"),
-    ]
-    # Reference models and their twins take hours; a worker of their own, at low priority, keeps uploads quick.
-    background = [
-        "nice",
-        "-n",
-        "10",
-        *celery,
-        *scoring,
-        "--queues",
-        BACKGROUND,
-        "--hostname",
-        "gyral-background@%h",
-    ]
     return [
-        Child("site", site, keep=(listener,)),
-        *(
-            Child(
-                f"worker {i + 1}" if workers > 1 else "worker",
-                [*celery, *scoring, "--hostname", f"gyral{i + 1}@%h"],
-            )
-            for i in range(workers)
-        ),
-        *([Child("background worker", background)] if workers else []),
-        Child("sweeper", [python, "-m", "django", "sweep"]),
+        *(sys.executable, "-W", "ignore:You're running the worker"),
+        *("-m", "celery", "--app", "gyral_portal.worker", "--quiet", "worker"),
+        *("--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+        *("--loglevel", "WARNING", "--hostname", hostname),
     ]
+
+
+def background_command() -> list[str]:
+    """A worker at low priority for reference models and their twins, which take hours: uploads stay quick."""
+    return ["nice", "-n", "10", *worker_command("gyral-background@%h"), "--queues", BACKGROUND]
+
+
+def sweeper_command() -> list[str]:
+    """The sweeper."""
+    return [sys.executable, "-m", "django", "sweep"]
 
 
 def listen(host: str, port: int) -> socket.socket:

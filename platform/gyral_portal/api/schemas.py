@@ -66,6 +66,7 @@ class CellOut(Schema):
         description="1 + models that are significantly better (paired, all pairs at once)"
     )
     rank_worst: int | None = Field(description="number of models less those that are significantly worse")
+    borda: float | None = Field(description="share of other models left behind, mean over the board's regions")
     ties: str = Field(description="models that share a letter cannot be told apart")
     twin: float | None = Field(description="the untrained twin's value")
     twin_spread: float | None = Field(description="its standard deviation over draws")
