@@ -21,7 +21,7 @@ def test_redrawn_training_widens_the_interval_around_the_same_value() -> None:
     assert row is not None
     assert (plain.procedure_low, plain.procedure_high) == (None, None)
     assert (row.value, row.low, row.high) == (plain.value, plain.low, plain.high)
-    assert row.procedure_low is not None and row.procedure_high is not None  # noqa: PT018
+    assert row.procedure_low is not None and row.procedure_high is not None
     assert row.procedure_low < row.low < row.value < row.high < row.procedure_high
     assert row.procedure_high - row.procedure_low < 4 * (row.high - row.low)
 

@@ -32,6 +32,18 @@ def score(value: float | None, digits: int = 3) -> str:
 
 
 @register.filter
+def p_value(value: float | None) -> str:
+    """A p-value as papers write it; a dash where there is none.
+
+    >>> p_value(0.0412), p_value(0.00099), p_value(None)
+    ('.041', '< .001', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
+@register.filter
 def metric_name(name: str) -> str:
     """A metric as people write it; unknown ones keep their identifier.
 

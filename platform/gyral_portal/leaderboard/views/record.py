@@ -21,6 +21,8 @@ FILES = {
     "record.json": "application/json",
     "units.parquet": "application/vnd.apache.parquet",
     "predictions.npy": "application/octet-stream",
+    "blocks.npz": "application/zip",
+    "redraws.npy": "application/octet-stream",
     "maps.npz": "application/zip",
 }
 
