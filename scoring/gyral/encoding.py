@@ -17,6 +17,7 @@ from gyral.readings import map_arrays, summaries, unit_columns
 from gyral.record import CHOSEN, MapRef, Row
 from gyral.retraining import Retrained
 from gyral.scores.bound import Bound, region_bounds
+from gyral.scores.ceiling import FLOOR
 from gyral.scores.chance import region_chance
 from gyral.scores.confidence import Interval
 from gyral.scores.problem import Problem
@@ -87,6 +88,7 @@ def score_encoding(
     kept: list[Array] = []
     redraws: list[Array] = []
     first_picks: dict[str, list[int]] = {}
+    unreliable: list[str] = []
     constant = 0
     for number, region in enumerate(problem.regions):
         picks = [fit.picks(problem, region) for fit in fits]
@@ -117,6 +119,8 @@ def score_encoding(
         rows += own
         redraws.append(score.found.drawn - score.found.values)
         tables.append(_unit_table(problem, region, score, r2, columns))
+        if problem.ceiling is not None and not np.isfinite(score.ceiled).any():
+            unreliable.append(region.name)
         kept.append(np.stack(chosen))
         for k, layer in enumerate(fits[0].layers):
             fixed = [np.asarray(fit.predictions[k][:, region.units]) for fit in fits]
@@ -127,6 +131,11 @@ def score_encoding(
     warnings = tuple(dict.fromkeys(w for fit in fits for w in fit.warnings))
     if constant:
         warnings += (f"{constant} units are constant in a held-out fold or in training and have no score",)
+    if unreliable:
+        warnings += (
+            f"no unit of {', '.join(unreliable)} is reliable enough for a ceiled score (a noise ceiling of {FLOOR} in "
+            "training rows, surely above 0, and in held-out rows)",
+        )
     names = ids or [str(i) for i in range(len(problem.responses))]
     maps, arrays = map_arrays(fits[0], problem, first_picks, names)
     units = pd.concat(tables, ignore_index=True)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gyral import __version__
 from gyral.benchmarks.benchmark import Benchmark
+from gyral.between import posed
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.region import Region
 from gyral.encoding import EncodingScores, score_encoding
@@ -38,7 +39,7 @@ from gyral.readouts.reduced import reduced
 from gyral.readouts.spec import label, open_readout, options_of
 from gyral.record import Asked, BenchmarkRef, ModelRef, Provenance, Record, Result, Timing
 from gyral.retraining import Retrained
-from gyral.scores.problem import Problem, problem_of
+from gyral.scores.problem import Problem
 from gyral.scores.region import region_blocks, score_blocks
 from gyral.similarity import layer_rdms, score_similarity
 from gyral.workplace import Workplace, workplace
@@ -121,7 +122,8 @@ def evaluate(
         )
     problem = None
     if benchmark.task == "encoding":
-        problem = replace(problem_of(dataset, benchmark.ceiling), degrees=seen_degrees(dataset.stimuli, card))
+        posing = posed(dataset, benchmark.ceiling, memory=memory, progress=progress)
+        problem = replace(posing, degrees=seen_degrees(dataset.stimuli, card))
     solver = None if problem is None else _solver(readout or benchmark.readout, problem, device, reduce, beside)
     family = benchmark.readout if solver is None else label(solver)
     work = _Work(dataset, benchmark, problem, solver, beside, memory, procedure, seed, progress, features_in)

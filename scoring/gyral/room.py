@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from gyral.places import cache
 
-KINDS = ("features", "fits", "packs", "weights", "downloads")
+KINDS = ("features", "fits", "ceilings", "packs", "weights", "downloads")
 QUIET = 86_400  # seconds; also how coarsely file systems note that a file was read
 
 

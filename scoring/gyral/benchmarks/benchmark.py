@@ -10,7 +10,7 @@ Task = Literal["encoding", "rsa"]
 # What `gyral.evaluate` computes for each task; a row is labelled with its benchmark's metric.
 METRICS: dict[str, str] = {"encoding": "pearson", "rsa": "rsa-spearman"}
 CEILINGS: dict[str, tuple[str, ...]] = {
-    "encoding": ("ncsnr", "split-half", "loso", "published", "none"),
+    "encoding": ("ncsnr", "split-half", "loso", "extrapolation", "consistency", "published", "none"),
     "rsa": ("rdm-bounds",),
 }
 

@@ -182,10 +182,10 @@ def _unit_ceilings(recipe: "Recipe", dataset: "Dataset") -> dict[str, dict[str, 
     """Ceilings of regions with their intervals, as on the board's cells."""
     import numpy as np
 
+    from gyral.between import posed
     from gyral.scores.bound import region_bounds
-    from gyral.scores.problem import problem_of
 
-    problem = problem_of(dataset, recipe.ceiling)
+    problem = posed(dataset, recipe.ceiling)
     found = {}
     for region in dataset.regions:
         bound = region_bounds(problem, region.units, problem.members(region))[0]
