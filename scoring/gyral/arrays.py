@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral import __version__
+from gyral.datasets.corpus import Overlap
 from gyral.datasets.region import Region
 from gyral.datasets.split import contiguous, grouped
 from gyral.encoding import score_encoding
@@ -141,6 +142,7 @@ def evaluate_arrays(
         rows=tuple(scores.rows),
         maps=scores.maps,
         warnings=scores.warnings,
+        overlap=Overlap("unknown", (), "Nobody says what made the features."),
         provenance=Provenance(
             gyral=__version__,
             code=code_hash(),

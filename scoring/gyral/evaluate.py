@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from gyral import __version__
 from gyral.benchmarks.benchmark import Benchmark
 from gyral.between import posed
+from gyral.datasets.corpus import declared_overlap
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.region import Region
 from gyral.encoding import EncodingScores, score_encoding
@@ -160,6 +161,9 @@ def evaluate(
         rows=tuple(found.rows),
         maps=found.maps,
         warnings=found.warnings,
+        overlap=declared_overlap(
+            card.training_datasets, dataset.name, dataset.about.drawn_from, made=dataset.about.simulated
+        ),
         provenance=Provenance(
             gyral=__version__,
             code=code_hash(),

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gyral.datasets.corpus import Overlap
 from gyral.datasets.folder import whole_folder
 from gyral.datasets.writer import save_array
 from gyral.errors import BadUpload
@@ -200,6 +201,7 @@ class Record(_Frozen):
     rows: tuple[Row, ...]
     maps: tuple[MapRef, ...] = ()
     warnings: tuple[str, ...] = ()
+    overlap: Overlap = Field(description="declared training data against where the stimuli come from")
     provenance: Provenance
     timing: Timing
 

@@ -71,6 +71,7 @@ def record(benchmark: str, twin: str | None, told: dict) -> dict:
             "modality": "vision",
         },
         "rows": rows,
+        "overlap": {"declared": "unknown", "datasets": [], "why": "The model card names no training data."},
         "provenance": {
             "gyral": "0",
             "seed": 0,

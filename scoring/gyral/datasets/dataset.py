@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.corpus import CorpusName
 from gyral.datasets.region import Region
 from gyral.datasets.reliability import Published
 from gyral.datasets.responses import RegionRdms, Responses
@@ -39,6 +40,9 @@ class About:
         True for made data; every page and table says so.
     ordered : bool
         True where rows are in the order of measurement.
+    drawn_from : tuple of str, optional
+        Collections (`gyral.datasets.corpus`) that the stimuli were drawn from, empty where they were made for the
+        experiment; None where nobody says.
     """
 
     name: str
@@ -52,6 +56,7 @@ class About:
     display: Display = "none"
     simulated: bool = False
     ordered: bool = True
+    drawn_from: tuple[CorpusName, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)

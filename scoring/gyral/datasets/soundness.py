@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.datasets.corpus import known_corpus
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.manifest import is_safe_name
 from gyral.datasets.responses import RegionRdms
@@ -33,6 +34,11 @@ def check_dataset(dataset: Dataset) -> None:
     where = f"dataset {dataset.name!r}"
     if not is_safe_name(dataset.name):
         raise BadDataset(f"the name {dataset.name!r} cannot be a folder name.", where="about.name")
+    for name in dataset.about.drawn_from or ():
+        try:
+            known_corpus(name)
+        except ValueError as error:
+            raise BadDataset(f"{error}.", where="about.drawn_from", code="unknown-corpus") from None
     samples = len(dataset.stimuli)
     _check_responses(dataset, samples)
     for name, rdms in dataset.rdms.items():

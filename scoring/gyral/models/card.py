@@ -1,14 +1,15 @@
 """ModelCard: what the submitter declares about a model (``gyral.toml``)."""
 
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from gyral.datasets.corpus import NOTHING, CorpusName
 from gyral.errors import BadUpload
+from gyral.models.toml_file import read_toml
 
 Pooling = Literal["last", "mean", "cls"]
 
@@ -71,13 +72,23 @@ class ModelCard(BaseModel):
     description: str = ""
     family: str = Field("", description="architecture family, for filters")
     parameters: int | None = Field(None, ge=0, description="number of trained parameters")
-    training_data: str = ""
+    training_data: str = Field("", description="what it was trained on, in words")
+    training_datasets: tuple[CorpusName, ...] = Field(
+        (), description="collections it was trained on, by the names `gyral overlap --list` gives"
+    )
     licence: str = ""
     paper: str = ""
     url: str = ""
     layers: tuple[str, ...] = Field((), description="layers to read, as glob patterns; empty: chosen for you")
     image: ImageInput = ImageInput()
     text: TextInput = TextInput()
+
+    @field_validator("training_datasets")
+    @classmethod
+    def _nothing_alone(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if NOTHING in names and len(names) > 1:
+            raise ValueError(f"{NOTHING!r} stands alone: a model that was trained on something was trained")
+        return names
 
     @classmethod
     def read(cls, path: Path) -> "ModelCard":
@@ -88,11 +99,7 @@ class ModelCard(BaseModel):
         BadUpload
             Not TOML, a missing or unknown key (the nearest known one is named), or a value out of range.
         """
-        try:
-            fields = tomllib.loads(path.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadUpload(f"not valid TOML: {error}.", where=path.name, code="card-toml") from None
-        return cls.checked(fields, where=path.name)
+        return cls.checked(read_toml(path, code="card-toml"), where=path.name)
 
     @classmethod
     def checked(cls, fields: dict[str, object], *, where: str = "card") -> "ModelCard":
@@ -132,6 +139,8 @@ def _explain(error: ValidationError, where: str) -> BadUpload:
         return BadUpload(triple, where=where, code="card-value")
     if first["type"] == "missing":
         return BadUpload(f"the key {field!r} is missing.", where=where, code="card-missing")
+    if first["type"] == "value_error":  # our own words, which name the value
+        return BadUpload(f"{field}: {first['ctx']['error']}.", where=where, code="card-value")
     return BadUpload(f"{field} = {first['input']!r}: {first['msg']}.", where=where, code="card-value")
 
 

@@ -38,6 +38,7 @@ ABOUT = About(
     url="https://github.com/cowleygroup/V4_compact_models",
     species="macaque",
     display="none",
+    drawn_from=("bashivan2019",),
 )
 
 RECIPE = Recipe(
