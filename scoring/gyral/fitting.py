@@ -1,6 +1,5 @@
 """Fitting: out-of-fold predictions of every layer, block by block of units, resumed where it was cut off."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,14 +124,12 @@ def fit_layers(
         for b, units in enumerate(_blocks(readout, job.widest, problem, len(fold.train), memory))
     ]
     gathered = _Gathered(jobs, problem, place)
-    done = sum(place.has(k, f, b) for k, f, b, _ in work)  # of an interrupted run
-    for k, f, b, units in work:
+    for done, (k, f, b, units) in enumerate(work):
         progress(step, done, len(work))
         piece = place.load(k, f, b)
         if piece is None:
             piece = _fit(jobs[k], readout, problem, problem.split.folds[f], units, seed)
             place.save(k, f, b, piece)
-            done = min(done + 1, len(work))
         gathered.add(k, f, units, piece)
     progress(step, len(work), len(work))
     return gathered.fits(len(jobs) * len(problem.split.folds))
@@ -228,11 +225,9 @@ def _readings(fitted: Attentive, job: _Job, test: Units) -> dict[int, Reading]:
     found = {}
     for name, weights in fitted.maps(source, test).items():
         # A mask that is the same for every sample has no examples.
-        rows = test[spots] if len(weights) > 1 else test[:0]
+        shown = spots if len(weights) > 1 else spots[:0]
         if name.isdigit():  # a family names units of no whole region by itself
-            found[int(name)] = Reading(
-                weights.mean(axis=0), rows, weights[spots] if len(weights) > 1 else weights[:0]
-            )
+            found[int(name)] = Reading(weights.mean(axis=0), test[shown], weights[shown])
     return found
 
 
@@ -263,7 +258,6 @@ class _Gathered:
             self._notes.setdefault(text, set()).add((k, f))
 
     def fits(self, count: int) -> LayerFits:
-        notes = Counter({text: len(where) for text, where in self._notes.items()})
         return LayerFits(
             tuple(job.label for job in self._jobs),
             self._predictions,
@@ -272,7 +266,7 @@ class _Gathered:
             self._explained,
             tuple(job.spaces[0].grid for job in self._jobs),
             self._readings,
-            tuple(f"{text} (in {n} of {count} fits)" for text, n in sorted(notes.items())),
+            tuple(f"{text} (in {len(where)} of {count} fits)" for text, where in sorted(self._notes.items())),
         )
 
 
@@ -291,7 +285,7 @@ def _blocks(
     most = _most(readout, features, rows, max(len(problem.scored), 1), memory)
     largest = max(len(p) for p in pieces)
     if largest > most:
-        least = _needed(readout, features, rows, largest)
+        least = readout.working_bytes(features, rows, largest)
         what = f"a region of {largest} units" if readout.by_region else "a single unit"
         raise OutOfResources(
             f"readout {readout.name!r} needs {least / 2**20:,.0f} MiB to fit {what} of this layer; {memory / 2**20:,.0f} MiB are given.",
@@ -308,16 +302,12 @@ def _blocks(
     yield np.sort(np.concatenate(block))
 
 
-def _needed(readout: Readout | JointReadout, features: Features, rows: int, units: int) -> int:
-    return readout.working_bytes(features, rows, units)
-
-
 def _most(readout: Readout | JointReadout, features: Features, rows: int, units: int, memory: int) -> int:
     """Most units whose fit keeps to ``memory``; 0 if not even one does."""
     low, high = 0, units
     while low < high:
         middle = (low + high + 1) // 2
-        if _needed(readout, features, rows, middle) <= memory:
+        if readout.working_bytes(features, rows, middle) <= memory:
             low = middle
         else:
             high = middle - 1

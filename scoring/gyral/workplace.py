@@ -79,11 +79,6 @@ class Workplace:
         """A place nobody can come back to."""
         return cls(None)
 
-    def has(self, layer: int, fold: int, block: int) -> bool:
-        """True if the piece was finished."""
-        path = self._path(layer, fold, block)
-        return path is not None and path.is_file()
-
     def load(self, layer: int, fold: int, block: int) -> Piece | None:
         """A finished piece, or None."""
         path = self._path(layer, fold, block)

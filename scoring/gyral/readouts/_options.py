@@ -1,6 +1,7 @@
 """Options of a readout, checked when it is made: a wrong one is the asker's mistake and is named."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from gyral.errors import UserError
@@ -16,9 +17,11 @@ def require_one_of(readout: Any, option: str, allowed: Sequence[object]) -> None
     """
     value = getattr(readout, option)
     if value not in allowed:
+        near = get_close_matches(str(value), [str(a) for a in allowed], n=1)
         raise UserError(
             f"{option} must be one of {', '.join(map(str, allowed))}; it is {value!r}.",
             where=f"readout {readout.name!r}",
+            mend=f"Did you mean {near[0]!r}?" if near else None,
             code="bad-readout",
         )
 

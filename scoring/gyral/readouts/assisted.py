@@ -53,7 +53,7 @@ class FittedAssisted:
         return {}
 
     def _used(self, spaces: Sequence[Features]) -> Sequence[Features]:
-        return spaces[-1:] if self._alone else (spaces[0], spaces[-1])
+        return _used(spaces, alone=self._alone)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class SemanticAssisted(WarpOptions):
                 mend="Name a layer of an assisting model, or use the readout 'semantic'.",
                 code="needs-assist",
             )
-        used = spaces[-1:] if self.alone else (spaces[0], spaces[-1])
+        used = _used(spaces, alone=self.alone)
         fitted = self._semantic().fit_guided(used, responses, rows, inner, regions=regions, seed=seed)
         return FittedAssisted(fitted, self.alone)
 
@@ -118,3 +118,8 @@ class AssistAlone(SemanticAssisted):
 
     name: ClassVar[str] = "assist-alone"
     alone: ClassVar[bool] = True
+
+
+def _used(spaces: Sequence[Features], *, alone: bool) -> Sequence[Features]:
+    """The submitted layer and the assisting one; for the control the latter only."""
+    return spaces[-1:] if alone else (spaces[0], spaces[-1])

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gyral.datasets.region import Region
 from gyral.datasets.split import Fold
-from gyral.errors import BadArrays, UserError
+from gyral.errors import BadArrays
 from gyral.features.features import Features
+from gyral.readouts._options import require_positive
 from gyral.readouts._pls import Components, components, half
 from gyral.readouts._responses import by_missing, varies
 from gyral.readouts._smoother import gram
@@ -151,6 +152,9 @@ class Pls:
     by_region: ClassVar[bool] = True
     exact: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        require_positive(self, "components", "max_iter", "tol")
+
     def working_bytes(self, features: Features, rows: int, units: int) -> int:
         """See `gyral.readouts.readout.Readout`: squares of samples or features, responses in float64."""
         square = max(rows, min(rows, features.width)) ** 2
@@ -175,15 +179,9 @@ class Pls:
         BadArrays
             A response is NaN (``pls-missing``), or there are fewer than three training rows.
         UserError
-            ``components`` is below 1 (``bad-components``), or ``device`` is not "cpu" (``bad-device``).
+            ``device`` is not "cpu" (``bad-device``).
         """
         require_cpu(self.name, self.device)
-        if self.components < 1:
-            raise UserError(
-                f"{self.components!r} components: at least 1 is needed.",
-                where=f"readout {self.name!r}",
-                code="bad-components",
-            )
         x = features.flat(rows)
         require_finite(features, x, rows)
         raw = np.asarray(responses[rows])

@@ -206,8 +206,8 @@ class Ridge:
             if not self.exchangeable:
                 raise UserError(
                     "generalised cross-validation takes samples for exchangeable; ordered or grouped ones are not.",
-                    where="selection 'gcv'",
-                    mend="Use selection 'kfold'.",
+                    where="readout 'ridge:selection=gcv'",
+                    mend="Use 'ridge' (K-fold), or evaluate_arrays(..., exchangeable=True) where samples are in no order.",
                     code="gcv-needs-exchangeable",
                 )
         elif not len(inner):

@@ -151,7 +151,7 @@ def test_missing_responses_are_refused_by_unit(family: type[Pls]) -> None:
     assert caught.value.code == "pls-missing"
 
 
-def test_no_components_are_refused() -> None:
-    x, y = problem(40, 9)
-    with pytest.raises(UserError, match="0 components"):
-        Pls(components=0).fit(Features("a", x), y, TRAIN, INNER)
+@pytest.mark.parametrize(("option", "value"), [("components", 0), ("max_iter", -1), ("tol", float("nan"))])
+def test_options_below_their_least_are_refused(option: str, value: float) -> None:
+    with pytest.raises(UserError, match=f"{option} must be above 0"):
+        Pls(**{option: value})
