@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from gyral.datasets.reliability import Reliability
 from gyral.datasets.split import Rows, Split
+from gyral.errors import BadArrays
 from gyral.scores.halves import halves
-from gyral.scores.repeats import Repeats
-from gyral.scores.subjects import between_subjects
+from gyral.scores.repeats import Repeats, require_repeats
+from gyral.scores.subjects import between_subjects, require_shared
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 Units = NDArray[np.integer[Any]]
 
 FLOOR = 0.05
+LEAST_REPEATED = 4
 
 
 class Evidence(Protocol):
@@ -142,7 +144,23 @@ def ceiling_from(evidence: Evidence, split: Split) -> Ceiling:
 
 
 def from_repeats(repeats: Array, split: Split, estimator: Literal["ncsnr", "split-half"] = "ncsnr") -> Ceiling:
-    """Ceiling from single presentations: samples x repeats x units, NaN where missing."""
+    """Ceiling from single presentations: samples x repeats x units, NaN where missing.
+
+    Raises
+    ------
+    BadArrays
+        Not three axes, or fewer than four stimuli were presented twice (``no-repeats``).
+    """
+    require_repeats(repeats)
+    twice = int((np.isfinite(repeats).any(axis=2).sum(axis=1) > 1).sum())
+    if twice < LEAST_REPEATED:
+        raise BadArrays(
+            f"{twice or 'none'} of {len(repeats)} stimuli {'was' if twice == 1 else 'were'} presented more than once; "
+            f"{estimator!r} needs two repeats of at least {LEAST_REPEATED}.",
+            where="repeats",
+            mend="Without repeats there is no such ceiling: leave it out.",
+            code="no-repeats",
+        )
     return ceiling_from(Repeats(repeats) if estimator == "ncsnr" else halves(repeats, 0), split)
 
 
@@ -152,9 +170,12 @@ def from_subjects(values: Mapping[str, Array], split: Split) -> Ceiling:
     Raises
     ------
     BadArrays
-        Fewer than three subjects, or subjects that do not share samples and units.
+        Fewer than three subjects (``too-few-subjects``), or subjects that do not share samples and units
+        (``subjects-differ``).
     """
-    return ceiling_from(between_subjects(values), split)
+    evidence = between_subjects(values)
+    require_shared(values, [f.test for f in split.folds])
+    return ceiling_from(evidence, split)
 
 
 def published(values: Array, folds: int) -> Ceiling:

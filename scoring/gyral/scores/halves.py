@@ -64,6 +64,13 @@ def halves(repeats: Array, seed: int, *, splits: int = 20) -> Agreement:
     return Agreement("split-half", series, repeats.shape[2], pairs, combine)
 
 
+def half_means(repeats: Array, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Means over two random halves of the repeats of each stimulus: samples x units, NaN with fewer than two."""
+    keys, rows, columns = rng.random(repeats.shape[:2]), np.arange(len(repeats)), np.arange(repeats.shape[2])
+    first, second = (_Half(repeats, keys, late)(rows, columns) for late in (False, True))
+    return first, second
+
+
 class _Half:
     """Mean over one random half of the repeats of each stimulus; NaN with fewer than two repeats."""
 

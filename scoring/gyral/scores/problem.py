@@ -1,5 +1,7 @@
 """Problem: what an encoding score is computed against, whether it came from a pack or from arrays."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, cast
@@ -10,8 +12,11 @@ from numpy.typing import NDArray
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.region import Region
 from gyral.datasets.split import Split
-from gyral.errors import BadDataset
+from gyral.errors import BadArrays, BadDataset, EngineError
 from gyral.scores.ceiling import Ceiling, from_repeats, from_subjects, published
+
+# Ceilings from subjects predicting each other, which takes fits.
+BETWEEN = ("extrapolation", "consistency")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +84,17 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
     dataset : Dataset
         With responses.
     ceiling : {"ncsnr", "split-half", "loso", "published", "none"}
-        Estimator: repeats, leave one subject out, or the literature.
+        Estimator: repeats, leave one subject out, or the literature. Those of `BETWEEN` need fits:
+        `gyral.between.posed`.
 
     Raises
     ------
     BadDataset
-        No responses, or a ceiling is asked for that the data do not allow.
+        No responses, or a ceiling is asked for that the data do not allow: no stimulus was repeated (``no-repeats``),
+        fewer than three subjects (``too-few-subjects``), subjects without shared stimuli and units (``subjects-differ``).
     """
+    if ceiling in BETWEEN:
+        raise EngineError(f"the ceiling {ceiling!r} is made by gyral.between.posed")
     if dataset.responses is None:
         raise BadDataset("there are no responses to predict, only RDMs.", where=f"dataset {dataset.name!r}")
     split = dataset.split()
@@ -95,13 +104,16 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
         repeats = dataset.responses.stacked_repeats()
         if repeats is None:
             raise BadDataset(
-                "a ceiling from repeats was asked for, and there are no repeats.",
-                where=f"dataset {dataset.name!r}",
+                "a ceiling from repeats was asked for, and there are no repeats of every subject.",
+                where=f"ceiling {ceiling!r} of dataset {dataset.name!r}",
+                mend="Use a ceiling from subjects, or 'none'.",
                 code="no-repeats",
             )
-        found = from_repeats(repeats, split, cast("Literal['ncsnr', 'split-half']", ceiling))
+        with _of(dataset, ceiling):
+            found = from_repeats(repeats, split, cast("Literal['ncsnr', 'split-half']", ceiling))
     elif ceiling == "loso":
-        found = from_subjects(dataset.responses.values, split)
+        with _of(dataset, ceiling):
+            found = from_subjects(dataset.responses.values, split)
     elif ceiling == "published":
         values = np.full(dataset.responses.n_units, np.nan)
         for bound in dataset.published:
@@ -117,3 +129,13 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
         repeats=repeats if ceiling == "ncsnr" else None,
         exchangeable=not dataset.about.ordered and split.groups is None,
     )
+
+
+@contextmanager
+def _of(dataset: Dataset, ceiling: str) -> Iterator[None]:
+    """Errors that name the dataset and its ceiling, not an argument."""
+    try:
+        yield
+    except BadArrays as error:
+        where = f"ceiling {ceiling!r} of dataset {dataset.name!r}"
+        raise BadDataset(error.what, where=where, mend=error.mend, code=error.code) from None

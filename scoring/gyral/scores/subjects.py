@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Values = Mapping[str, Array] | Sequence[Array]
 
 LEAST_SUBJECTS = 3
+LEAST_SHARED = 4
 # Below this reliability a mean over subjects (or a prediction) is hardly more than noise, and dividing by it explodes.
 LEAST_RELIABLE = 0.05
 
@@ -91,6 +92,27 @@ def between_subjects(values: Values, *, target: Literal["group", "subject"] = "s
     if target == "group":
         return Agreement("loso", arrays, width, pairs, group)
     return Agreement("loso", arrays, width, pairs, subject, owners=count, bounded=False)
+
+
+def require_shared(values: Mapping[str, Array], folds: Sequence[Rows]) -> None:
+    """Refuse subjects who have too few stimuli in common in some fold for a correlation.
+
+    Raises
+    ------
+    BadArrays
+        Two subjects share fewer than four stimuli of a fold (``subjects-differ``).
+    """
+    there = {s: np.isfinite(v).any(axis=1) for s, v in values.items()}
+    for first, second in combinations(values, 2):
+        shared = min(int((there[first][f] & there[second][f]).sum()) for f in folds)
+        if shared < LEAST_SHARED:
+            raise BadArrays(
+                f"subjects {first!r} and {second!r} share {shared or 'no'} stimuli in a held-out fold; "
+                f"{LEAST_SHARED} are the least a correlation needs.",
+                where="values",
+                mend="Subjects with stimuli of their own have ceilings from repeats only.",
+                code="subjects-differ",
+            )
 
 
 def corrected(own: Floats, others: Floats, count: int) -> Floats:
