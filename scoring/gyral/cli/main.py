@@ -23,6 +23,7 @@ _COMMANDS = {
     "rerun": ("gyral.cli.rerun:rerun", "Make a record again and compare every number."),
     "show": ("gyral.cli.show:show", "Show a record as a table, bars or HTML."),
     "check": ("gyral.cli.check:check", "Say what is wrong with an upload or a pack, and how to mend it."),
+    "overlap": ("gyral.cli.overlap:overlap", "Look for a benchmark's stimuli in training data."),
     "extract": ("gyral.cli.extract:extract", "Write a model's features for a benchmark's stimuli."),
     "stimuli": ("gyral.cli.stimuli:stimuli", "Write a benchmark's stimuli with their ids and hashes."),
     "data": ("gyral.cli.data:data", "Fetch, list, verify and install datasets."),

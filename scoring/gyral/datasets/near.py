@@ -89,6 +89,14 @@ class Prints:
     def __len__(self) -> int:
         return len(self.hashes)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Prints"]) -> "Prints":
+        """Prints of images, one set after the other."""
+        codes = [p.codes for p in parts if p.codes is not None]
+        thumbnails = [p.thumbnails for p in parts if p.thumbnails is not None]
+        hashes = tuple(digest for p in parts for digest in p.hashes)
+        return cls(hashes, np.concatenate(codes), np.concatenate(thumbnails))
+
 
 def image_prints(
     files: Sequence[Path], hashes: Sequence[str], *, progress: Progress = silent, step: str = "look at images"
