@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("-b", "--benchmark", metavar="NAME[@VERSION]", help="Also match a features upload to its stimuli.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(path: Path, benchmark: str | None, as_json: bool) -> None:
-    """Say what is wrong with PATH: a model folder, an .onnx file, a zip of one, features, or a dataset pack.
+    """Say what is wrong with PATH: a model folder, an .onnx file, a zip or tar of one, features, or a dataset pack.
 
     Exit status 0: nothing forbids it (notes may be shown); 1: it has faults.
     """
@@ -35,11 +35,11 @@ def check(path: Path, benchmark: str | None, as_json: bool) -> None:
 
 
 def _check_upload(path: Path, benchmark: str | None) -> "Report":
-    from gyral.models.archive import unpack_archive  # slow: the models package reads images and graphs
+    from gyral.models.archive import is_archive, unpack_archive  # slow: the models package reads images and graphs
     from gyral.models.report import Finding, Report
     from gyral.models.upload import check_folder
 
-    if path.suffix.lower() != ".zip":
+    if path.is_dir() or not is_archive(path.name):
         return _matched(path, check_folder(path), benchmark)
     with tempfile.TemporaryDirectory(prefix="gyral-check-") as scratch:
         try:

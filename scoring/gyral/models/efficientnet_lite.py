@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from gyral.errors import Unavailable
+from gyral.models.onnx_strip import strip
 
 # kernel, stride, expansion, channels, repeats
 _STAGES = (
@@ -28,7 +28,6 @@ _STAGES = (
     (3, 1, 6, 320, 1),
 )
 _STEM, _HEAD, _CLASSES, _EPSILON = 32, 1280, 1000, 1e-3
-_PATHS_OF_THE_EXPORTER = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
 
 
 class Unit(nn.Module):
@@ -158,7 +157,8 @@ def export(net: EfficientNetLite, size: int, path: Path) -> None:
             verbose=False,
         )
     assert program is not None  # noqa: S101 - what dynamo=True returns
-    path.write_bytes(_without_paths(program.model_proto).SerializeToString(deterministic=True))
+    data = program.model_proto.SerializeToString(deterministic=True)
+    path.write_bytes(b"".join(strip(memoryview(data))[0]))
 
 
 @contextmanager
@@ -173,17 +173,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _without_paths(proto: Any) -> Any:
-    """Take out the exporter's stack traces (paths of this machine); the module names stay."""
-    for node in proto.graph.node:
-        kept = [e for e in node.metadata_props if e.key not in _PATHS_OF_THE_EXPORTER]
-        del node.metadata_props[:]
-        node.metadata_props.extend(kept)
-    del proto.graph.metadata_props[:]
-    del proto.metadata_props[:]
-    return proto
 
 
 def convert(checkpoint: Path, size: int, depth: float, target: Path) -> None:

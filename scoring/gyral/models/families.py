@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gyral.errors import BadUpload
+from gyral.models.export import way
+from gyral.models.timm_names import WRAPPER
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ FAMILIES: dict[str, Family] = {
     **dict.fromkeys(_STAGES, Family("vision", "maps", "stage")),
     **dict.fromkeys(("swin", "swinv2"), Family("vision", "swin", "stage")),
     **dict.fromkeys(("mobilenet_v1", "mobilenet_v2"), Family("vision", "maps", embeds=False)),
+    WRAPPER: Family("vision", "maps", "stage", embeds=False),
 }
 
 
@@ -61,6 +64,6 @@ def find_family(model_type: object, where: str = "config.json") -> Family:
     raise BadUpload(
         f"model_type = {model_type!r} is not on the list of families.",
         where=where,
-        mend=f"Known: {', '.join(sorted(FAMILIES))}. Any other model can be exported to ONNX.",
+        mend=f"Known: {', '.join(sorted(FAMILIES))}. {way('pytorch')}",
         code="family-unknown",
     )

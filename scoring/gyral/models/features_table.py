@@ -1,7 +1,6 @@
 """What stands in a features folder: manifest, table of ids and arrays, each checked as it is opened."""
 
 import csv
-import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from gyral.errors import BadFeatures, BadUpload
 from gyral.models.card import ModelCard
 from gyral.models.model import Array
 from gyral.models.report import named
+from gyral.models.toml_file import read_toml
 
 MANIFEST = "features.toml"
 IDS = "ids.csv"
@@ -60,10 +60,9 @@ def read_manifest(folder: Path) -> Manifest:
             mend="`gyral extract` writes a whole folder.",
             code="features-manifest",
         )
+    fields = read_toml(path, code="features-manifest")
     try:
-        return Manifest.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadUpload(f"not valid TOML: {error}.", where=MANIFEST, code="features-manifest") from None
+        return Manifest.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -74,7 +73,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_ids(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Ids and hex sha256 of the stimuli, one a row of every array.
+    """Ids and hex sha256 of the stimuli, one a row of every array; further columns are not read.
 
     Raises
     ------
@@ -97,11 +96,11 @@ def read_ids(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
             rows = list(csv.reader(stream, strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadFeatures(f"not a CSV table: {error}.", where=IDS, code="features-ids") from None
-    if not rows or [cell.strip() for cell in rows[0]] != ["id", "sha256"]:
+    if not rows or [cell.strip() for cell in rows[0][:2]] != ["id", "sha256"]:
         raise BadFeatures(
             f"the first line is {','.join(rows[0]) if rows else ''!r:.80}.",
             where=IDS,
-            mend="It must be id,sha256.",
+            mend="Its first columns must be id,sha256, as in what `gyral stimuli` writes.",
             code="features-ids",
         )
     return _checked_ids([row for row in rows[1:] if row])
@@ -109,7 +108,7 @@ def read_ids(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _checked_ids(rows: list[list[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for number, row in enumerate(rows, start=2):
-        digest = row[1].strip().lower() if len(row) == 2 else ""
+        digest = row[1].strip().lower() if len(row) >= 2 else ""
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise BadFeatures(
                 f"line {number} is {','.join(row)!r:.120}.",

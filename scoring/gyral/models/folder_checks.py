@@ -8,39 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from gyral.errors import BadUpload, UserError
-from gyral.models.export import EXPORT
+from gyral.models.export import way
 from gyral.models.families import find_family
+from gyral.models.formats import refused_by_magic, refused_by_name
 from gyral.models.report import Finding, Kind
 from gyral.models.safetensors_header import read_header
+from gyral.models.timm_names import as_transformers
 
 CARD = "gyral.toml"
 MAX_FILES = 512
 MAX_BYTES = 8 << 30
 
-_SAFETENSORS = (
-    "Convert it at home: `from safetensors.torch import save_file; "
-    "save_file(torch.load('weights.pt', weights_only=True), 'model.safetensors')`; or export the model to ONNX."
-)
-_ONNX = f"Export the model to ONNX: {EXPORT}."
-_PICKLES = {
-    ".bin", ".ckpt", ".dill", ".joblib", ".msgpack", ".npz", ".pickle", ".pkl", ".pt", ".pt2", ".pte", ".pth", ".ts",
-    ".h5", ".hdf5", ".keras", ".pb", ".tflite", ".gguf",
-}  # fmt: skip
-_PROGRAMS = {
-    ".py",
-    ".pyc",
-    ".pyi",
-    ".ipynb",
-    ".sh",
-    ".bat",
-    ".cmd",
-    ".exe",
-    ".dll",
-    ".so",
-    ".dylib",
-    ".js",
-    ".jar",
-}
 _READ = {
     "onnx": re.compile(r"gyral\.toml|[^/]*\.onnx|tokenizer\.json"),
     "transformers": re.compile(r"gyral\.toml|model\.safetensors|config\.json|tokenizer\.json"),
@@ -49,13 +27,6 @@ _READ = {
 _BESIDE = re.compile(r"(?i)readme.*|licen[cs]e.*|notice.*|.*\.md|.*\.txt|\.gitattributes|[a-z_]*tokenizer.*\.json|"
                      r"special_tokens_map\.json|preprocessor_config\.json|generation_config\.json|vocab\.json|"
                      r"added_tokens\.json|sentence_bert_config\.json|modules\.json|config_.*\.json")  # fmt: skip
-# First bytes that betray a format whatever the file is called.
-_MAGIC = (
-    (re.compile(rb"\x80[\x02-\x05][\x00-\xff]"), "a pickle"),
-    (re.compile(rb"PK\x03\x04"), "a zip (as torch.save writes it)"),
-    (re.compile(rb"\x7fELF|MZ\x90\x00|\xcf\xfa\xed\xfe|#!"), "a program"),
-    (re.compile(rb"\x89HDF\r\n"), "an HDF5 file"),
-)
 
 
 def entries(folder: Path) -> list[Path]:
@@ -106,15 +77,12 @@ def check_files(path: Path, kind: Kind) -> tuple[list[Finding], list[Finding]]:
 def check_file(file: Path, name: str | None = None) -> list[Finding]:
     """Faults of one file by its suffix, else by its first bytes."""
     shown = name or file.name
-    return list(_forbidden(file, shown)) or list(_magic(file, shown))
+    return list(_forbidden(shown)) or list(_magic(file, shown))
 
 
-def _forbidden(file: Path, name: str) -> Iterator[Finding]:
-    suffix = file.suffix.lower()
-    if suffix in _PROGRAMS:
-        yield Finding("code", "no program is accepted, and none is ever run.", name, _ONNX)
-    elif suffix in _PICKLES:
-        yield Finding("pickle", f"{suffix} files are not accepted: opening one can run code.", name, _SAFETENSORS)
+def _forbidden(name: str) -> Iterator[Finding]:
+    if found := refused_by_name(name):
+        yield Finding(found.code, found.what, name, found.mend)
 
 
 def _magic(file: Path, name: str) -> Iterator[Finding]:
@@ -124,10 +92,8 @@ def _magic(file: Path, name: str) -> Iterator[Finding]:
         yield Finding("empty-file", "the file is empty.", name, "Upload it again.")
     if file.suffix == ".safetensors":
         return  # begins with a length, which may look like anything; its header is checked on its own
-    for pattern, what in _MAGIC:
-        if pattern.match(head):
-            code = "code" if what == "a program" else "pickle"
-            yield Finding(code, f"it is {what}, whatever its name says.", name, _SAFETENSORS)
+    if found := refused_by_magic(head):
+        yield Finding(found.code, f"whatever its name says, {found.what}", name, found.mend)
 
 
 def check_config(folder: Path) -> Iterator[Finding]:
@@ -143,7 +109,7 @@ def check_config(folder: Path) -> Iterator[Finding]:
                 "auto-map",
                 f"the key {path!r} asks for Python code of the upload, which is never run.",
                 name,
-                f"Remove it if the architecture is part of transformers. {_ONNX}",
+                f"Remove it if the architecture is part of transformers. {way('pytorch')}",
             )
         if name == "config.json":
             yield from _check_family(folder, fields)
@@ -158,8 +124,9 @@ def check_config(folder: Path) -> Iterator[Finding]:
 
 def _check_family(folder: Path, fields: Any) -> Iterator[Finding]:
     try:
-        family = find_family(fields.get("model_type") if isinstance(fields, dict) else None)
-    except BadUpload as error:
+        settings = as_transformers(fields) if isinstance(fields, dict) else {}
+        family = find_family(settings.get("model_type"))
+    except UserError as error:
         yield Finding.of(error)
         return
     if family.modality == "language" and not (folder / "tokenizer.json").is_file():

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from gyral.errors import BadUpload
-from gyral.models.export import EXPORT
+from gyral.models.export import way
 
 MAX_BYTES = 1 << 30
 MAX_ELEMENTS = 1 << 31  # of one tensor whose shape the graph fixes
@@ -61,7 +61,7 @@ def _refuse_external_data(model: Any, where: str) -> None:
             raise BadUpload(
                 f"the tensor {tensor.name!r} keeps its data in another file.",
                 where=where,
-                mend=f"Save everything in one file: {EXPORT}.",
+                mend=way("one-file"),
                 code="onnx-external-data",
             )
 

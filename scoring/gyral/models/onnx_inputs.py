@@ -7,10 +7,10 @@ import numpy as np
 
 from gyral.errors import BadUpload
 from gyral.models.card import ImageInput
-from gyral.models.export import EXPORT
+from gyral.models.export import way
 
 TEXT_INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
-DYNAMIC = f"Export with a dynamic batch axis: {EXPORT}."
+DYNAMIC = f"Use a dynamic batch axis. {way('pytorch')}"
 
 
 def graph_inputs(graph: Any) -> dict[str, Any]:

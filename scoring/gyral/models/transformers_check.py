@@ -13,8 +13,9 @@ from typing import Any
 
 from gyral.errors import BadUpload
 from gyral.models.families import Family, find_family
+from gyral.models.formats import refused_by_name
+from gyral.models.timm_names import as_transformers
 
-PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".pt2", ".joblib", ".npz", ".msgpack", ".h5")
 _MAX_JSON = 1 << 20
 # Named in a configuration they would make the library fetch or run something of somebody else's.
 _DROPPED = ("_attn_implementation", "_attn_implementation_internal", "attn_implementation", "torch_dtype", "dtype")
@@ -28,15 +29,10 @@ def read_settings(folder: Path) -> tuple[dict[str, Any], Family]:
     BadUpload
         See `TransformersModel`.
     """
-    pickled = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLES)
-    if pickled:
-        raise BadUpload(
-            f"{pickled[0]!r} may hold code and is never opened.",
-            where=pickled[0],
-            mend="Save with save_pretrained(..., safe_serialization=True) and leave this file out.",
-            code="pickle",
-        )
-    settings = _json(folder / "config.json")
+    for file in sorted(folder.iterdir()):
+        if (found := refused_by_name(file.name)) and found.code == "pickle":
+            raise BadUpload(found.what, where=file.name, mend=found.mend, code=found.code)
+    settings = as_transformers(_json(folder / "config.json"))
     for name in ("config.json", "tokenizer_config.json"):
         if (folder / name).is_file() and "auto_map" in _json(folder / name):
             raise BadUpload(

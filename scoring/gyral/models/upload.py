@@ -5,8 +5,9 @@ from pathlib import Path
 
 from gyral.errors import BadUpload, UserError
 from gyral.models import precomputed
-from gyral.models.archive import ArchiveLimits, unpack_archive
+from gyral.models.archive import ArchiveLimits, is_archive, unpack_archive
 from gyral.models.card import ModelCard
+from gyral.models.export import PAGE
 from gyral.models.features_table import MANIFEST
 from gyral.models.folder_checks import (
     CARD,
@@ -52,9 +53,12 @@ def find_upload(path: Path) -> Path:
         return path
     if not path.is_file():
         raise BadUpload("there is no such file or folder.", where=str(path), code="missing")
-    if path.suffix.lower() == ".zip":
+    if is_archive(path.name):
         raise BadUpload(
-            "a zip is not opened here.", where=path.name, mend="Unzip it first and name the folder.", code="zip"
+            "an archive is not opened here.",
+            where=path.name,
+            mend="Unpack it first and name the folder.",
+            code="packed",
         )
     if path.suffix.lower() != ".onnx":
         for finding in check_file(path):
@@ -62,7 +66,12 @@ def find_upload(path: Path) -> Path:
     if any((path.parent / name).is_file() for name in (CARD, MANIFEST)):
         return path.parent
     if path.suffix.lower() != ".onnx":
-        raise BadUpload("this file alone is no model.", where=path.name, mend=_FORMS, code="unknown-format")
+        raise BadUpload(
+            "this file alone is no model.",
+            where=path.name,
+            mend=f"{_FORMS} {PAGE} says how to make them.",
+            code="unknown-format",
+        )
     return path
 
 

@@ -5,7 +5,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,14 +14,16 @@ from typing import Any, Protocol
 import tomli_w
 
 from gyral.errors import BadUpload, OutOfResources
+from gyral.models.archive import looks_packed, unpack_archive
 from gyral.models.card import ModelCard
+from gyral.models.formats import refused_by_magic
 from gyral.models.onnx_strip import strip_file
+from gyral.models.toml_file import read_toml
 from gyral_submissions import conf
 from gyral_submissions.enums import Format
 
 CARD = "gyral.toml"
 FEATURES = "features.toml"
-_ZIP = b"PK\x03\x04"
 
 
 class Incoming(Protocol):
@@ -104,14 +105,14 @@ def lay_out(payload: Payload, folder: Path, card: ModelCard | None, format_: For
         No archive, a hostile one, no or a wrong card, or a graph that is none.
     """
     with payload.path.open("rb") as stream:
-        is_archive = stream.read(4) == _ZIP
-    if format_ == Format.ONNX and not is_archive:
+        head = stream.read(512)
+    packed = looks_packed(head)
+    if not packed and (refused := refused_by_magic(head)):
+        raise BadUpload(refused.what, where="file", mend=refused.mend, code=refused.code)
+    if format_ == Format.ONNX and not packed:
         folder.mkdir()
         os.rename(payload.path, folder / "model.onnx")
     else:
-        # Nested: archives are opened in few requests.
-        from gyral.models.upload import unpack_archive
-
         unpack_archive(payload.path, folder)
     _strip_graphs(folder)
     for name in (CARD, FEATURES):
@@ -139,7 +140,7 @@ def _own_card(folder: Path, format_: Format) -> ModelCard:
         raise BadUpload("there is no model card.", where=name, mend="Fill in the form.", code="card-absent")
     if format_ != Format.FEATURES:
         return ModelCard.read(folder / name)
-    return ModelCard.checked(dict(features_manifest(folder / name).get("card", {})), where=name)
+    return ModelCard.checked(features_manifest(folder / name).get("card", {}), where=name)
 
 
 def _replace_features_card(path: Path, card: ModelCard) -> None:
@@ -152,7 +153,9 @@ def _replace_features_card(path: Path, card: ModelCard) -> None:
 
 def features_manifest(path: Path) -> dict[str, Any]:
     """``features.toml`` as plain fields; its values are checked by the guest that looks at the folder."""
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadUpload(f"not valid TOML: {error}.", where=FEATURES, code="features-manifest") from None
+    fields = read_toml(path, code="features-manifest")
+    if not isinstance(fields.get("card", {}), dict):
+        raise BadUpload(
+            "card must be a table.", where=FEATURES, mend="It begins with [card].", code="features-manifest"
+        )
+    return fields

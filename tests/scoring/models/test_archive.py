@@ -1,7 +1,10 @@
 """Archives: whole and safe, or refused with nothing left behind."""
 
+import gzip
+import io
 import random
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +46,64 @@ def test_archive_of_bare_files_is_unpacked_and_resource_forks_are_left_out(tmp_p
     assert [p.name for p in unpack_archive(archive, tmp_path / "model").iterdir()] == ["gyral.toml"]
 
 
+def tar_folder(folder: Path, target: Path, mode: str, **options: object) -> Path:
+    with tarfile.open(target, f"w:{mode}", **options) as archive:  # type: ignore[call-overload]
+        archive.add(folder, folder.name)
+    return target
+
+
+def tar_member(name: str, data: bytes = b"x", **fields: object) -> Make:
+    def make(target: Path) -> Path:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        for field, value in fields.items():
+            setattr(info, field, value)
+        with tarfile.open(target, "w") as archive:
+            archive.addfile(info, io.BytesIO(data))
+        return target
+
+    return make
+
+
+def long_header(target: Path) -> Path:
+    """A header that says it takes 4 GiB, gzipped zeros behind it."""
+    info = tarfile.TarInfo("name")
+    info.type, info.size = tarfile.XHDTYPE, 4 << 30
+    with gzip.open(target, "wb") as stream:
+        stream.write(info.tobuf(tarfile.GNU_FORMAT))
+        stream.write(bytes(1 << 20))
+    return target
+
+
+def gzipped_zeros(target: Path) -> Path:
+    with tarfile.open(target, "w:gz") as archive:
+        info = tarfile.TarInfo("zeros")
+        info.size = 50 << 20
+        archive.addfile(info, io.BytesIO(bytes(info.size)))
+    return target
+
+
+@pytest.mark.parametrize("mode", ["", "gz"])
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_tar_of_a_folder_is_unwrapped_and_sound(mode: str, form: int, tmp_path: Path) -> None:
+    archive = tar_folder(uploads.GOOD / "conv", tmp_path / "conv.bin", mode, format=form)
+    folder = unpack_archive(archive, tmp_path / "out" / "model")
+    assert {p.name for p in folder.iterdir()} == {"gyral.toml", "model.onnx"}
+    assert (folder / "model.onnx").read_bytes() == (uploads.GOOD / "conv" / "model.onnx").read_bytes()
+    assert check_folder(folder).ok
+
+
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_long_names_of_a_tar_are_read(form: int, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / f"{'n' * 150}.npy").write_bytes(b"x")
+    (folder / "grün.npy").write_bytes(b"y")
+    archive = tar_folder(folder, tmp_path / "a.tar", "", format=form)
+    unpacked = unpack_archive(archive, tmp_path / "out")
+    assert {p.name: p.read_bytes() for p in unpacked.iterdir()} == {f"{'n' * 150}.npy": b"x", "grün.npy": b"y"}
+
+
 def doubled(target: Path) -> Path:
     with pytest.warns(UserWarning, match="Duplicate name"):
         return uploads.zip_of(target, [("a", b"1"), ("a", b"2")])
@@ -64,6 +125,16 @@ def doubled(target: Path) -> Path:
         (doubled, "archive-doubled"),
         (members(*((str(n), b"x") for n in range(600))), "archive-members"),
         (members(("zeros", bytes(50 << 20))), "archive-ratio"),
+        (tar_member("../escaped"), "archive-path"),
+        (tar_member("/etc/escaped"), "archive-path"),
+        (tar_member("a" * 300), "archive-path"),
+        (tar_member("link", b"", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "archive-link"),
+        (tar_member("link", b"", type=tarfile.LNKTYPE, linkname="/etc/passwd"), "archive-link"),
+        (tar_member("device", b"", type=tarfile.CHRTYPE), "archive-link"),
+        (tar_member("pipe", b"", type=tarfile.FIFOTYPE), "archive-link"),
+        (long_header, "archive-path"),
+        (gzipped_zeros, "archive-ratio"),
+        (lambda target: target.write_bytes(gzip.compress(b"no tar")) and target, "archive-unreadable"),
         (lambda target: target.write_bytes(b"PK\x03\x04 is no archive") and target, "archive-unreadable"),
         (lambda target: target.write_bytes(b"") or target, "archive-unreadable"),
     ],
@@ -75,10 +146,15 @@ def test_hostile_archive_is_refused_and_leaves_nothing(make: Make, code: str, tm
     assert not (tmp_path / "escaped").exists()
 
 
-def test_truncated_archive_is_refused(tmp_path: Path) -> None:
-    archive = uploads.zip_folder(uploads.GOOD / "bert", tmp_path / "bert.zip")
+@pytest.mark.parametrize("kind", ["zip", "tar", "tgz"])
+def test_truncated_archive_is_refused(kind: str, tmp_path: Path) -> None:
+    folder, target = uploads.GOOD / "bert", tmp_path / f"bert.{kind}"
+    if kind == "zip":
+        archive = uploads.zip_folder(folder, target)
+    else:
+        archive = tar_folder(folder, target, "gz" if kind == "tgz" else "")
     data = archive.read_bytes()
-    for keep in (0.2, 0.7, 0.999):
+    for keep in (0.2, 0.5, 0.6 if kind == "tar" else 0.999):  # a tar ends in empty blocks
         archive.write_bytes(data[: int(len(data) * keep)])
         assert refused(archive, tmp_path).code == "archive-unreadable"
 
@@ -123,12 +199,16 @@ def test_long_table_of_contents_is_refused_before_it_is_read(tmp_path: Path) -> 
 
 
 def test_every_cut_and_flip_ends_in_words(tmp_path: Path) -> None:
-    """200 seeded damages: unpacked, or refused by name; never another exception."""
+    """300 seeded damages: unpacked, or refused by name; never another exception."""
     rng = random.Random(1)
-    data = uploads.zip_folder(uploads.GOOD / "features", tmp_path / "good.zip").read_bytes()
-    archive = tmp_path / "a.zip"
-    for turn in range(200):
-        spoiled = bytearray(data)
+    good = [
+        uploads.zip_folder(uploads.GOOD / "features", tmp_path / "good.zip").read_bytes(),
+        tar_folder(uploads.GOOD / "features", tmp_path / "good.tar", "").read_bytes(),
+        tar_folder(uploads.GOOD / "features", tmp_path / "good.tgz", "gz").read_bytes(),
+    ]
+    archive = tmp_path / "a.bin"
+    for turn in range(300):
+        spoiled = bytearray(good[turn % 3])
         for _ in range(rng.randint(1, 4)):
             spoiled[rng.randrange(len(spoiled))] = rng.randrange(256)
         archive.write_bytes(spoiled)

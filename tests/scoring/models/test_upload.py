@@ -109,9 +109,9 @@ def test_a_single_file_that_is_never_opened_is_named(beside_a_card: bool, tmp_pa
         open_folder(whole)
 
 
-def test_a_zip_is_to_be_unpacked_before_it_is_opened(tmp_path: Path) -> None:
+def test_an_archive_is_to_be_unpacked_before_it_is_opened(tmp_path: Path) -> None:
     archive = uploads.zip_folder(uploads.GOOD / "conv", tmp_path / "x.zip")
-    with pytest.raises(BadUpload, match="Unzip it first") as caught:
+    with pytest.raises(BadUpload, match="Unpack it first") as caught:
         open_folder(archive)
     assert caught.value.where == "x.zip"
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import shutil
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -218,6 +219,15 @@ def test_broken_connection_and_full_disk_leave_nothing(user: User) -> None:
     assert left_over() == [] and not Submission.objects.exists()
 
 
+def tar_of(name: str, data: bytes) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
 def truncated_zip() -> bytes:
     whole = zipped(FIXTURES / "bert")
     return whole[: len(whole) // 2]
@@ -230,6 +240,13 @@ def truncated_zip() -> bytes:
         (GRAPH[: len(GRAPH) // 2], CARD, Format.ONNX, None),
         (truncated_zip(), None, Format.SAFETENSORS, "archive-unreadable"),
         (b"no zip at all", None, Format.FEATURES, "archive-unreadable"),
+        (b"\x80\x04\x95 a pickle", CARD, Format.ONNX, "pickle"),
+        (b"\x89HDF\r\n\x1a\n", CARD, Format.ONNX, "pickle"),
+        (b"GGUF\x03\x00\x00\x00", None, Format.SAFETENSORS, "format-refused"),
+        (b"\xff" * 100, CARD, Format.ONNX, "onnx-unreadable"),
+        (tar_of("features.toml", b"card = 3"), None, Format.FEATURES, "features-manifest"),
+        (tar_of("features.toml", b"a = " + b"[" * 100_000), None, Format.FEATURES, "features-manifest"),
+        (tar_of("gyral.toml", b"#" * (2 << 20)), None, Format.SAFETENSORS, "card-toml"),
         (zipped(FIXTURES / "bert"), None, Format.ONNX, "format-differs"),
         (GRAPH, None, Format.ONNX, "card-absent"),
         (GRAPH, CARD | {"name": "Not Allowed"}, Format.ONNX, "card-value"),
