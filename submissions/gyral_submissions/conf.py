@@ -93,7 +93,7 @@ LEAST_TIER: Setting[Tier] = Setting(
     LEAST,
     "landlock",
     _tier,
-    "weakest sandbox that people's models are run in, unless they are staff (process, landlock, bubblewrap)",
+    "weakest sandbox that people's models are run in, unless they are staff (process, landlock, bubblewrap, docker)",
 )
 LEASE_SECONDS = Setting(
     "GYRAL_LEASE_SECONDS", 60.0, _seconds, "a run nobody renewed for this long is taken up again"

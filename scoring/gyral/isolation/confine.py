@@ -2,8 +2,8 @@
 
 It binds itself as ``JOB/job.json`` says, and only then runs the guest program, in the same interpreter: nothing of
 the model was read until here. Limits are set at every tier. At the tier ``landlock`` the process also leaves the
-network, gives up every capability, forbids itself all files but its own, and steps behind the system call filter,
-which bubblewrap has put around the guest already at its own tier.
+network, gives up every capability, forbids itself all files but its own, and steps behind the system call filter. In a
+container only the filter is left to be done; bubblewrap has put it around the guest already.
 """
 
 import contextlib
@@ -33,14 +33,20 @@ def confine(facts: dict[str, Any], job: Path, program: str) -> None:
     limits, tier = Limits.from_dict(facts["limits"]), facts["tier"]
     on_cpu = facts["device"] == "cpu"
     bind_self(limits, addresses=on_cpu)
-    if tier == "landlock":
+    if tier in ("landlock", "docker"):
         _no_new_privileges()
+    if tier == "landlock":
         _leave_namespaces()
         _drop_capabilities()
     # After the namespaces: to enter one clears what the kernel was told about the parent.
     die_with_parent(facts["host"])
-    if tier != "landlock":
-        return
+    if tier == "landlock":
+        _forbid_files(facts, job, program, on_cpu=on_cpu)
+    if tier in ("landlock", "docker"):
+        seccomp.install(os.getpid())
+
+
+def _forbid_files(facts: dict[str, Any], job: Path, program: str, *, on_cpu: bool) -> None:
     landlock.restrict(
         read=[*map(Path, (*SYSTEM, *FACTS)), *python_folders(), job, Path(facts["model"]), Path(program)]
         + [Path("/proc/self").resolve()]
@@ -48,7 +54,6 @@ def confine(facts: dict[str, Any], job: Path, program: str) -> None:
         write=[job / "scratch"],
         devices=[Path("/dev", name) for name in _NULLS] + ([] if on_cpu else [*accelerators()]),
     )
-    seccomp.install(os.getpid())
 
 
 def _no_new_privileges() -> None:

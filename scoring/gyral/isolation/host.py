@@ -1,100 +1,23 @@
 """Host: a model whose batches come from a guest process; it looks like any other Model."""
 
-import os
-import time
-import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadUpload, OutOfResources, UnknownName
+from gyral.errors import UnknownName
 from gyral.isolation import wire
-from gyral.isolation.job import Job
-from gyral.isolation.launch import GUEST, Places, start
+from gyral.isolation.answers import read_facts, receive
+from gyral.isolation.launch import GUEST
 from gyral.isolation.limits import Limits
-from gyral.isolation.process import Process
+from gyral.isolation.session import Guest
 from gyral.isolation.tier import Tier, allowed
-from gyral.models.activation import require_finite
 from gyral.models.card import ModelCard
-from gyral.models.model import Array, Batch, Reduction
+from gyral.models.model import Batch, Reduction
+from gyral.models.twins import Twin
 from gyral.models.upload import find_upload, hash_of
-
-Twin = Literal["untrained", "permuted"]
-Task = Literal["model", "check"]
-
-
-class Guest:
-    """A started guest and its job folder; both are gone after ``end``.
-
-    Parameters
-    ----------
-    path : Path
-        The model's folder or file.
-    task : {"model", "check"}
-        What the guest does at first: open the model, or list its faults.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        task: Task,
-        *,
-        limits: Limits,
-        tier: Tier,
-        program: Sequence[str] = GUEST,
-        device: str = "cpu",
-        twin: Twin | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.job, self.limits, self.tier = Job(), limits, tier
-        places = Places(self.job.folder, path.resolve())
-        folder, model = places.seen(tier)
-        facts = {
-            "protocol": wire.PROTOCOL,
-            "task": task,
-            "model": model,
-            "device": device,
-            "twin": twin,
-            "seed": seed,
-            "limits": limits.as_dict(),
-            "tier": tier,
-            # Inside a process namespace our number means nothing; bubblewrap ends the guest with us.
-            "host": None if tier == "bubblewrap" else os.getpid(),
-        }
-        self.job.write("job.json", facts)
-        self.deadline = time.monotonic() + limits.opening
-        try:
-            started = start(tier, places, program, limits=limits, device=device)
-        except BaseException:
-            self.job.remove()
-            raise
-        self.process = Process(started, limits, hidden=(model, folder))
-        # Also where nobody calls end(): no guest outlives its Guest, and none the interpreter.
-        self._finalizer = weakref.finalize(self, _end, self.process, self.job)
-
-    def listen(self, expected: Sequence[str], deadline: float | None = None) -> dict[str, Any]:
-        """The next message, which must say one of ``expected``."""
-        message = self.process.listen(self.deadline if deadline is None else deadline)
-        if message["say"] not in expected:
-            raise wire.broken(f"it says {message['say']!r:.40} where {' or '.join(expected)} was due")
-        return message
-
-    @property
-    def lives(self) -> bool:
-        """Whether ``end`` was not called yet."""
-        return self._finalizer.alive
-
-    def end(self) -> None:
-        """Kill the process, delete the folder; a second call does nothing."""
-        self._finalizer()
-
-
-def _end(process: Process, job: Job) -> None:
-    process.end()
-    job.remove()
 
 
 class IsolatedModel:
@@ -113,10 +36,10 @@ class IsolatedModel:
         What the guest may take.
     device : str
         "cpu", "cuda" ...
-    tier : {"process", "landlock", "bubblewrap"}, optional
+    tier : {"process", "landlock", "bubblewrap", "docker"}, optional
         How it is held; the strongest that works here by default. Kept as ``tier``, to be stored with the scores.
     program : sequence of str
-        The guest program, for tests and for other guests (an image).
+        The guest program, for tests.
     follower : IsolatedModel, optional
         Whose guest is started ahead once this one's pass begins; see `isolated`.
     """
@@ -202,7 +125,7 @@ class IsolatedModel:
             guest.process.tell(do="features")
             if self.follower is not None:
                 self.follower.start_ahead()
-            yield from _receive(guest, stimuli, tuple(layers))
+            yield from receive(guest, stimuli, tuple(layers))
         finally:
             self.close()
 
@@ -234,7 +157,7 @@ class IsolatedModel:
         assert guest is not None  # noqa: S101 - start_ahead sets it or raises
         if self._awaited:
             try:
-                self._facts = _read_facts(guest.listen(["model"]))
+                self._facts = read_facts(guest.listen(["model"]))
             except BaseException:
                 self.close()
                 raise
@@ -276,55 +199,3 @@ def check(path: Path, *, limits: Limits = Limits(), tier: Tier | None = None) ->
     if not isinstance(report, dict):
         raise wire.broken("its report is not an object")
     return report
-
-
-def _read_facts(message: dict[str, Any]) -> tuple[ModelCard, tuple[str, ...]]:
-    card = message.get("card")
-    if not isinstance(card, dict):
-        raise wire.broken("it does not say which model it opened")
-    return ModelCard.checked(card), wire.layer_names(message.get("layers"))
-
-
-def _receive(guest: Guest, stimuli: StimulusSet, layers: tuple[str, ...]) -> Iterator[Batch]:
-    """Validate the batches of one pass: in order, whole, finite, of one shape a layer, within the limits."""
-    waited, done, output = 0.0, 0, 0
-    shapes: dict[str, tuple[int, ...]] = {}
-    while True:
-        began = time.monotonic()
-        message = guest.listen(["batch", "done"], began + guest.limits.wall - waited)
-        waited += time.monotonic() - began
-        if message["say"] == "done":
-            if done != len(stimuli):
-                raise wire.broken(f"it ended after {done} of {len(stimuli)} stimuli")
-            return
-        start, rows = wire.whole_number(message, "start"), wire.whole_number(message, "rows")
-        if start != done or not 0 < rows <= len(stimuli) - done:
-            raise wire.broken(f"it announces rows {start} to {start + rows} where row {done} was due")
-        arrays: dict[str, Array] = {}
-        room = guest.limits.batch
-        for index, layer in enumerate(layers):
-            array = wire.take_array(guest.process.scratch / wire.array_name(start, index), rows, room, layer=layer)
-            room -= array.nbytes
-            _check_shape(layer, array, shapes)
-            require_finite(layer, array, stimuli, start)
-            arrays[layer] = array
-        done, output = done + rows, output + guest.limits.batch - room
-        if output > guest.limits.output:
-            raise OutOfResources(
-                f"the layers take more than {guest.limits.output} bytes together.",
-                mend="Read fewer layers (card: `layers`).",
-                code="output-limit",
-            )
-        guest.process.tell(do="next")
-        yield Batch(start=start, arrays=arrays)
-
-
-def _check_shape(layer: str, array: Array, shapes: dict[str, tuple[int, ...]]) -> None:
-    expected = shapes.setdefault(layer, array.shape[1:])
-    if array.shape[1:] != expected:
-        raise BadUpload(
-            f"the layer's shape is {array.shape[1:]} a stimulus here and {expected} before.",
-            where=layer,
-            mend="Every stimulus must give the same shape: pool over words, or fix the input size.",
-            code="wrong-shape",
-        )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gyral.isolation import wire
+from gyral.provenance import code_hash
 
 
 def attempts(job: Path) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -49,5 +50,6 @@ if __name__ == "__main__":
     found = list(reached(job))
     # The host must find what a guest leaves for it, and only there.
     (job / "scratch" / "written").write_bytes(b"trial")
-    os.write(1, wire.encode({"say": "reached", "what": found}))
+    # An image may hold another library than the host's, which would make other features.
+    os.write(1, wire.encode({"say": "reached", "what": found, "code": code_hash()}))
     sys.stdin.read()

@@ -17,6 +17,7 @@ from pathlib import Path
 from django.db import OperationalError
 
 from gyral.errors import GyralError
+from gyral.isolation.container import ENGINE_VARIABLES
 from gyral.isolation.tier import LEAST, examine
 from gyral.progress import Progress, silent
 from gyral_submissions import conf
@@ -44,6 +45,7 @@ _PASSED = (
     "PYTHONPATH",
     "PYTHONWARNINGS",
     "LD_LIBRARY_PATH",
+    *ENGINE_VARIABLES,
 )
 _PASSED_PREFIXES = ("GYRAL_", "OMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "XDG_")
 _SECRET = ("SECRET", "PASSWORD", "TOKEN", "KEY", "URL", "EMAIL")

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gyral.isolation.launch import Places, command, environment
+from gyral.isolation.launch import command, environment
+from gyral.isolation.limits import Limits
+from gyral.isolation.places import Places
 
 
 def test_environment_holds_nothing_of_the_hosts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -18,10 +20,15 @@ def test_environment_holds_nothing_of_the_hosts(monkeypatch: pytest.MonkeyPatch,
 
 def test_bubblewrap_binds_nothing_of_the_hosts_to_be_written(tmp_path: Path) -> None:
     places = Places(tmp_path / "job-1", tmp_path / "secret-place" / "net")
-    argv = command("bubblewrap", places, room=12345)
+    limits = Limits(batch=1 << 20)
+    argv = command("bubblewrap", places, limits=limits)
     assert argv[-1] == "/job"
     assert "--bind" not in argv
-    assert argv[argv.index("/job/scratch") - 3 : argv.index("/job/scratch")] == ["--size", "12345", "--tmpfs"]
+    assert argv[argv.index("/job/scratch") - 3 : argv.index("/job/scratch")] == [
+        "--size",
+        str(limits.scratch),
+        "--tmpfs",
+    ]
     assert {"--unshare-all", "--die-with-parent", "--cap-drop"} <= set(argv)
     assert not any(word in ("--dev-bind-try", "--share-net") for word in argv)
     written = [argv[i + 1] for i, word in enumerate(argv) if word == "--remount-ro"]

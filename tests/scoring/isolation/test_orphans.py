@@ -58,7 +58,7 @@ def test_no_orphan_after_the_host_was_killed(when: str, tmp_path: Path, tier: Ti
     turned = when == "waiting"  # also a guest that no longer does as our program says
     folder = hostile(tmp_path, "hang", tier).folder if turned else uploads.GOOD / "conv"
     code = (
-        "from pathlib import Path\nfrom gyral.isolation.host import Guest\nfrom gyral.isolation.limits import Limits\n"
+        "from pathlib import Path\nfrom gyral.isolation.session import Guest\nfrom gyral.isolation.limits import Limits\n"
         f"guest = Guest(Path({str(folder)!r}), 'model', limits=Limits(), tier={tier!r}"
         + (f", program={HOSTILE!r})\n" if turned else ")\n")
         + ("guest.listen(['model'])\n" if when == "waiting" else "")

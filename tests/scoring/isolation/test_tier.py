@@ -107,6 +107,7 @@ def test_tiers_are_ordered() -> None:
     def as_strong(least: Tier) -> list[bool]:
         return [is_enough(tier, least) for tier in TIERS]
 
-    assert as_strong("process") == [True, True, True]
-    assert as_strong("landlock") == [False, True, True]
-    assert as_strong("bubblewrap") == [False, False, True]
+    assert as_strong("process") == [True, True, True, True]
+    assert as_strong("landlock") == [False, True, True, True]
+    assert as_strong("bubblewrap") == [False, False, True, True]
+    assert as_strong("docker") == [False, False, False, True]
