@@ -27,15 +27,14 @@ from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
 from gyral.readouts.ridge import Ridge
 from gyral.room import make_room, touch
-from gyral.scores.agreement import Agreement, Columns
-from gyral.scores.asymptote import Curve, asymptote
+from gyral.scores.agreement import Agreement
+from gyral.scores.asymptote import Curve, extrapolated
 from gyral.scores.ceiling import ceiling_from
-from gyral.scores.consistency import source_corrected
+from gyral.scores.consistency import consistent
 from gyral.scores.halves import half_means
 from gyral.scores.problem import BETWEEN, Problem, problem_of
 
 Array = NDArray[np.floating]
-Floats = NDArray[np.float64]
 Values = Mapping[str, Array]
 
 # Subsets of the others for each size of pool, and draws of random halves.
@@ -104,15 +103,7 @@ def extrapolation(
 
     series = _kept(dataset, problem, ("extrapolation", seed, POOLS), len(pools), predictions)
 
-    def combine(r: Floats, rows: Rows, columns: Columns) -> Floats:
-        every = np.unique(sizes)
-        means = np.stack([r[sizes == s].mean(axis=0) for s in every])
-        return np.square(asymptote(every, means, curve=curve)[0])
-
-    measured = dataset.responses.stacked() if dataset.responses else problem.responses
-    pairs = [(0, 1 + k) for k in range(len(pools))]
-    width = measured.shape[1]
-    return Agreement("extrapolation", [measured, *series], width, pairs, combine, bounded=False, out_of_fold=True)
+    return extrapolated(problem.responses, series, sizes, curve=curve)
 
 
 def consistency(
@@ -140,13 +131,7 @@ def consistency(
 
     series = _kept(dataset, problem, ("consistency", seed, HALVES), 1 + 2 * HALVES, predictions)
 
-    def combine(r: Floats, rows: Rows, columns: Columns) -> Floats:
-        return source_corrected(r[0], r[1:].mean(axis=0))
-
-    measured = responses.stacked()
-    pairs = [(0, 1), *((2 + 2 * d, 3 + 2 * d) for d in range(HALVES))]
-    width = measured.shape[1]
-    return Agreement("consistency", [measured, *series], width, pairs, combine, bounded=False, out_of_fold=True)
+    return consistent(problem.responses, series[0], list(zip(series[1::2], series[2::2], strict=True)))
 
 
 def _require(dataset: Dataset, ceiling: str) -> None:

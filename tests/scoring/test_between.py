@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gyral.between import posed
+from gyral.between import extrapolation, posed
 from gyral.cli.score import score
 from gyral.cli.show import show
 from gyral.datasets.dataset import Dataset
@@ -34,17 +34,19 @@ def mean_correlations(evidence: Agreement, dataset: Dataset) -> np.ndarray:
 
 
 def test_extrapolation_recovers_the_planted_asymptote() -> None:
-    # Six units of noisy subjects for six latents: all others together still say less than endlessly many would.
-    dataset = dataset_of(planted_subjects(7, 400, 6, latents=6, share=0.6))
-    ceiling = posed(dataset, "extrapolation").ceiling
+    # Six noisy units for four latents: all others together still say less than endlessly many would.
+    dataset = dataset_of(planted_subjects(6, 300, 6, latents=4, share=0.6))
+    problem = posed(dataset, "extrapolation")
+    ceiling, truth = problem.ceiling, 0.6 / 1.25
     assert ceiling is not None
-    truth = 0.6 / 1.25
-    assert ceiling.kind == "extrapolation"
     assert ceiling.held_out.mean() == pytest.approx(truth, abs=0.03)
     r = mean_correlations(ceiling.evidence, dataset)
     all_others, one = np.square(r[-1]).mean(), np.square(r[0]).mean()
     assert one < 0.6 * truth
     assert all_others < truth - 0.05, "without extrapolation the ceiling would be too low"
+    exponential = extrapolation(dataset, problem, curve="exponential")
+    folds = [f.test for f in problem.split.folds]
+    assert exponential.reliability(folds).noise_ceiling.mean() < truth - 0.05, "the usual curve flattens too early"
 
 
 def test_consistency_takes_the_noise_of_both_sides_out() -> None:

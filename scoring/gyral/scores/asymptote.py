@@ -4,10 +4,14 @@ All units (and redraws) are fitted at once: the asymptote of a given bend is a c
 searched for on one axis, for all units together.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gyral.datasets.split import Rows
+from gyral.scores.agreement import Agreement, Columns
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -67,6 +71,30 @@ def asymptote(sizes: Array, scores: Array, *, curve: Curve = "spearman-brown") -
         low, high = np.where(take, low, left), np.where(take, right, high)
     middle = (low + high) / 2
     return _at(s, r, middle, curve)[0].reshape(shape), np.exp(middle).reshape(shape)
+
+
+def extrapolated(
+    measured: Array, predictions: Sequence[Array], sizes: Array, *, curve: Curve = "spearman-brown"
+) -> Agreement:
+    """Evidence for a ceiling: the squared `asymptote` of correlations with what pools of subjects predict.
+
+    Parameters
+    ----------
+    measured : array, samples x units
+    predictions : sequence of array, samples x units
+        Out-of-fold, one a pool.
+    sizes : int array, one a pool
+        Its number of subjects.
+    """
+    every = np.unique(sizes)
+
+    def combine(r: Floats, rows: Rows, columns: Columns) -> Floats:
+        means = np.stack([r[sizes == s].mean(axis=0) for s in every])
+        return np.square(asymptote(every, means, curve=curve)[0])
+
+    pairs = [(0, 1 + k) for k in range(len(predictions))]
+    series, width = [measured, *predictions], measured.shape[1]
+    return Agreement("extrapolation", series, width, pairs, combine, bounded=False, out_of_fold=True)
 
 
 def _basis(sizes: Floats, bend: Floats, curve: Curve) -> Floats:

@@ -1,11 +1,13 @@
 """Consistency: how well one brain predicts another, with the noise of both taken out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral.scores.agreement import spearman_brown
+from gyral.datasets.split import Rows
+from gyral.scores.agreement import Agreement, Columns, spearman_brown
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -44,6 +46,26 @@ def noise_corrected(r: Array, predicted_halves: Array, measured_halves: Array) -
     # Two negative reliabilities are no reliable pair.
     fine = (product > LEAST_RELIABLE) & (np.asarray(predicted_halves) > 0)
     return np.where(fine, np.asarray(r) / np.sqrt(np.where(fine, product, 1.0)), np.nan)
+
+
+def consistent(measured: Array, predicted: Array, halves: Sequence[tuple[Array, Array]]) -> Agreement:
+    """Evidence for a ceiling: `source_corrected` correlations with what other subjects predict.
+
+    Parameters
+    ----------
+    measured, predicted : array, samples x units
+        Means over repeats, and out-of-fold predictions by maps fitted on them.
+    halves : sequence of pairs of array, samples x units
+        Predictions by maps fitted on the two halves of the repeats, one pair a draw.
+    """
+
+    def combine(r: Floats, rows: Rows, columns: Columns) -> Floats:
+        return source_corrected(r[0], r[1:].mean(axis=0))
+
+    pairs = [(0, 1), *((2 + 2 * d, 3 + 2 * d) for d in range(len(halves)))]
+    series = [measured, predicted, *(half for both in halves for half in both)]
+    width = measured.shape[1]
+    return Agreement("consistency", series, width, pairs, combine, bounded=False, out_of_fold=True)
 
 
 def source_corrected(r: Array, predicted_halves: Array) -> Floats:

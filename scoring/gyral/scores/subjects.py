@@ -102,7 +102,7 @@ def require_shared(values: Mapping[str, Array], folds: Sequence[Rows]) -> None:
     BadArrays
         Two subjects share fewer than four stimuli of a fold (``subjects-differ``).
     """
-    there = {s: np.isfinite(v).any(axis=1) for s, v in values.items()}
+    there = {s: np.asarray(np.isfinite(v).any(axis=1)) for s, v in values.items()}
     for first, second in combinations(values, 2):
         shared = min(int((there[first][f] & there[second][f]).sum()) for f in folds)
         if shared < LEAST_SHARED:
