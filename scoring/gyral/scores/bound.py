@@ -51,7 +51,7 @@ def region_bounds(
     fold_of: NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> list[Bound]:
-    """Ceiling of all (first, where there are several) and of each subject of a region.
+    """Ceiling of all (first, where the problem has several subjects) and of each subject of a region.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ def region_bounds(
     seed : int
         Of the redraws.
     """
-    names = 1 if len(members) == 1 else len(members) + 1
+    several = len(problem.subjects) > 1
     if problem.ceiling is None:
-        return [_NONE] * names
+        return [_NONE] * (len(members) + several)
     ceiling = problem.ceiling.of(units)
     if rows is None or fold_of is None:
         rows, fold_of = blocks_for(problem.responses, problem.split, exchangeable=problem.exchangeable)
     found = _redraws(ceiling, members, rows, fold_of, seed)
-    if len(members) > 1:
+    if several:
         found = found.with_mean()
     return [_bound(interval, ceiling.kind) for interval in found.intervals()]
 
