@@ -16,12 +16,11 @@ from gyral.metrics.correlation import squared_errors
 from gyral.readings import map_arrays, summaries, unit_columns
 from gyral.record import CHOSEN, MapRef, Row
 from gyral.retraining import Retrained
+from gyral.rows import interval_fields, number_or_none, with_q
 from gyral.scores.bound import Bound, region_bounds
 from gyral.scores.ceiling import FLOOR
 from gyral.scores.chance import region_chance
-from gyral.scores.confidence import Interval
 from gyral.scores.problem import Problem
-from gyral.scores.pvalue import false_discovery
 from gyral.scores.region import RegionScore, region_blocks, score_blocks, score_region
 
 Array = NDArray[np.floating[Any]]
@@ -108,12 +107,14 @@ def score_encoding(
         ]
         if len(chosen) == 1:
             chance = region_chance(problem, region, chosen[0], score, seed=seed)
-            update = [{"p": _number(p), "null_kind": chance.null} for p in chance.p]
+            update = [{"p": number_or_none(p), "null_kind": chance.null} for p in chance.p]
             own = [row.model_copy(update=u) for row, u in zip(own, update, strict=True)]
         if retrained is not None:
             procedure = retrained.intervals(number, score, chosen)
             own = [
-                row.model_copy(update={"procedure_low": _number(i.low), "procedure_high": _number(i.high)})
+                row.model_copy(
+                    update={"procedure_low": number_or_none(i.low), "procedure_high": number_or_none(i.high)}
+                )
                 for row, i in zip(own, procedure, strict=True)
             ]
         rows += own
@@ -140,7 +141,7 @@ def score_encoding(
     maps, arrays = map_arrays(fits[0], problem, first_picks, names)
     units = pd.concat(tables, ignore_index=True)
     return EncodingScores(
-        _with_q(rows),
+        with_q(rows),
         units,
         np.concatenate(kept, axis=2),
         np.concatenate(redraws, axis=1).astype(np.float32),
@@ -185,52 +186,25 @@ def _rows(
                 readout=readout,
                 metric=metric,
                 **interval_fields(interval),
-                ceiling=_number(bounds[k].value),
-                ceiling_low=_number(bounds[k].low),
-                ceiling_high=_number(bounds[k].high),
+                ceiling=number_or_none(bounds[k].value),
+                ceiling_low=number_or_none(bounds[k].low),
+                ceiling_high=number_or_none(bounds[k].high),
                 ceiling_unit="r2" if bounds[k].kind != "none" else None,
                 ceiling_kind=bounds[k].kind,
                 ceiling_rows="held-out" if bounds[k].kind not in ("none", "published") else None,
-                ceiled=_number(ceiled.value) if ceiled else None,
-                ceiled_low=_number(ceiled.low) if ceiled else None,
-                ceiled_high=_number(ceiled.high) if ceiled else None,
-                r2=_number(score.over(k, r2)),
+                ceiled=number_or_none(ceiled.value) if ceiled else None,
+                ceiled_low=number_or_none(ceiled.low) if ceiled else None,
+                ceiled_high=number_or_none(ceiled.high) if ceiled else None,
+                r2=number_or_none(score.over(k, r2)),
                 n_units=len(units),
                 n_ceiled=int(np.isfinite(score.ceiled[units]).sum()),
                 n_samples=len(problem.split.held_out),
                 n_missing=int(missing[units].sum()),
-                spread=_number(score.spread[k]),
+                spread=number_or_none(score.spread[k]),
                 layers_chosen=layers_chosen or {},
             )
         )
     return rows
-
-
-def interval_fields(interval: Interval) -> dict[str, Any]:
-    """What a `Row` says of its value and interval."""
-    if interval.kind == "procedure":
-        raise ValueError("a row's own interval is conditional or over subjects")
-    known = np.isfinite(interval.value)
-    return {
-        "value": _number(interval.value),
-        "low": _number(interval.low),
-        "high": _number(interval.high),
-        "interval_kind": interval.kind if known else None,
-        "interval_method": interval.method if known else None,
-        "interval_groups": interval.groups,
-        "interval_df": _number(interval.df),
-        "se": _number(interval.se),
-    }
-
-
-def _with_q(rows: list[Row]) -> list[Row]:
-    """Rows with p adjusted over the regions of each subject."""
-    q: dict[int, float] = {}
-    tested = [i for i, row in enumerate(rows) if row.p is not None]
-    for subject in {rows[i].subject for i in tested}:
-        own = [i for i in tested if rows[i].subject == subject]
-        q |= dict(zip(own, false_discovery(np.array([rows[i].p for i in own], float)), strict=True))
-    return [row.model_copy(update={"q": float(q[i])}) if i in q else row for i, row in enumerate(rows)]
 
 
 def _unit_table(
@@ -259,7 +233,3 @@ def _mean(values: Array) -> Array:
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0, dtype=np.float64)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _number(value: float | None) -> float | None:
-    return float(value) if value is not None and np.isfinite(value) else None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.arrays import evaluate_arrays
+from gyral.benchmarks.benchmark import measured_by
 from gyral.benchmarks.installed import find_benchmark
 from gyral.datasets.catalogue import open_dataset
 from gyral.device import check_device
@@ -70,7 +71,7 @@ def rerun(
         )
     device = device or record.provenance.device
     check_device(device)
-    benchmark = find_benchmark(record.benchmark.id)
+    benchmark = measured_by(find_benchmark(record.benchmark.id), record.benchmark.metric)
     twin = record.model.twin
     reference = model or _known(record.model.name.removesuffix(f":{twin}"), record.model.hash, "--model PATH")
     others = [*beside] or [_known(name, "", "--beside PATH") for name in asked.beside]

@@ -1,9 +1,8 @@
 """Similarity: compare each layer's RDM with the RDMs of regions.
 
-A region's score is the mean over subjects of rho-a between the model's RDM and the subject's RDM averaged
-over sessions. The ``chosen`` layer is picked per fold on pairs of training stimuli (mean rho-a over
-subjects) and scored on the pairs that involve a held-out stimulus; single layers are scored on all pairs.
-Intervals resample stimuli, weighting pair (i, j) by how often i and j were drawn.
+A region's score is the mean over subjects of the similarity between the model's RDM and the subject's RDM averaged
+over sessions. The ``chosen`` layer is picked per fold on pairs of training stimuli (mean over subjects) and scored on the
+pairs that involve a held-out stimulus; single layers are scored on all pairs.
 """
 
 from collections import Counter
@@ -18,12 +17,25 @@ from numpy.typing import NDArray
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.split import Split
 from gyral.features.features import Features
-from gyral.metrics.rsa import bounds, centred_ranks, condensed, correlation_rdm
+from gyral.metrics import METRICS
 from gyral.progress import Progress, silent
 from gyral.record import CHOSEN, Row
-from gyral.scores.interval import DRAWS, around
+from gyral.rows import interval_fields, number_or_none, with_q
+from gyral.rsa.bootstrap import draw_counts
+from gyral.rsa.comparator import PairSums, Product
+from gyral.rsa.inference import pair_redraws, pooled_interval
+from gyral.rsa.permutation import permutation_p, with_mean
+from gyral.rsa.rdm import correlation_rdm
+from gyral.rsa.vector import condensed
+from gyral.scores.conditional import Redraws
+from gyral.scores.region import ALL
+from gyral.scores.resampling import DRAWS
 
 Array = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
+
+# Of single layers, which are many; chosen ones have `gyral.scores.resampling.DRAWS`.
+LAYER_DRAWS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,27 +44,51 @@ class Pairs:
 
     Parameters
     ----------
-    training : list of int array
-        Positions in the condensed RDM with both stimuli in training.
-    held_out : list of int array
-        Positions with at least one stimulus held out.
+    training, held_out : list of bool array, pairs
+        Both stimuli in training; at least one held out.
     """
 
-    training: list[NDArray[np.int64]]
-    held_out: list[NDArray[np.int64]]
+    training: list[NDArray[np.bool_]]
+    held_out: list[NDArray[np.bool_]]
 
     @classmethod
     def of(cls, split: Split, samples: int) -> "Pairs":
         """Pairs of every fold of a split."""
         first, second = np.triu_indices(samples, 1)
-        training, held = [], []
+        held = []
         for fold in split.folds:
             tested = np.zeros(samples, bool)
             tested[fold.test] = True
-            touched = tested[first] | tested[second]
-            training.append(np.flatnonzero(~touched))
-            held.append(np.flatnonzero(touched))
-        return cls(training, held)
+            held.append(tested[first] | tested[second])
+        return cls([~h for h in held], held)
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarityScores:
+    """What the RDMs of one model, or of all draws of a twin, come to.
+
+    Parameters
+    ----------
+    rows : list of Row
+        Each region: the chosen layers (all subjects, then each where there are several), and each layer.
+    subjects : DataFrame
+        One row per region and subject, chosen layers.
+    redraws : array, redraws x chosen rows
+        Deviations from their values, float32.
+    """
+
+    rows: list[Row]
+    subjects: pd.DataFrame
+    redraws: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Scores of the subjects of one region with the layers chosen in each fold."""
+
+    values: Floats  # model draws x subjects
+    picks: list[list[int]]  # model draws x folds
+    redraws: Redraws
 
 
 def layer_rdms(
@@ -74,9 +110,10 @@ def score_similarity(
     split: Split,
     *,
     metric: str,
+    exchangeable: bool = False,
     seed: int = 0,
-) -> tuple[list[Row], pd.DataFrame]:
-    """Rows and per-subject table.
+) -> SimilarityScores:
+    """Score the layers of a model against every region.
 
     Parameters
     ----------
@@ -87,122 +124,161 @@ def score_similarity(
     split : Split
         Folds over stimuli for the choice of layer.
     metric : str
+        One of `gyral.benchmarks.benchmark.METRICS` of RSA.
+    exchangeable : bool
+        Stimuli are in no order and no groups: then chosen rows of a model have a p-value, by permuting them.
     seed : int
-        Of the bootstrap.
+        Of redraws and permutations.
     """
-    samples = next(iter(measured.values())).values.shape[-1]
-    pairs = Pairs.of(split, samples)
-    weights = pair_weights(samples, seed=seed)
+    problem = _Problem(layers, models, measured, split, METRICS.load(metric), exchangeable, seed)
     rows: list[Row] = []
-    table: list[dict[str, Any]] = []
+    tables, redraws = [], []
+    picked = {region.region: problem.chosen(region) for region in measured.values()}
+    chance = problem.chance(picked)
     for region in measured.values():
-        subjects = condensed(np.asarray(region.values, np.float64).mean(axis=1))
-        low_bound, high_bound = bounds(subjects)
-        scored = [_chosen(subjects, model, pairs, layers) for model in models]
-        won = Counter(name for _, names in scored for name in names)
-        chosen = np.mean([values for values, _ in scored], axis=0)
-        alone = [_similarities(subjects, model) for model in models]
-        per_layer = np.mean(alone, axis=0)
-        boot = np.mean([_weighted_similarity(subjects, model, weights) for model in models], axis=0)
-        chosen_boot = _bootstrap_chosen(subjects, models, scored, pairs, layers, weights)
+        chosen = picked[region.region]
+        mean = chosen.values.mean(axis=0)
+        low, high = problem.comparator.bounds(problem.subjects[region.region])
+        bounded = bool(np.isfinite(high))
+        common: dict[str, Any] = {
+            "region": region.region,
+            "readout": "none",
+            "metric": metric,
+            "ceiling": number_or_none(high),
+            "ceiling_lower": number_or_none(low),
+            "ceiling_unit": "r" if bounded else None,
+            "ceiling_kind": "rdm-bounds" if bounded else "none",
+            "ceiling_rows": "all" if bounded else None,
+            "n_samples": problem.samples,
+        }
+        won = dict(Counter(layers[k] for picks in chosen.picks for k in picks))
+        rows += _chosen_rows(region, chosen, chance[region.region], common | {"layers_chosen": won})
+        rows += problem.layer_rows(region, common)
+        every = chosen.redraws.with_mean() if len(mean) > 1 else chosen.redraws
+        redraws.append(every.drawn - every.values)
+        tables.append(
+            pd.DataFrame({"region": region.region, "subject": region.subjects, "unit": range(len(mean)), "r": mean,
+                          "r2": np.nan, "ceiling": high, "ceiled": np.nan})
+        )  # fmt: skip
+    units = pd.concat(tables, ignore_index=True)
+    return SimilarityScores(with_q(rows), units, np.concatenate(redraws, axis=1).astype(np.float32))
 
-        def row(
-            layer: str,
-            values: Array,
-            drawn: Array,
-            draws: list[float],
-            won: dict[str, int],
-            *,
-            region: RegionRdms = region,
-            bound: tuple[float, float] = (low_bound, high_bound),
-        ) -> Row:
-            low, high = around(float(np.mean(values)), drawn)
-            return Row(
-                region=region.region,
-                subject="all",
-                layer=layer,
-                readout="none",
-                metric=metric,
-                value=float(np.mean(values)),
-                low=low,
-                high=high,
-                ceiling=bound[1] if np.isfinite(bound[1]) else None,
-                ceiling_lower=bound[0] if np.isfinite(bound[0]) else None,
-                ceiling_unit="r" if np.isfinite(bound[1]) else None,
-                ceiling_kind="rdm-bounds" if np.isfinite(bound[1]) else "none",
-                ceiling_rows="all" if np.isfinite(bound[1]) else None,
-                n_units=len(region.subjects),
-                n_samples=samples,
-                spread=float(np.std(draws, ddof=1)) if len(draws) > 1 else None,
-                layers_chosen=won,
+
+def _chosen_rows(region: RegionRdms, chosen: _Chosen, chance: Floats, common: dict[str, Any]) -> list[Row]:
+    """All subjects, then each where there are several (which have no bounds of their own)."""
+    count = len(region.subjects)
+    intervals = [pooled_interval(chosen.redraws)]
+    owners, values = [np.arange(count)], [chosen.values.mean(axis=1)]
+    names, fields = [ALL], [common]
+    if count > 1:
+        alone = {
+            **dict.fromkeys(("ceiling", "ceiling_lower", "ceiling_unit", "ceiling_rows")),
+            "ceiling_kind": "none",
+        }
+        intervals += chosen.redraws.intervals()
+        owners += [np.array([k]) for k in range(count)]
+        values += list(chosen.values.T)
+        names, fields = [ALL, *region.subjects], [common] + [common | alone] * count
+    return [
+        Row(
+            subject=name,
+            layer=CHOSEN,
+            n_units=len(mine),
+            spread=number_or_none(float(np.std(drawn, ddof=1))) if len(drawn) > 1 else None,
+            p=number_or_none(p),
+            null_kind="permutation" if np.isfinite(p) else None,
+            **interval_fields(interval),
+            **given,
+        )
+        for name, mine, drawn, interval, p, given in zip(
+            names, owners, values, intervals, chance, fields, strict=True
+        )
+    ]
+
+
+class _Problem:
+    """What all regions share: the models' RDMs ranked once, and one set of redraws of the stimuli."""
+
+    def __init__(
+        self,
+        layers: tuple[str, ...],
+        models: Sequence[Array],
+        measured: Mapping[str, RegionRdms],
+        split: Split,
+        comparator: Product,
+        exchangeable: bool,
+        seed: int,
+    ) -> None:
+        self.layers, self.models, self.comparator, self.seed = layers, models, comparator, seed
+        self.subjects = {k: condensed(np.asarray(r.values, np.float64).mean(axis=1)) for k, r in measured.items()}
+        self.samples = next(iter(measured.values())).values.shape[-1]
+        self.pairs = Pairs.of(split, self.samples)
+        self.exchangeable = exchangeable and len(models) == 1
+        self.counts = draw_counts(self.samples, DRAWS, seed)
+        self.without = 1 - np.eye(self.samples)
+        everyone = np.concatenate(list(self.subjects.values()))
+        ends = np.cumsum([len(s) for s in self.subjects.values()])
+        self.places = dict(zip(self.subjects, np.split(np.arange(len(everyone)), ends[:-1]), strict=True))
+        self.alone = np.stack([comparator.similarity(everyone, m) for m in models])  # draws x subjects x layers
+        stacked = np.concatenate(list(models))
+        counts = np.concatenate([self.counts[:LAYER_DRAWS], self.without])
+        found = comparator.redrawn(everyone, stacked, counts)
+        found = found.reshape(len(counts), len(everyone), len(models), len(layers)).mean(axis=2)
+        self.drawn, self.left_out = found[: -self.samples], found[-self.samples :]
+
+    def layer_rows(self, region: RegionRdms, common: dict[str, Any]) -> list[Row]:
+        """One row a layer, all subjects, on all pairs."""
+        mine = self.places[region.region]
+        rows = []
+        for k, layer in enumerate(self.layers):
+            values = self.alone[:, mine, k]
+            (found,) = pair_redraws(
+                values.mean(axis=0)[:, None],
+                self.drawn[:, mine, k : k + 1],
+                self.left_out[:, mine, k : k + 1],
+                seed=self.seed,
             )
+            drawn = values.mean(axis=1)
+            spread = number_or_none(float(np.std(drawn, ddof=1))) if len(drawn) > 1 else None
+            fields = interval_fields(pooled_interval(found))
+            rows.append(Row(subject=ALL, layer=layer, n_units=len(mine), spread=spread, **fields, **common))
+        return rows
 
-        rows.append(row(CHOSEN, chosen, chosen_boot, [float(v.mean()) for v, _ in scored], dict(won)))
-        for k, layer in enumerate(layers):
-            draws = [float(values[:, k].mean()) for values in alone]
-            rows.append(row(layer, per_layer[:, k], boot[:, k], draws, {}))
-        table += [
-            {"region": region.region, "subject": s, "unit": n, "r": float(chosen[n]), "r2": np.nan,
-             "ceiling": high_bound, "ceiled": np.nan}
-            for n, s in enumerate(region.subjects)
-        ]  # fmt: skip
-    return rows, pd.DataFrame(table)
+    def chosen(self, region: RegionRdms) -> _Chosen:
+        """Choose in each fold, and score what it holds out."""
+        subjects = self.subjects[region.region]
+        folds = list(zip(self.pairs.training, self.pairs.held_out, strict=True))
+        sizes = np.array([held.sum() for _, held in folds])
+        picks = [
+            [int(self.comparator.similarity(subjects[:, t], m[:, t]).mean(axis=0).argmax()) for t, _ in folds]
+            for m in self.models
+        ]
+        values = np.stack([
+            sum(n * self.comparator.similarity(subjects[:, held], m[[k]][:, held])[:, 0]
+                for k, n, (_, held) in zip(pick, sizes, folds, strict=True)) / sizes.sum()
+            for m, pick in zip(self.models, picks, strict=True)
+        ])  # fmt: skip
+        counts = np.concatenate([self.counts, self.without])
+        total, weight = np.zeros((len(counts), len(subjects))), np.zeros((len(counts), 1))
+        for f, (_, held) in enumerate(folds):
+            winners = np.stack([m[pick[f]] for m, pick in zip(self.models, picks, strict=True)])
+            drawn = PairSums(counts, len(held), held).total
+            part = self.comparator.redrawn(subjects, winners, counts, held).mean(axis=2)
+            # A draw that leaves a fold without pairs is scored on the other folds.
+            known = np.isfinite(part).all(axis=1, keepdims=True) & (drawn > 0)
+            total += np.where(known, drawn * part, 0.0)
+            weight += np.where(known, drawn, 0.0)
+        found = np.where(weight > 0, total / np.maximum(weight, 1), np.nan)[:, :, None]
+        (redraws,) = pair_redraws(
+            values.mean(axis=0)[:, None], found[: -self.samples], found[-self.samples :], seed=self.seed
+        )
+        return _Chosen(values, picks, redraws)
 
-
-def pair_weights(samples: int, *, draws: int = DRAWS, seed: int = 0) -> NDArray[np.float32]:
-    """Weight of every pair under each resampling of the stimuli: draws x pairs."""
-    rng = np.random.default_rng([seed, 0x5AFE])
-    counts = rng.multinomial(samples, np.full(samples, 1 / samples), size=draws).astype(np.float32)
-    first, second = np.triu_indices(samples, 1)
-    return np.asarray(counts[:, first] * counts[:, second], np.float32)
-
-
-def _similarities(subjects: Array, model: Array) -> Array:
-    """rho-a of each subject with each layer: subjects x layers."""
-    return np.asarray(centred_ranks(subjects) @ centred_ranks(model).T)
-
-
-def _chosen(subjects: Array, model: Array, pairs: Pairs, layers: tuple[str, ...]) -> tuple[Array, list[str]]:
-    """Score of each subject with the layer chosen in each fold, and the layers' names."""
-    total = np.zeros(len(subjects))
-    weight, names = 0, []
-    for training, held in zip(pairs.training, pairs.held_out, strict=True):
-        best = int(_similarities(subjects[:, training], model[:, training]).mean(axis=0).argmax())
-        names.append(layers[best])
-        total += len(held) * _similarities(subjects[:, held], model[best : best + 1, held])[:, 0]
-        weight += len(held)
-    return total / weight, names
-
-
-def _weighted_similarity(subjects: Array, model: Array, weights: NDArray[np.float32]) -> Array:
-    """Mean over subjects of the weighted correlation of ranks: draws x layers."""
-    a, b = centred_ranks(subjects), centred_ranks(model)
-    # Scaled to unit mean square so that the weighted moments stay far from rounding.
-    size = a.shape[1]
-    a, b = a * np.sqrt(size), b * np.sqrt(size)
-    w = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
-    ma, mb = w @ a.T, w @ b.T
-    va, vb = w @ (a * a).T - ma**2, w @ (b * b).T - mb**2
-    out = np.zeros(mb.shape)
-    for s in range(len(a)):
-        cov = w @ (a[s] * b).T - ma[:, s : s + 1] * mb
-        out += cov / np.sqrt(np.maximum(va[:, s : s + 1] * vb, 1e-12))
-    return out / len(a)
-
-
-def _bootstrap_chosen(
-    subjects: Array,
-    models: Sequence[Array],
-    scored: Sequence[tuple[Array, list[str]]],
-    pairs: Pairs,
-    layers: tuple[str, ...],
-    weights: NDArray[np.float32],
-) -> Array:
-    total = np.zeros(len(weights))
-    count = sum(len(held) for held in pairs.held_out)
-    for model, (_, names) in zip(models, scored, strict=True):
-        for held, name in zip(pairs.held_out, names, strict=True):
-            k = layers.index(name)
-            part = _weighted_similarity(subjects[:, held], model[k : k + 1, held], weights[:, held])
-            total += len(held) * part[:, 0] / count / len(models)
-    return total
+    def chance(self, chosen: Mapping[str, _Chosen]) -> dict[str, Floats]:
+        """p of "all" and of each subject of each region; NaN of twins, and where stimuli are in an order."""
+        if not self.exchangeable:
+            return {name: np.full_like(with_mean(c.values[0]), np.nan) for name, c in chosen.items()}
+        picks = {name: c.picks[0] for name, c in chosen.items()}
+        return permutation_p(
+            self.comparator, self.subjects, self.models[0], picks, self.pairs.held_out, seed=self.seed
+        )

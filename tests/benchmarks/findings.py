@@ -18,11 +18,12 @@ from gyral.encoding import fit_layers, score_encoding
 from gyral.features.extract import extract
 from gyral.features.features import Features
 from gyral.metrics.correlation import pearson_r, squared_errors
-from gyral.metrics.rsa import bounds, condensed, spearman_similarity
 from gyral.models.catalogue import open_model
 from gyral.places import home
 from gyral.readouts.ridge import Ridge
 from gyral.record import load_record
+from gyral.rsa.rank import SPEARMAN
+from gyral.rsa.vector import condensed
 from gyral.scores.problem import Problem, problem_of
 
 NETWORK = "lang_LH_netw"
@@ -107,10 +108,10 @@ def animacy() -> None:
     human = dataset.rdms["human_IT"]
     subjects = condensed(human.values.astype(float).mean(axis=1))
     monkey = condensed(dataset.rdms["monkey_IT"].values.astype(float).mean(axis=(0, 1)))
-    low, high = bounds(subjects)
+    low, high = SPEARMAN.bounds(subjects)
     print(f"human_IT bounds {low:.3f} .. {high:.3f}")
-    print(f"animacy   {spearman_similarity(subjects, rdm).mean():.3f} (mean over subjects)")
-    print(f"monkey IT {spearman_similarity(subjects, monkey).mean():.3f} (mean over subjects)")
+    print(f"animacy   {SPEARMAN.similarity(subjects, rdm[None]).mean():.3f} (mean over subjects)")
+    print(f"monkey IT {SPEARMAN.similarity(subjects, monkey[None]).mean():.3f} (mean over subjects)")
 
 
 def table() -> None:

@@ -1,14 +1,21 @@
 """Benchmark: Dataset x Metric x Split x readout family under ``name@version``."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from gyral.errors import UnknownName
 from gyral.hashing import hash_json
 
 Task = Literal["encoding", "rsa"]
 
-# What `gyral.evaluate` computes for each task; a row is labelled with its benchmark's metric.
-METRICS: dict[str, str] = {"encoding": "pearson", "rsa": "rsa-spearman"}
+# What `gyral.evaluate` can compute for each task, the default first; a row is labelled with its benchmark's metric.
+METRICS: dict[str, tuple[str, ...]] = {
+    "encoding": ("pearson",),
+    "rsa": (
+        *("rsa-spearman", "rsa-pearson", "rsa-cosine"),
+        *("trsa-0-100", "trsa-20-80", "trsa-40-60", "trsa-0-30"),
+    ),
+}
 CEILINGS: dict[str, tuple[str, ...]] = {
     "encoding": ("ncsnr", "split-half", "loso", "extrapolation", "consistency", "published", "none"),
     "rsa": ("rdm-bounds",),
@@ -34,7 +41,7 @@ class Benchmark:
     task : {"encoding", "rsa"}
         Whether responses are predicted or RDMs compared.
     metric : str
-        The board's metric: that of the task in `METRICS`.
+        The board's metric: one of the task's `METRICS`.
     readout : str
         Default readout; "none" for RSA.
     ceiling : str
@@ -72,3 +79,18 @@ class Benchmark:
         """Hex sha256 of all that decides a score: this recipe and the dataset's content."""
         fields = {k: v for k, v in asdict(self).items() if k not in {"title", "summary"}}
         return hash_json({**fields, "dataset_hash": dataset_hash})
+
+
+def measured_by(benchmark: Benchmark, metric: str | None) -> Benchmark:
+    """The benchmark with another metric of its task: another recipe, with a hash of its own.
+
+    Raises
+    ------
+    UnknownName
+        The task has no such metric.
+    """
+    if metric is None or metric == benchmark.metric:
+        return benchmark
+    if metric not in METRICS[benchmark.task]:
+        raise UnknownName(f"metric of {benchmark.task}", metric, METRICS[benchmark.task])
+    return replace(benchmark, metric=metric)

@@ -150,13 +150,13 @@ def _check_declared(manifest: "Manifest", path: Path) -> None:
         raise BadDataset(f"fields are missing: {missing}.", where=where, code="benchmark") from None
     regions = {r.name for r in manifest.regions}
     readouts = {"none"} if benchmark.task == "rsa" else set(READOUTS.names())
-    ceilings = CEILINGS.get(benchmark.task, ())
+    ceilings, metrics = CEILINGS.get(benchmark.task, ()), METRICS.get(benchmark.task, ())
     wrong = [
         (benchmark.dataset != manifest.about.name, f"dataset must be {manifest.about.name!r}, the pack's name"),
         (benchmark.main_region not in regions, f"main_region must be one of {sorted(regions)!r}"),
         (benchmark.modality not in ("vision", "language"), "modality must be 'vision' or 'language'"),
         (benchmark.task not in ("encoding", "rsa"), "task must be 'encoding' or 'rsa'"),
-        (benchmark.metric != METRICS.get(benchmark.task), f"metric must be {METRICS.get(benchmark.task)!r}"),
+        (benchmark.metric not in metrics, f"metric must be one of {sorted(metrics)!r}"),
         (benchmark.readout not in readouts, f"readout must be one of {sorted(readouts)!r}"),
         (benchmark.ceiling not in ceilings, f"ceiling must be one of {sorted(ceilings)!r}"),
         (type(benchmark.version) is not int or benchmark.version < 0, "version must be a whole number from 0"),

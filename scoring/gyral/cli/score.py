@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from gyral.benchmarks.benchmark import measured_by
 from gyral.benchmarks.installed import find_benchmark
 from gyral.cli.progress import Style, emit, reporting
 from gyral.device import check_device
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     "--readout",
     metavar="NAME[:OPTION=VALUE,...]",
     help="Readout family; default: the benchmark's. `gyral list` names them.",
+)
+@click.option(
+    "--metric", metavar="NAME", help="Another metric of the benchmark's task (RSA); default: the benchmark's."
 )
 @click.option("--layers", multiple=True, metavar="GLOB", help="Layers to read; may be repeated.")
 @click.option(
@@ -73,6 +77,7 @@ def score(
     model: str,
     benchmark: str,
     readout: str | None,
+    metric: str | None,
     layers: tuple[str, ...],
     beside: tuple[str, ...],
     reduce: str | None,
@@ -94,7 +99,7 @@ def score(
     style = cast("Style", "none" if quiet and progress == "bar" else progress)
 
     def run() -> Path:
-        asked = _Asked(benchmark, readout, layers, beside, reduce, device, _bytes(memory), procedure, seed)
+        asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, _bytes(memory), procedure, seed)
         with reporting(style) as report:
             result = _result(model, asked, isolated, report)
         record = result.record
@@ -127,6 +132,8 @@ def _folder(record: "Record", asked: "_Asked") -> Path:
     name = "".join(
         c if c.isalnum() or c in "._+=-" else "." for c in f"{record.model.name}.{record.rows[0].readout}"
     )
+    if asked.metric:
+        name += f".{asked.metric}"
     if asked.layers or asked.beside or asked.seed:
         name += f".{hash_json([list(asked.layers), list(asked.beside), asked.seed])[:8]}"
     folder = home() / "records" / record.benchmark.id / name
@@ -140,6 +147,7 @@ class _Asked:
 
     benchmark: str
     readout: str | None
+    metric: str | None
     layers: Sequence[str]
     beside: Sequence[str]
     reduce: str | None
@@ -150,7 +158,7 @@ class _Asked:
 
 
 def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress") -> "Result":
-    found = find_benchmark(asked.benchmark)
+    found = measured_by(find_benchmark(asked.benchmark), asked.metric)
     family = asked.readout.partition(":")[0] if asked.readout else None
     if family is not None and found.task == "encoding" and family not in READOUTS:
         raise UnknownName("readout", family, READOUTS.names())

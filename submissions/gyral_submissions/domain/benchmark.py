@@ -158,7 +158,7 @@ def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
 
 
 def _regions(recipe: "Recipe", dataset: "Dataset") -> list[dict[str, Any]]:
-    ceilings = _rdm_bounds(dataset) if recipe.task == "rsa" else _unit_ceilings(recipe, dataset)
+    ceilings = _rdm_bounds(recipe.metric, dataset) if recipe.task == "rsa" else _unit_ceilings(recipe, dataset)
     none: dict[str, Any] = dict.fromkeys(("ceiling", "ceiling_low", "ceiling_high", "ceiling_lower"))
     none |= {"ceiling_unit": "", "ceiling_kind": "none"}
     listed = []
@@ -202,15 +202,17 @@ def _unit_ceilings(recipe: "Recipe", dataset: "Dataset") -> dict[str, dict[str, 
     return found
 
 
-def _rdm_bounds(dataset: "Dataset") -> dict[str, dict[str, Any]]:
+def _rdm_bounds(metric: str, dataset: "Dataset") -> dict[str, dict[str, Any]]:
     """Lower and upper bound of each region with two or more subjects."""
     import numpy as np
 
-    from gyral.metrics.rsa import bounds, condensed
+    from gyral.metrics import METRICS
+    from gyral.rsa.vector import condensed
 
-    found = {}
+    found, comparator = {}, METRICS.load(metric)
     for name, region in dataset.rdms.items():
-        low, high = bounds(condensed(np.asarray(region.values, np.float64).mean(axis=1)))
+        subjects = condensed(np.asarray(region.values, np.float64).mean(axis=1))
+        low, high = comparator.bounds(subjects).tolist()
         if np.isfinite(high):
             found[name] = {
                 "ceiling": high,

@@ -1,0 +1,1 @@
+"""Representational similarity analysis: RDMs, how they are compared, inference, and the topological variants."""
