@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral import __version__
-from gyral.benchmarks.benchmark import Benchmark
+from gyral.benchmarks.benchmark import METRICS, Benchmark
 from gyral.between import posed
 from gyral.datasets.corpus import declared_overlap
 from gyral.datasets.dataset import Dataset
@@ -50,8 +50,6 @@ Family = Readout | JointReadout
 # Bytes of predictions kept beside a record; float32, because responses come in any unit (tesla, counts).
 PREDICTIONS_BUDGET = 256 << 20
 
-# The metric each task is scored by; R2 stands beside Pearson r in every row.
-_METRICS = {"encoding": "pearson", "rsa": "rsa-spearman"}
 _MODALITY = {"image": "vision", "text": "language"}
 
 
@@ -115,10 +113,10 @@ def evaluate(
         _same_modality(model.card.name, model.card.modality, benchmark, dataset)
     asked = "--layers" if layers else CARD_LAYERS
     wanted = choose_layers(draws[0].layers(), layers or card.layers, where=asked)
-    if benchmark.metric != _METRICS[benchmark.task]:
+    if benchmark.metric not in METRICS[benchmark.task]:
         raise UserError(
             f"{benchmark.id} asks for the metric {benchmark.metric!r}; {benchmark.task} is scored by "
-            f"{_METRICS[benchmark.task]!r}.",
+            f"{', '.join(METRICS[benchmark.task])}.",
             code="unknown-metric",
         )
     problem = None
@@ -184,6 +182,7 @@ def evaluate(
             machine=machine(device),
             command=f"gyral score {name} --benchmark {benchmark.id}"
             + (f" --readout {family.removesuffix(_suffix(reduce))}" if solver else "")
+            + (f" --metric {benchmark.metric}" if benchmark.metric != METRICS[benchmark.task][0] else "")
             + (f" --reduce {reduce}" if solver and reduce else "")
             + "".join(f" --layers '{p}'" for p in layers)
             + "".join(f" --beside {m.card.name}" for m in beside)
@@ -255,15 +254,18 @@ class _Work:
     def scores(self, family: str) -> EncodingScores:
         self.progress("statistics", 0, 1)
         if self.problem is None:
-            rows, units = score_similarity(
+            dataset = self.dataset
+            similar = score_similarity(
                 self.names,
                 self.rdms,
-                self.dataset.rdms,
-                self.dataset.split(),
+                dataset.rdms,
+                dataset.split(),
                 metric=self.benchmark.metric,
+                exchangeable=not dataset.about.ordered and dataset.split().groups is None,
                 seed=self.seed,
             )
-            found = EncodingScores(rows, units, np.stack(self.rdms).astype(np.float32), None, (), {}, ())
+            rdms = np.stack(self.rdms).astype(np.float32)
+            found = EncodingScores(similar.rows, similar.subjects, rdms, similar.redraws, (), {}, ())
         else:
             found = score_encoding(
                 self.fits,
