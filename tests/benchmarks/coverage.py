@@ -2,6 +2,7 @@
 
     python tests/benchmarks/coverage.py conditional            intervals for fitted maps and new stimuli
     python tests/benchmarks/coverage.py ceiled                 the same for signed r2 over the noise ceiling
+    python tests/benchmarks/coverage.py ceilings               ceilings of units and of regions, by each estimator
     python tests/benchmarks/coverage.py procedure              training redrawn as well
     python tests/benchmarks/coverage.py subjects               new subjects and new stimuli, crossed
     python tests/benchmarks/coverage.py ranks                  max-t over all pairs of models
@@ -21,17 +22,25 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import pearsonr
 
+from gyral.datasets.region import Region
 from gyral.datasets.split import Split, contiguous, grouped, leave_one_group_out
-from gyral.scores.blocks import block_sums, blocks_for, held_out_blocks
-from gyral.scores.ceiling import from_repeats
+from gyral.scores.asymptote import extrapolated
+from gyral.scores.blocks import block_sums, blocks_for
+from gyral.scores.bound import region_bounds
+from gyral.scores.ceiling import Ceiling, Evidence, from_repeats
 from gyral.scores.conditional import Redraws, redraws, with_training
+from gyral.scores.consistency import consistent
 from gyral.scores.difference import compare, compare_models
+from gyral.scores.halves import halves
 from gyral.scores.hierarchy import Crossed, EachSubject, crossed, normal_redraws, over_subjects
 from gyral.scores.interval import around, resampling_weights, weighted_r
 from gyral.scores.jackknife import delete_groups, jackknife_interval, trained_without
+from gyral.scores.problem import Problem
 from gyral.scores.pvalue import Null, significance
 from gyral.scores.rank import rank_intervals
+from gyral.scores.repeats import Repeats
 from gyral.scores.resampling import Scored, Statistic
+from gyral.scores.subjects import between_subjects
 
 Array = np.ndarray
 DRAWS = 400
@@ -195,6 +204,83 @@ def ceiled_hits(design: Design, sims: int, units: int = 30) -> tuple[dict[str, A
     truth = np.mean(values)
     width = float(np.mean(np.diff(found)) / (2 * 1.96 * np.std(values)))
     return {"redrawn": covers(found, truth), "held": covers(held, truth)}, width
+
+
+def ceilings(sims: int, only: str) -> Iterator[str]:
+    """Noise ceilings for new stimuli and the same subjects: of 30 units' median, and of single units."""
+    yield f"{'design':<28}{'estimator':<15}{'region covers':>14}{'units cover':>13}{'mean NC':>9}{'truth':>7}"
+    for design in (independent(300), in_groups(40, 10), series(1000)):
+        for kind in CEILINGS:
+            if only in f"{design.name}, {kind}":
+                hits, mean, truth = ceiling_hits(design, kind, sims)
+                shares = f"{percent(hits['region']):>14}{percent_of_units(hits['units']):>13}"
+                yield f"{design.name:<28}{kind:<15}{shares}{mean:9.3f}{truth:7.3f}"
+
+
+def percent_of_units(hits: Array) -> str:
+    """Share over simulations x units, with the standard error over simulations."""
+    own = hits.mean(axis=1)
+    return f"{100 * own.mean():5.1f} +-{100 * own.std() / np.sqrt(len(own)):.1f}"
+
+
+CEILINGS = ("ncsnr", "split-half", "loso", "extrapolation", "consistency")
+
+
+def ceiling_hits(design: Design, kind: str, sims: int, units: int = 30) -> tuple[dict[str, Array], float, float]:
+    """Which simulations cover the mean estimate of a region and of single units; the mean over units, and the truth."""
+    rng = np.random.default_rng(9)
+    noise = np.random.default_rng(10).uniform(0.5, 2.0, units)
+    folds, region = [f.test for f in design.split.folds], Region("all", np.arange(units))
+    exchangeable = not design.phi and design.split.groups is None
+    medians, bounds, found, lows, highs = [], [], [], [], []
+    for seed in range(sims):
+        measured, evidence = planted_ceiling(design, kind, rng, noise)
+        own = evidence.reliability(folds, np.arange(evidence.units))
+        nc = own.noise_ceiling[:units]
+        ceiling = Ceiling(kind, nc, nc, nc, nc, np.ones((len(folds), units), bool), evidence, np.arange(units))
+        problem = Problem(
+            measured, design.split, (region,), np.full(units, "s1"), ceiling, exchangeable=exchangeable
+        )
+        (bound,) = region_bounds(problem, region.units, problem.members(region), seed=seed)
+        medians.append(bound.value)
+        bounds.append((bound.low, bound.high))
+        found.append(nc)
+        lows.append(own.low[:units])
+        highs.append(own.high[:units])
+    mean = np.mean(found, axis=0)
+    hits = {"region": covers(bounds, np.mean(medians)), "units": (lows <= mean) & (mean <= highs)}
+    return hits, float(mean.mean()), float(planted_truth(kind, noise).mean())
+
+
+SUBJECTS, REPEATS = 8, 4
+
+
+def planted_ceiling(design: Design, kind: str, rng: np.random.Generator, noise: Array) -> tuple[Array, Evidence]:
+    """Responses of the first subject, and evidence with the given noise variance of single presentations."""
+    signal = design.units(rng, len(noise))
+
+    def noisy(variance: Array | float) -> Array:
+        return signal + np.sqrt(variance) * rng.standard_normal(signal.shape)
+
+    single = np.stack([noisy(noise) for _ in range(SUBJECTS if kind == "loso" else REPEATS)], axis=1)
+    measured = single[:, 0] if kind == "loso" else single.mean(axis=1)
+    if kind == "ncsnr":
+        return measured, Repeats(single)
+    if kind == "split-half":
+        return measured, halves(single, 0)
+    if kind == "loso":
+        return measured, between_subjects([single[:, s] for s in range(SUBJECTS)])
+    if kind == "extrapolation":
+        sizes = np.repeat(np.arange(1, SUBJECTS), 4)
+        return measured, extrapolated(measured, [noisy(2 / s) for s in sizes], sizes)
+    # The prediction from all repeats has half the noise of one from half of them.
+    first, second = noisy(2.0), noisy(2.0)
+    return measured, consistent(measured, (first + second) / 2, [(first, second)])
+
+
+def planted_truth(kind: str, noise: Array) -> Array:
+    """What a model that knows the signal would reach, in r2."""
+    return 1 / (1 + noise / (1 if kind == "loso" else REPEATS))
 
 
 def procedure(sims: int, only: str) -> Iterator[str]:
@@ -402,6 +488,7 @@ def false_positives(
 PARTS: dict[str, Callable[[int, str], Iterator[str]]] = {
     "conditional": conditional,
     "ceiled": ceiled,
+    "ceilings": ceilings,
     "procedure": procedure,
     "subjects": subjects,
     "ranks": ranks,
