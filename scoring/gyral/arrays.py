@@ -127,7 +127,7 @@ def evaluate_arrays(
             retrained.add(lambda less, name: fit(problem=less, workplace=place.below(name)), progress=progress)
         scores = score_encoding([fits], problem, readout=label(solver), retrained=retrained, seed=seed)
     record = Record(
-        model=ModelRef(name="arrays", hash=hashes[0], modality=None),
+        model=ModelRef(name="arrays", hash=hashes[0], modality=None, features="given"),
         benchmark=BenchmarkRef(
             name="arrays",
             version=0,

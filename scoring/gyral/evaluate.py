@@ -30,6 +30,7 @@ from gyral.features.features import Features
 from gyral.fitting import MEMORY, LayerFits, fit_layers
 from gyral.hashing import hash_json
 from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
+from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.twins import SEEDS, Twin
 from gyral.models.words import word_positions
 from gyral.progress import Progress, silent
@@ -143,6 +144,7 @@ def evaluate(
             twin=twin,
             seeds=SEEDS[twin] if twin else (),
             card=card.model_dump(mode="json"),
+            features="given" if isinstance(draws[0], PrecomputedFeatures) else "computed",
         ),
         benchmark=BenchmarkRef(
             name=benchmark.name,

@@ -47,6 +47,9 @@ class ModelRef(_Frozen):
     twin: Literal["untrained", "permuted"] | None = None
     seeds: tuple[int, ...] = Field((), description="draws behind a twin; empty for a model")
     card: dict[str, Any] = Field(default_factory=dict)
+    features: Literal["computed", "given"] = Field(
+        "computed", description="given: arrays somebody else made, and nobody here saw how"
+    )
 
 
 class BenchmarkRef(_Frozen):

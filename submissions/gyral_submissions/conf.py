@@ -88,6 +88,12 @@ def _tier(text: str) -> Tier:
 
 UPLOAD_BYTES = Setting("GYRAL_UPLOAD_BYTES", 1 << 30, _count, "largest upload, bytes, counted while it streams")
 RUNS_PER_DAY = Setting("GYRAL_RUNS_PER_DAY", 20, _count, "evaluations a person may start in one day (UTC)")
+ANSWERS = Setting(
+    "GYRAL_ANSWERS",
+    50,
+    _count,
+    "submissions of one person that a benchmark with private data scores, ever; 0: any",
+)
 ACTIVE_RUNS = Setting("GYRAL_ACTIVE_RUNS", 20, _count, "runs a person may have queued or running, twins included")
 LEAST_TIER: Setting[Tier] = Setting(
     LEAST,
@@ -117,6 +123,7 @@ SETTINGS: tuple[Setting[int] | Setting[Tier] | Setting[float] | Setting[str] | S
     UPLOAD_BYTES,
     RUNS_PER_DAY,
     ACTIVE_RUNS,
+    ANSWERS,
     LEAST_TIER,
     LEASE_SECONDS,
     MAX_ATTEMPTS,

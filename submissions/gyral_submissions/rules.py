@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from gyral.isolation.tier import Tier, examine, is_enough
 from gyral_submissions import conf
 from gyral_submissions.enums import FINAL, Format, State, Visibility
-from gyral_submissions.models import Run, Submission
+from gyral_submissions.models import Benchmark, Run, Submission
 
 Viewer = AbstractBaseUser | AnonymousUser | None
 
@@ -46,6 +46,21 @@ def may_be_retried(run: Run, user: Viewer) -> bool:
     """Runs that ended without a score, by those who may change the submission."""
     ended = run.state in FINAL and run.state != State.FINISHED
     return ended and run.submission.withdrawn is None and may_be_changed(run.submission, user)
+
+
+def answer_limit(benchmark: Benchmark, user: Viewer = None) -> int | None:
+    """Most submissions of ``user`` that a private benchmark scores, ever; None where there is no limit.
+
+    Operators have none: the data are theirs to see.
+    """
+    limit = conf.ANSWERS()
+    return limit if limit and benchmark.about.get("private") and not is_operator(user) else None
+
+
+def may_be_answered(benchmark: Benchmark, user: Viewer, answered: int) -> bool:
+    """Whether ``benchmark``, having scored ``answered`` submissions of ``user``, may score one more."""
+    limit = answer_limit(benchmark, user)
+    return limit is None or answered < limit
 
 
 def log_may_be_read(run: Run, user: Viewer) -> bool:

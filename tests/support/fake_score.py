@@ -14,6 +14,7 @@ The folder's ``behaviour.json`` (folders of reference models lie in ``GYRAL_FAKE
     status   exit status
     hash     benchmark hash to put in the record instead of the right one
     value    score in every region
+    features "given": what the record of somebody's own arrays says
 """
 
 import argparse
@@ -58,6 +59,7 @@ def record(benchmark: str, twin: str | None, told: dict) -> dict:
             "modality": "vision",
             "twin": twin,
             "seeds": [0, 1, 2, 3, 4] if twin else [],
+            "features": told.get("features", "computed"),
         },
         "benchmark": {
             "name": name,

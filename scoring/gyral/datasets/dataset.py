@@ -43,6 +43,9 @@ class About:
     drawn_from : tuple of str, optional
         Collections (`gyral.datasets.corpus`) that the stimuli were drawn from, empty where they were made for the
         experiment; None where nobody says.
+    private : bool
+        True where the responses are not public, so that only the site that has them can score; a site then limits how
+        often it answers one person.
     """
 
     name: str
@@ -57,6 +60,7 @@ class About:
     simulated: bool = False
     ordered: bool = True
     drawn_from: tuple[CorpusName, ...] | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, eq=False)

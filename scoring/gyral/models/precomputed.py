@@ -8,7 +8,7 @@
 
 The positions of a text are its words where the manifest says so (``positions = "words"`` beside a layer's name and
 file): one vector for each word between whitespace, in order, zeros behind the last one.
-Nobody can see how such arrays were made: their tier is "self-reported", and they have no twin.
+Nobody can see how such arrays were made: records say "given", boards "self-reported", and they have no twin.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,8 +38,6 @@ from gyral.models.model import Batch, Reduction
 from gyral.models.report import Finding, named
 from gyral.models.tokenizer import pooled
 from gyral.models.words import in_positions, shown_words
-
-TIER = "self-reported"
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,13 @@ from django.utils import timezone
 
 from gyral.errors import EngineError
 from gyral.isolation.tier import Tier
-from gyral_submissions.domain import log, quota, standing
+from gyral_submissions.domain import exposure, log, quota, standing
 from gyral_submissions.domain.fault import Fault
 from gyral_submissions.domain.step import Step, remaining_seconds
 from gyral_submissions.domain.transition import ended, lease_from, move, twin_of
 from gyral_submissions.enums import Fault as By
 from gyral_submissions.enums import State
+from gyral_submissions.enums import Tier as Trust
 from gyral_submissions.models import Benchmark, Run, Score
 
 if TYPE_CHECKING:
@@ -107,7 +108,10 @@ def finish(run_id: uuid.UUID, attempt: int, folder: Path) -> bool:
     # Nested: gyral.record brings pandas, which the site's processes need not load.
     from gyral.record import load_record
 
-    run = Run.objects.select_related("benchmark").filter(pk=run_id, attempt=attempt, state__in=_HELD).first()
+    held = Run.objects.select_related("benchmark", "submission").filter(
+        pk=run_id, attempt=attempt, state__in=_HELD
+    )
+    run = held.first()
     if run is None:
         return False
     record = load_record(folder)
@@ -160,14 +164,17 @@ def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> boo
         )
         if stored:
             Score.objects.bulk_create(scores, batch_size=500)
+            exposure.note(Run.objects.select_related("submission").get(pk=run_id))
             if not record.model.twin:
                 standing.want(Benchmark.objects.filter(runs=run_id))
     return stored
 
 
 def _require_of(record: "Record", run: Run) -> None:
-    found = (record.benchmark.id, record.benchmark.hash, record.model.twin or "")
-    asked = (run.benchmark.identifier, run.benchmark.content_hash, str(run.twin))
+    found = (record.benchmark.id, record.benchmark.hash, record.model.twin or "", record.model.features)
+    # Nothing the site ran may pass for features somebody sent, nor the other way round.
+    features = "given" if run.submission.tier == Trust.SELF_REPORTED else "computed"
+    asked = (run.benchmark.identifier, run.benchmark.content_hash, str(run.twin), features)
     if found != asked:
         raise EngineError(f"the record is of {found}, the run of {asked}")
 

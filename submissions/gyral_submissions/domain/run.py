@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from gyral.errors import UserError
-from gyral_submissions.domain import quota
+from gyral_submissions.domain import exposure, quota
 from gyral_submissions.domain.transition import ended, move, publish_on_commit, queued_again, twin_of
 from gyral_submissions.enums import ACTIVE, State, Twin
 from gyral_submissions.models import Benchmark, Run, Submission
@@ -37,6 +37,8 @@ def create(
         The submission is withdrawn or of another modality, or the same evaluation is active or finished.
     gyral_submissions.domain.quota.QuotaExceeded
         The owner's quota does not allow it; nothing is created.
+    gyral_submissions.domain.exposure.ExposureSpent
+        A private benchmark has scored as many of the owner's submissions as it may.
     """
     _require_standing(submission)
     for benchmark in benchmarks:
@@ -52,6 +54,7 @@ def create(
         if submission.owner is not None:
             quota.lock(submission.owner)
             quota.require(submission.owner, evaluations=len(benchmarks), runs=len(planned))
+            exposure.require(submission.owner, benchmarks)
         for run in planned:
             _require_unscored(run)
             _insert(run)
@@ -88,8 +91,8 @@ def retry(run: Run) -> Run:
     ------
     CannotRun
         The run is active or finished, or was retried by somebody else.
-    gyral_submissions.domain.quota.QuotaExceeded
-        The owner's quota does not allow it.
+    gyral_submissions.domain.quota.QuotaExceeded, gyral_submissions.domain.exposure.ExposureSpent
+        The owner's quota, or what a private benchmark may still tell them, does not allow it.
     """
     _require_standing(run.submission)
     with transaction.atomic():
@@ -100,6 +103,8 @@ def retry(run: Run) -> Run:
             quota.lock(run.submission.owner)
             evaluations, count = (0 if run.twin else 1), (1 if twin is None else 2)
             quota.require(run.submission.owner, evaluations=evaluations, runs=count)
+            if not run.twin:
+                exposure.require(run.submission.owner, [run.benchmark])
         for one in filter(None, (run, twin)):
             _queue_again(one)
             one.refresh_from_db()

@@ -122,6 +122,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Exposure',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created', models.DateTimeField()),
+                ('benchmark', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exposures', to='gyral_submissions.benchmark')),
+                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='exposures', to=settings.AUTH_USER_MODEL)),
+                ('run', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='exposure', to='gyral_submissions.run')),
+            ],
+            options={
+                'ordering': ['id'],
+                'indexes': [models.Index(fields=['benchmark', 'owner'], name='exposure_benchmark_owner')],
+            },
+        ),
+        migrations.CreateModel(
             name='Score',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -1,9 +1,10 @@
-"""Tables: benchmarks carried from the registry, submissions, runs, scores, charges. Thin; verbs live in `domain`."""
+"""Tables: benchmarks carried from the registry, submissions, runs, scores, charges, exposures. Thin; verbs: `domain`."""
 
 from gyral_submissions.models.benchmark import Benchmark
 from gyral_submissions.models.charge import Charge
+from gyral_submissions.models.exposure import Exposure
 from gyral_submissions.models.run import Run
 from gyral_submissions.models.score import Score
 from gyral_submissions.models.submission import Submission
 
-__all__ = ["Benchmark", "Charge", "Run", "Score", "Submission"]
+__all__ = ["Benchmark", "Charge", "Exposure", "Run", "Score", "Submission"]
