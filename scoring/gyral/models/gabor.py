@@ -45,6 +45,24 @@ def energies(images: NDArray[np.floating[Any]]) -> Floats:
     return np.concatenate([np.stack(maps, axis=1), _cells(opponent)], axis=1)
 
 
+def contrast(images: NDArray[np.floating[Any]]) -> Floats:
+    """Root-mean-square contrast: the standard deviation of luminance in each cell, ``samples x 1 x 7 x 7``.
+
+    Parameters
+    ----------
+    images : array, samples x 112 x 112 x 3
+        Values 0..1.
+
+    References
+    ----------
+    Peli (1990), doi:10.1364/JOSAA.7.002032.
+    """
+    grey = images.astype(np.float32) @ _OPPONENT[0]
+    grey -= grey.mean(axis=(1, 2), keepdims=True)
+    variance = _cells(grey**2) - _cells(grey) ** 2
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0))[:, None], np.float32)
+
+
 def _amplitude(spectrum: NDArray[np.complex64], wavelength: int, gain: Floats) -> Floats:
     """Amplitude of one filter's response, sampled every ``_step(wavelength)`` pixels, border cut off."""
     side, step = len(gain), _step(wavelength)

@@ -94,6 +94,27 @@ class Banded:
 
         Raises
         ------
+        BadFeatures, BadArrays
+            See `fit_weighted`.
+        """
+        self._check(spaces)
+        sets = weightings(range(len(spaces)), len(spaces), self.weightings, seed)
+        return self.fit_weighted(spaces, responses, rows, inner, sets, seed=seed)
+
+    def fit_weighted(
+        self,
+        spaces: Sequence[Features],
+        responses: Array,
+        rows: Rows,
+        inner: Sequence[Fold],
+        sets: Array,
+        *,
+        seed: int = 0,
+    ) -> FittedBanded:
+        """Fit with the best of given sets of weights (sets x spaces, rows sum to 1) instead of random ones.
+
+        Raises
+        ------
         BadFeatures
             Two spaces have the same name (``same-space``), there is none, or features are not finite.
         BadArrays
@@ -112,7 +133,6 @@ class Banded:
         )
         drawn = partial(weightings, count=len(spaces), random=self.weightings, seed=seed)
         chosen = partial(self._choose, found, y, tuple(inner))
-        sets = drawn(range(len(spaces)))
         known = varies(raw)
         weights, penalties = np.full((y.shape[0], len(spaces)), np.nan), np.full(y.shape[0], np.nan)
         inner_r2 = np.full(y.shape[0], np.nan)

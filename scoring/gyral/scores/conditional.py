@@ -19,7 +19,7 @@ from gyral.scores.resampling import DRAWS, Scored, Statistic
 Floats = NDArray[np.float64]
 
 # Enough for the ratio of two variances of which the fourth root is taken.
-_CALIBRATION_DRAWS = 256
+CALIBRATION_DRAWS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ def redraws(scored: Scored, *, draws: int = DRAWS, seed: int = 0) -> Redraws:
         return Redraws(scored.values, np.full(drawn.shape, np.nan), count, seed=seed)
     alive = [part[np.isfinite(scored.units[part])] for part in scored.parts]
     mean = Scored(scored.blocks, Statistic("mean"), alive, scored.memory)
-    return calibrated(scored.values, drawn, mean.drawn(_CALIBRATION_DRAWS, seed), mean.left_out(), seed=seed)
+    return calibrated(scored.values, drawn, mean.drawn(CALIBRATION_DRAWS, seed), mean.left_out(), seed=seed)
 
 
 def calibrated(

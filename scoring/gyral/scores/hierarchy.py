@@ -53,6 +53,24 @@ class Crossed:
     df: float
 
 
+def with_everyone(redraws: Redraws, *, level: float = LEVEL) -> tuple[Redraws, list[Interval]]:
+    """The mean over subjects before each of them, and the intervals of all.
+
+    Parameters
+    ----------
+    redraws : Redraws
+        One part a subject; all saw the same stimuli.
+
+    Returns
+    -------
+    Redraws, list of Interval
+        The first interval is over new subjects where they are enough, else ``conditional``.
+    """
+    pooled, found = over_subjects(redraws, level=level), redraws.with_mean()
+    first = found.of([0]).intervals(level)[0] if isinstance(pooled, EachSubject) else pooled
+    return found, [first, *redraws.intervals(level)]
+
+
 def over_subjects(redraws: Redraws, *, shared: bool = True, level: float = LEVEL) -> Interval | EachSubject:
     """Interval of the mean over subjects, for new subjects and (where they share stimuli) new stimuli.
 

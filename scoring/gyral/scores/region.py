@@ -16,7 +16,7 @@ from gyral.datasets.split import Rows
 from gyral.scores.blocks import Blocks, block_sums, blocks_for, held_out_blocks
 from gyral.scores.conditional import Redraws, redraws
 from gyral.scores.confidence import Interval
-from gyral.scores.hierarchy import EachSubject, over_subjects
+from gyral.scores.hierarchy import with_everyone
 from gyral.scores.problem import Problem
 from gyral.scores.resampling import Scored, Statistic
 
@@ -133,10 +133,7 @@ def score_region(problem: Problem, region: Region, blocks: Blocks, *, seed: int 
         for d in range(len(blocks.sums))
     ]
     if len(problem.subjects) > 1:
-        pooled = over_subjects(found)
-        found = found.with_mean()
-        first = found.of([0]).intervals()[0] if isinstance(pooled, EachSubject) else pooled
-        intervals = [first, *intervals]
+        found, intervals = with_everyone(found)
         bounds = None if bounds is None else bounds.with_mean()
         draws = [np.concatenate([[_mean(d)], d]) for d in draws]
         owners = problem.subject_of[region.units]

@@ -1,0 +1,1 @@
+"""Controls: what stands beside a score, so that it can be believed."""

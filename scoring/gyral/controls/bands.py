@@ -1,0 +1,167 @@
+"""Bands: what a score must beat, as named feature spaces computed from the stimuli alone.
+
+==================  ==================================================================================
+images, 7 x 7 grid  ``luminance``; ``contrast`` (root mean square); ``spatial-frequency`` (Gabor amplitude
+                    at four wavelengths, mean over orientations); ``edges`` (the same at eight
+                    orientations); ``colour`` (red against green, blue against yellow)
+sentences           ``length`` (characters, words, letters a word); ``frequency`` (log rank of words: mean,
+                    least, greatest); ``position`` in a story or passage, where there are such groups;
+                    ``static-vectors`` (GloVe, 50 dimensions), where they were fetched
+==================  ==================================================================================
+
+Features are those of the floors (`gyral.models.floors`, `gyral.models.gabor`), cached as any model's.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.datasets.stimulus import StimulusSet
+from gyral.features.extract import extract
+from gyral.features.features import Features
+from gyral.hashing import hash_json
+from gyral.models import gabor
+from gyral.models.activation import require_finite, spans
+from gyral.models.card import ImageInput, ModelCard
+from gyral.models.catalogue import MODELS, open_model
+from gyral.models.floors import word_frequency, word_length
+from gyral.models.image import load_images
+from gyral.models.model import Batch, Reduction
+from gyral.progress import Progress, silent
+from gyral.provenance import code_hash
+
+Floats = NDArray[np.float32]
+
+STATIC = "glove-50"
+IMAGE_BANDS = ("luminance", "contrast", "spatial-frequency", "edges", "colour")
+TEXT_BANDS = ("length", "frequency")
+# Ahead of a band's name, so that no layer of a model has the same.
+PREFIX = "nuisance:"
+# Places from the start of a story or passage that are told apart one by one, and after which a ramp is flat.
+_PLACES, _RAMP = 5, 30
+
+
+@dataclass(frozen=True, eq=False)
+class Nuisances:
+    """The bands of a stimulus set.
+
+    Parameters
+    ----------
+    spaces : tuple of Features
+        Flat columns; ``layer`` is the band's name behind `PREFIX`.
+    hashes : dict of str to str
+        By name of the band: what computed it.
+    """
+
+    spaces: tuple[Features, ...]
+    hashes: dict[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the bands."""
+        return tuple(self.hashes)
+
+
+def nuisances_of(stimuli: StimulusSet, *, progress: Progress = silent, folder: Path | None = None) -> Nuisances:
+    """The nuisance bands of a stimulus set; a band that does not vary is left out.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+    progress : Progress
+    folder : Path, optional
+        Where features are kept; default: the cache.
+    """
+    found: dict[str, tuple[NDArray[Any], str]] = {}
+    if stimuli.modality in ("image", "text"):
+        simple = SimpleBands(stimuli.modality)
+        layers = extract(simple, stimuli, simple.layers(), progress=progress, step="nuisances", folder=folder)
+        found |= {name: (layer.array, simple.hash) for name, layer in layers.items()}
+    if stimuli.modality == "text":
+        if stimuli.groups is not None and max(Counter(stimuli.groups).values()) > 1:
+            found["position"] = (position(stimuli.groups), hash_json(["position", code_hash("controls")]))
+        if MODELS[STATIC].is_here:
+            (static,) = open_model(STATIC)
+            (layer,) = extract(static, stimuli, static.layers(), progress=progress, folder=folder).values()
+            found["static-vectors"] = (layer.array, static.hash)
+    varying = {name: pair for name, pair in found.items() if np.ptp(pair[0], axis=0).any()}
+    spaces = tuple(Features(PREFIX + name, array) for name, (array, _) in varying.items())
+    return Nuisances(spaces, {name: code for name, (_, code) in varying.items()})
+
+
+class SimpleBands:
+    """Bands that need nothing but the stimulus itself, one a layer, behind the `Model` protocol.
+
+    Parameters
+    ----------
+    modality : {"image", "text"}
+    """
+
+    def __init__(self, modality: str) -> None:
+        image = ImageInput(size=gabor.SIZE, crop=1.0, mean=(0, 0, 0), std=(1, 1, 1), layout="NHWC")
+        shown = "vision" if modality == "image" else "language"
+        self.card = ModelCard(name="nuisances", modality=shown, image=image)
+
+    @property
+    def hash(self) -> str:
+        """See `gyral.models.model.Model.hash`."""
+        return hash_json(["nuisances", self.card.modality, code_hash("controls")])
+
+    def layers(self) -> tuple[str, ...]:
+        """Names of the bands."""
+        return IMAGE_BANDS if self.card.modality == "vision" else TEXT_BANDS
+
+    def batches(
+        self, stimuli: StimulusSet, layers: Sequence[str], *, reduction: Reduction, memory: int = 1 << 30
+    ) -> Iterator[Batch]:
+        """See `gyral.models.model.Model.batches`; bands are flat, whatever the reduction."""
+        describe = self._images if self.card.modality == "vision" else self._texts
+        for start, stop in spans(len(stimuli), 64 << 20 if self.card.modality == "vision" else 1, memory):
+            values = describe(stimuli.subset(range(start, stop)))
+            for name in layers:
+                require_finite(name, values[name], stimuli, start)
+            yield Batch(start, {name: values[name] for name in layers})
+
+    def _images(self, stimuli: StimulusSet) -> dict[str, Floats]:
+        images = load_images(stimuli.files or (), self.card.image)
+        maps, (scales, turns) = gabor.energies(images), (len(gabor.WAVELENGTHS), gabor.ORIENTATIONS)
+        edges = maps[:, : scales * turns]
+        found = {
+            "luminance": maps[:, [scales * turns]],
+            "contrast": gabor.contrast(images),
+            "spatial-frequency": edges.reshape(len(maps), scales, turns, -1).mean(axis=2),
+            "edges": edges,
+            "colour": maps[:, scales * turns + 1 :],
+        }
+        return {name: np.ascontiguousarray(v.reshape(len(v), -1)) for name, v in found.items()}
+
+    def _texts(self, stimuli: StimulusSet) -> dict[str, Floats]:
+        return {
+            "length": word_length(stimuli, self.card),
+            "frequency": word_frequency(stimuli, self.card),
+        }
+
+
+def position(groups: Sequence[str]) -> Floats:
+    """Where in its group an item stands: each of the first five places, a ramp to the thirtieth, its share of the group.
+
+    Examples
+    --------
+    >>> position(["a", "a", "b"])[:, -1].tolist()
+    [0.0, 1.0, 0.0]
+    """
+    sizes, seen = Counter(groups), Counter[str]()
+    made = np.zeros((len(groups), _PLACES + 2), np.float32)
+    for row, group in zip(made, groups, strict=True):
+        place = seen[group]
+        seen[group] += 1
+        if place < _PLACES:
+            row[place] = 1.0
+        row[-2] = min(place, _RAMP)
+        row[-1] = place / max(1, sizes[group] - 1)
+    return made
