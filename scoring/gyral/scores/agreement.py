@@ -113,18 +113,19 @@ class Agreement:
         total, known = np.zeros(shape), np.zeros(shape)
         for members, rows, starts in each_fold(blocks, fold_of):
             w = weights[:, members].astype(np.float64)
-            scaled = [
-                _standardised(s(rows, columns) if callable(s) else np.asarray(s[rows])[:, columns])
-                for s in self.series
-            ]
+            own = [_Scaled(self._take(s, rows, columns), starts, w) for s in self.series]
             weighed = (w @ np.diff(np.append(starts, len(rows))))[:, None]
             for k, (a, b) in enumerate(self.pairs):
-                r = _correlation(scaled[a], scaled[b], starts, w, 0.0 if self.out_of_fold else np.nan)
+                r = _correlation(own[a], own[b], starts, w, 0.0 if self.out_of_fold else np.nan)
                 # A draw that leaves a fold out, or a unit constant in it, is averaged over the other folds.
                 fine = np.isfinite(r) & (weighed > 0)
                 total[k] += np.where(fine, weighed * r, 0.0)
                 known[k] += np.where(fine, weighed, 0.0)
         return np.where(known > 0, total / np.where(known > 0, known, 1.0), np.nan)
+
+    @staticmethod
+    def _take(series: Series, rows: Rows, columns: Columns) -> Array:
+        return series(rows, columns) if callable(series) else np.asarray(series[rows])[:, columns]
 
     def _bounds(self, estimate: Floats, left_out: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         def forward(v: Floats) -> Floats:
@@ -157,31 +158,38 @@ def spearman_brown(r: Array, factor: Array | float = 2.0) -> Floats:
     return np.asarray(factor * r / (1 + (factor - 1) * r))
 
 
-def _standardised(values: Array) -> tuple[Floats, NDArray[np.bool_]]:
-    """Centred and scaled over samples that are there; 0 where missing or constant."""
-    there = np.isfinite(values)
-    count = np.maximum(there.sum(axis=0), 1)
-    v = np.where(there, values, 0.0).astype(np.float64)
-    mean = v.sum(axis=0) / count
-    centred = np.where(there, v - mean, 0.0)
-    variance = (centred**2).sum(axis=0) / count
-    flat = variance <= _FLAT * (mean**2 + variance)
-    return np.where(flat, 0.0, centred / np.sqrt(np.where(flat | (variance <= 0), 1.0, variance))), there
+class _Scaled:
+    """A series, centred and scaled in its fold (0 where missing or constant), with its weighed sums."""
+
+    def __init__(self, values: Array, starts: NDArray[np.int64], weights: Floats) -> None:
+        self.there = np.isfinite(values)
+        count = np.maximum(self.there.sum(axis=0), 1)
+        v = np.where(self.there, values, 0.0).astype(np.float64)
+        mean = v.sum(axis=0) / count
+        centred = np.where(self.there, v - mean, 0.0)
+        variance = (centred**2).sum(axis=0) / count
+        flat = variance <= _FLAT * (mean**2 + variance)
+        self.values = np.where(flat, 0.0, centred / np.sqrt(np.where(flat | (variance <= 0), 1.0, variance)))
+        self.whole = bool(self.there.all())
+        self.sum, self.square = (_weighed(v, starts, weights) for v in (self.values, self.values**2))
 
 
-def _correlation(
-    a: tuple[Floats, NDArray[np.bool_]],
-    b: tuple[Floats, NDArray[np.bool_]],
-    starts: NDArray[np.int64],
-    weights: Floats,
-    silent: float,
-) -> Floats:
+def _weighed(values: Floats, starts: NDArray[np.int64], weights: Floats) -> Floats:
+    """Sums over rows, each block counted as often as its weight says: weightings x units."""
+    return weights @ np.add.reduceat(values, starts, axis=0)
+
+
+def _correlation(a: _Scaled, b: _Scaled, starts: NDArray[np.int64], weights: Floats, silent: float) -> Floats:
     """Pearson r under each weighting; NaN where the first is constant, ``silent`` where only the second is."""
-    both = a[1] & b[1]
-    x, y = np.where(both, a[0], 0.0), np.where(both, b[0], 0.0)
-    terms = np.stack([both, x, y, x * x, y * y, x * y], axis=1).astype(np.float64)
-    added = np.tensordot(weights, np.add.reduceat(terms, starts, axis=0), axes=1)
-    n, sx, sy, xx, yy, xy = np.moveaxis(added, 1, 0)
+    x, y = a.values, b.values
+    if a.whole and b.whole:
+        n = weights @ np.diff(np.append(starts, len(x)))[:, None].astype(np.float64)
+        sx, xx, sy, yy = a.sum, a.square, b.sum, b.square
+    else:
+        both = a.there & b.there
+        x, y = np.where(both, x, 0.0), np.where(both, y, 0.0)
+        n, sx, xx, sy, yy = (_weighed(v, starts, weights) for v in (both.astype(np.float64), x, x * x, y, y * y))
+    xy = _weighed(x * y, starts, weights)
     vx, vy = n * xx - sx * sx, n * yy - sy * sy
     said, known = vy > 1e-9 * n * yy, (n >= _LEAST_ROWS) & (vx > 1e-9 * n * xx)
     safe = np.where(known & said, np.sqrt(np.abs(vx)) * np.sqrt(np.abs(vy)), 1.0)
