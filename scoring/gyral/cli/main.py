@@ -22,6 +22,7 @@ _COMMANDS = {
     "score": ("gyral.cli.score:score", "Score a model on a benchmark."),
     "rerun": ("gyral.cli.rerun:rerun", "Make a record again and compare every number."),
     "show": ("gyral.cli.show:show", "Show a record as a table, bars or HTML."),
+    "init": ("gyral.cli.init:init", "Write a model card from what a file says of itself."),
     "check": ("gyral.cli.check:check", "Say what is wrong with an upload or a pack, and how to mend it."),
     "overlap": ("gyral.cli.overlap:overlap", "Look for a benchmark's stimuli in training data."),
     "extract": ("gyral.cli.extract:extract", "Write a model's features for a benchmark's stimuli."),

@@ -21,8 +21,8 @@ _Byte = Annotated[int, Field(ge=0, le=255)]
 class ImageInput(BaseModel):
     """How pixels enter a vision model.
 
-    Images are decoded to RGB, composited on ``background`` where they have transparency, the shorter side
-    is resized (bicubic, antialiased) to ``size / crop``, the centre square is cut, and values become
+    Images are decoded to RGB, composited on ``background`` where they have transparency, and resized (antialiased):
+    the shorter side to ``size / crop``, of which the centre square is cut, or both sides to ``size``. Values become
     ``(pixel / 255 - mean) / std``.
     """
 
@@ -39,12 +39,24 @@ class ImageInput(BaseModel):
     std: tuple[_Positive, _Positive, _Positive] = (0.229, 0.224, 0.225)
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     background: tuple[_Byte, _Byte, _Byte] = (128, 128, 128)
+    resize: Literal["shorter-side", "square"] = Field(
+        "shorter-side", description="square: the whole image, its proportions changed; crop is then not used"
+    )
+    interpolation: Literal["bicubic", "bilinear", "lanczos", "nearest"] = "bicubic"
 
     def __str__(self) -> str:
-        return (
-            f"shorter side resized to {round(self.size / self.crop)} pixels, centre square of {self.size} x {self.size} "
-            f"(crop {self.crop:g}), mean {list(self.mean)}, std {list(self.std)}, {self.layout}"
-        )
+        side = f"{self.size} x {self.size}"
+        how = "" if self.interpolation == "bicubic" else f" ({self.interpolation})"
+        if self.resize == "square":
+            fitted = f"whole image resized to {side}{how}"
+        else:
+            short = round(self.size / self.crop)
+            fitted = f"shorter side resized to {short} pixels{how}, centre square of {side} (crop {self.crop:g})"
+        return f"{fitted}, mean {list(self.mean)}, std {list(self.std)}, {self.layout}"
+
+    def facts(self) -> dict[str, Any]:
+        """What decides the features, for hashes."""
+        return _without(self.model_dump(mode="json"), {"resize": "shorter-side", "interpolation": "bicubic"})
 
 
 class TextInput(BaseModel):
@@ -53,12 +65,25 @@ class TextInput(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pooling: Pooling = Field("mean", description="how tokens become one vector a sentence")
-    max_tokens: int = Field(128, ge=1, le=8192, description="context length; longer texts keep their end")
+    max_tokens: int = Field(128, ge=1, le=8192, description="context length; longer texts are cut")
     lowercase: bool = False
+    special_tokens: bool = Field(True, description="add what the tokenizer adds around a text ([CLS], BOS ...)")
+    cut: Literal["start", "end"] = Field("start", description="which end of a text that is too long is cut")
 
     def __str__(self) -> str:
         case = ", lower case" if self.lowercase else ""
-        return f"at most {self.max_tokens} tokens, pooled by {self.pooling!r}{case}"
+        special = "" if self.special_tokens else ", no special tokens"
+        cut = "" if self.cut == "start" else ", longer texts cut at their end"
+        return f"at most {self.max_tokens} tokens, pooled by {self.pooling!r}{case}{special}{cut}"
+
+    def facts(self) -> dict[str, Any]:
+        """What decides the features, for hashes."""
+        return _without(self.model_dump(mode="json"), {"special_tokens": True, "cut": "start"})
+
+
+def _without(fields: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Keys that came later are left out at their default, so that what was hashed before keeps its hash."""
+    return {key: value for key, value in fields.items() if key not in defaults or value != defaults[key]}
 
 
 class ModelCard(BaseModel):
@@ -109,6 +134,11 @@ class ModelCard(BaseModel):
         except ValidationError as error:
             raise _explain(error, where) from None
 
+    def decisive(self) -> dict[str, Any]:
+        """What of the card decides the features; the rest is only shown."""
+        plain = self.model_dump(mode="json", include={"modality", "layers"})
+        return {**plain, "image": self.image.facts(), "text": self.text.facts()}
+
     @property
     def preprocessing(self) -> str:
         """What is done to a stimulus before the model sees it, in one line."""
@@ -127,13 +157,7 @@ def _explain(error: ValidationError, where: str) -> BadUpload:
     first = min(found, key=lambda fault: order.index(fault["type"]) if fault["type"] in order else len(order))
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = {
-            *ModelCard.model_fields,
-            *ImageInput.model_fields,
-            *TextInput.model_fields,
-        }
-        near = get_close_matches(str(first["loc"][-1]), sorted(known), n=1)
-        mend = f"Did you mean {near[0]!r}?" if near else "Known keys: " + ", ".join(ModelCard.model_fields) + "."
+        mend = _nearest([str(part) for part in first["loc"]])
         return BadUpload(f"unknown key {field!r}.", where=where, mend=mend, code="card-key")
     if triple := _short_or_long(first):
         return BadUpload(triple, where=where, code="card-value")
@@ -142,6 +166,24 @@ def _explain(error: ValidationError, where: str) -> BadUpload:
     if first["type"] == "value_error":  # our own words, which name the value
         return BadUpload(f"{field}: {first['ctx']['error']}.", where=where, code="card-value")
     return BadUpload(f"{field} = {first['input']!r}: {first['msg']}.", where=where, code="card-value")
+
+
+def known_keys() -> tuple[str, ...]:
+    """Every key of a card, those of its tables with a dot."""
+    tables: dict[str, type[BaseModel]] = {"image": ImageInput, "text": TextInput}
+    inner = [f"{table}.{key}" for table, model in tables.items() for key in model.model_fields]
+    return (*(key for key in ModelCard.model_fields if key not in tables), *inner)
+
+
+def _nearest(path: list[str]) -> str:
+    """The known key most like the one given, in its own table or another."""
+    keys = known_keys()
+    if near := get_close_matches(".".join(path), keys, n=1, cutoff=0.7):
+        return f"Did you mean {near[0]!r}?"
+    bare = {key.rpartition(".")[2]: key for key in reversed(keys)}
+    if near := get_close_matches(path[-1], list(bare), n=1, cutoff=0.7):
+        return f"Did you mean {bare[near[0]]!r}?"
+    return f"Known keys: {', '.join(keys)}."
 
 
 def _short_or_long(fault: Any) -> str | None:

@@ -47,7 +47,7 @@ class Floor:
     def hash(self) -> str:
         """See `gyral.models.model.Model.hash`."""
         shown = self.card.image if self.card.modality == "vision" else self.card.text
-        return hash_json([VERSION, self.card.name, shown.model_dump(mode="json")])
+        return hash_json([VERSION, self.card.name, shown.facts()])
 
     def layers(self) -> tuple[str, ...]:
         """One layer."""

@@ -13,6 +13,7 @@ from gyral.errors import BadUpload
 from gyral.hashing import hash_bytes, hash_json
 from gyral.models import calibration
 from gyral.models.activation import (
+    projected,
     reduced,
     require_finite,
     require_finite_weights,
@@ -37,6 +38,7 @@ from gyral.models.onnx_session import Feed, cut, open_session, run_session
 from gyral.models.onnx_strip import stripped_hash
 from gyral.models.tokenizer import TextTokenizer, Tokens, read_out
 from gyral.models.twins import Twin
+from gyral.models.windows import windows
 
 VERSION = "onnx-1"  # part of the hash: raise it when the features of a file change
 
@@ -122,8 +124,10 @@ class OnnxModel:
             arrays = {}
             for name, values in zip(layers, raw, strict=True):
                 # The positions of a text are no square grid, even where their number is a square.
-                is_text = self._tokenizer is not None
-                arrays[name] = np.asarray(values, np.float32) if is_text else reduced(values, reduction)
+                if self._tokenizer is not None:
+                    arrays[name] = projected(np.asarray(values, np.float32), reduction.channels)
+                else:
+                    arrays[name] = reduced(values, reduction)
                 require_finite(name, arrays[name], stimuli, start)
             yield Batch(start, arrays)
 
@@ -166,7 +170,17 @@ class OnnxModel:
         if self._tokenizer is None:
             images = load_images(stimuli.files or (), self.card.image)
             return run_session(session, self._image_feed(images), self._where)
-        tokens = self._tokenizer.encode(stimuli.texts or (), stimuli.ids, words=words)
+        texts, policy = stimuli.texts or (), self.card.text.pooling
+        if stimuli.contexts is None:
+            return self._read_text(session, self._tokenizer.encode(texts, stimuli.ids, words=words))
+        # Whether a graph looks ahead is not known: each text is read by itself, with nothing after it.
+        seen = windows(
+            self._tokenizer, texts, stimuli.contexts, stimuli.ids, words=words, policy=policy, causal=False
+        )
+        found = self._read_text(session, seen.tokens)
+        return [values[:, 0] if values.ndim == 3 and not words else values for values in found]
+
+    def _read_text(self, session: Any, tokens: Tokens) -> list[NDArray[Any]]:
         if "attention_mask" in self._inputs:
             return self._pool(run_session(session, self._text_feed(tokens), self._where), tokens)
         # Without a mask padding would change the result: run sentences of the same length together.
@@ -235,7 +249,7 @@ def content_hash(data: bytes, card: ModelCard, tokenizer: bytes | None, twin: Tw
             VERSION,
             stripped_hash(data),
             card.modality,
-            shown.model_dump(mode="json"),
+            shown.facts(),
             hash_bytes(tokenizer) if tokenizer is not None else None,
             [twin, seed] if twin else None,
         ]

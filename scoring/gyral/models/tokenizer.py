@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,16 +51,16 @@ class Tokens:
 
 
 class TextTokenizer:
-    """A fast tokenizer with the card's length and case.
+    """A fast tokenizer with the card's length, case and special tokens.
 
-    Longer texts keep their end: tokens are cut on the left, special tokens stay.
+    Longer texts are cut at the end the card names; special tokens stay.
 
     Parameters
     ----------
     data : bytes
         Content of ``tokenizer.json``.
     spec : TextInput
-        ``max_tokens`` and ``lowercase``.
+        ``max_tokens``, ``lowercase``, ``special_tokens`` and ``cut``.
 
     Raises
     ------
@@ -77,20 +78,45 @@ class TextTokenizer:
                 f"the tokenizer cannot be read: {error}.", where="tokenizer.json", code="tokenizer"
             ) from None
         self._tokenizer.no_padding()
-        if spec.max_tokens <= self._tokenizer.num_special_tokens_to_add(False):
+        self._special = spec.special_tokens
+        if spec.max_tokens <= self._special * self._tokenizer.num_special_tokens_to_add(False):
             raise BadUpload(
                 f"max_tokens = {spec.max_tokens!r} leaves no room beside the special tokens.",
                 where="gyral.toml",
                 mend="Raise text.max_tokens.",
                 code="card-value",
             )
-        self._tokenizer.enable_truncation(max_length=spec.max_tokens, direction="left")
-        self._lowercase = spec.lowercase
+        self._tokenizer.enable_truncation(
+            max_length=spec.max_tokens, direction="left" if spec.cut == "start" else "right"
+        )
+        self._lowercase, self.most = spec.lowercase, spec.max_tokens
 
     @property
     def size(self) -> int:
         """Number of tokens in the vocabulary, added ones included."""
         return int(self._tokenizer.get_vocab_size())
+
+    @cached_property
+    def _uncut(self) -> Any:
+        whole = type(self._tokenizer).from_str(self._tokenizer.to_str())
+        whole.no_truncation()
+        return whole
+
+    def cased(self, text: str) -> str:
+        """A text as it is tokenized."""
+        return text.lower() if self._lowercase else text
+
+    def whole(self, texts: Sequence[str]) -> list[Any]:
+        """Encodings of whole texts, however long, without special tokens."""
+        return list(self._uncut.encode_batch([self.cased(text) for text in texts], add_special_tokens=False))
+
+    def around(self, text: str) -> tuple[list[int], list[int]]:
+        """Ids of the special tokens that stand before and behind a text."""
+        encoding = self._uncut.encode(self.cased(text), add_special_tokens=self._special)
+        own = [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
+        if not own:
+            return list(encoding.ids), []
+        return list(encoding.ids[: own[0]]), list(encoding.ids[own[-1] + 1 :])
 
     def encode(self, texts: Sequence[str], names: Sequence[str], *, words: int = 0) -> Tokens:
         """Token ids of ``texts``; ``names`` are their stimulus ids, for messages.
@@ -105,11 +131,11 @@ class TextTokenizer:
         BadDataset
             A text has no token, or none but special ones where words are aligned.
         """
-        shown = [text.lower() for text in texts] if self._lowercase else list(texts)
-        found = self._tokenizer.encode_batch(shown)
+        shown = [self.cased(text) for text in texts]
+        found = self._tokenizer.encode_batch(shown, add_special_tokens=self._special)
         for name, encoding in zip(names, found, strict=True):
             if not encoding.ids:
-                raise _no_tokens(name)
+                raise no_tokens(name)
         width = max(len(encoding.ids) for encoding in found)
         ids, mask, types = (np.zeros((len(found), width), np.int64) for _ in range(3))
         for row, encoding in enumerate(found):
@@ -122,12 +148,13 @@ class TextTokenizer:
         for row, (text, encoding) in enumerate(zip(shown, found, strict=True)):
             own = word_shares(text, encoding, words)
             if not len(own):
-                raise _no_tokens(names[row])
+                raise no_tokens(names[row])
             shares[row, : len(own), : own.shape[1]] = own
         return Tokens(ids, mask, types, shares)
 
 
-def _no_tokens(name: str) -> BadDataset:
+def no_tokens(name: str) -> BadDataset:
+    """The error for a text of which the model sees nothing."""
     return BadDataset("the text has no token for this model.", where=f"stimulus {name!r}", code="no-tokens")
 
 

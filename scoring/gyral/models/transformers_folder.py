@@ -5,6 +5,7 @@ JSON first, and whatever would make the library look outside the folder is refus
 """
 
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -18,6 +19,7 @@ from gyral.errors import BadUpload
 from gyral.hashing import hash_file, hash_json
 from gyral.models import calibration
 from gyral.models.activation import (
+    projected,
     reduced,
     require_finite,
     require_finite_weights,
@@ -26,18 +28,21 @@ from gyral.models.activation import (
     spans,
 )
 from gyral.models.card import ModelCard
-from gyral.models.families import Family
 from gyral.models.image import load_images, normalised
 from gyral.models.model import CARD_LAYERS, Batch, Reduction, choose_layers
 from gyral.models.onnx_layers import thinned
-from gyral.models.tokenizer import TextTokenizer, read_out
+from gyral.models.surprisal import LAYER as SURPRISAL
+from gyral.models.tokenizer import TextTokenizer
 from gyral.models.transformers_check import (
     bad_configuration,
     configuration,
     quiet,
     read_settings,
     stored_elements,
+    stored_names,
 )
+from gyral.models.transformers_net import fresh, has_head, pretrained, run, states_of, with_fresh_head
+from gyral.models.transformers_text import TextReader
 from gyral.models.twins import Twin, permuted
 
 MAX_PARAMETERS = 4_000_000_000
@@ -50,6 +55,8 @@ class TransformersModel:
     Layers are ``embeddings`` and ``block.0`` ... (``stage.0`` ... for hierarchical vision models); the last
     block of a language model is read after the final normalisation, as the library hands it out. Text is pooled to
     one vector a sentence or a word, vision tokens keep their positions (class token first), maps their grid.
+    Causal language models whose file fills the head have the layer ``surprisal`` too (`gyral.models.surprisal`), which
+    is read where the card names it.
 
     Parameters
     ----------
@@ -88,8 +95,9 @@ class TransformersModel:
             )
         self._stored = stored_elements(folder)
         self._config = configuration(settings)
-        self._tokenizer = self._open_tokenizer() if card.modality == "language" else None
+        self._tokenizer = self._open_tokenizer(self._length) if card.modality == "language" else None
         self._shapes = self._probe()
+        self._reader = self._open_reader()
 
     @cached_property
     def hash(self) -> str:
@@ -98,10 +106,14 @@ class TransformersModel:
 
     def layers(self) -> tuple[str, ...]:
         """Layers matching the card's patterns, else the embeddings and at most about twenty blocks."""
-        names = tuple(self._shapes)
         if not self.card.layers:
-            return thinned(names)
-        return choose_layers(names, self.card.layers, where=CARD_LAYERS)
+            return thinned(tuple(self._shapes))
+        return choose_layers(self._names, self.card.layers, where=CARD_LAYERS)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Layers that may be asked for."""
+        return (*self._shapes, SURPRISAL) if self._expects else tuple(self._shapes)
 
     def batches(
         self,
@@ -113,17 +125,21 @@ class TransformersModel:
     ) -> Iterator[Batch]:
         """See `gyral.models.model.Model.batches`."""
         require_modality(self.card, stimuli)
-        require_layers(layers, self._shapes)
-        net = self._load()
+        require_layers(layers, self._names)
+        net = self._load(head=SURPRISAL in layers)
         # Every hidden state is held, and inside a block about four times as much.
         cost = 4 * (sum(map(prod, self._shapes.values())) + 4 * max(map(prod, self._shapes.values())))
+        if SURPRISAL in layers:
+            cost += 8 * self._length * int(self._config.vocab_size)
         for start, stop in spans(len(stimuli), cost, memory):
-            states = self._states(net, stimuli.subset(range(start, stop)), reduction.words)
+            states = self._states(net, stimuli.subset(range(start, stop)), reduction.words, layers)
             arrays = {}
             for name in layers:
                 # The positions of a text are no square grid, even where their number is a square.
-                is_text = self._tokenizer is not None
-                arrays[name] = states[name] if is_text else reduced(states[name], reduction, self._prefix(name))
+                if self._reader is not None:
+                    arrays[name] = projected(states[name], reduction.channels)
+                else:
+                    arrays[name] = reduced(states[name], reduction, self._prefix(name))
                 require_finite(name, arrays[name], stimuli, start)
             yield Batch(start, arrays)
 
@@ -135,30 +151,27 @@ class TransformersModel:
         BadUpload
             The weights do not fit the configuration, or what they give is not finite.
         """
-        net = self._load()
-        if self._tokenizer is not None:
-            states = self._read_text(net, calibration.sentences()[:2], ("made", "made"), words=0)
+        layers = self.layers()
+        net = self._load(head=SURPRISAL in layers)
+        if self._reader is not None:
+            states = self._states(net, StimulusSet.from_texts(calibration.sentences()[:2]), 0, layers)
         else:
             states = self._read_images(net, self._made_images(2))
-        read = {name: states[name] for name in self.layers()}
+        read = {name: states[name] for name in layers}
         require_finite_weights(read, _weights(self._folder / "model.safetensors"), "model.safetensors")
 
-    def _states(self, net: Any, stimuli: StimulusSet, words: int) -> dict[str, NDArray[np.float32]]:
-        if self._tokenizer is not None:
-            return self._read_text(net, stimuli.texts or (), stimuli.ids, words=words)
-        return self._read_images(net, load_images(stimuli.files or (), self.card.image))
-
-    def _read_text(
-        self, net: Any, texts: Sequence[str], names: Sequence[str], *, words: int
+    def _states(
+        self, net: Any, stimuli: StimulusSet, words: int, layers: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        assert self._tokenizer is not None  # noqa: S101 - narrowed by every caller
-        tokens = self._tokenizer.encode(texts, names, words=words)
-        states = _run(net, self._family, input_ids=tokens.ids, attention_mask=tokens.mask)
-        policy = self.card.text.pooling
-        return {n: read_out(s, tokens, policy) for n, s in zip(self._shapes, states, strict=True)}
+        if self._reader is None:
+            return self._read_images(net, load_images(stimuli.files or (), self.card.image))
+        found = dict(zip(self._shapes, self._reader.states(net, stimuli, words), strict=True))
+        if SURPRISAL in layers:
+            found[SURPRISAL] = self._reader.surprisal(net, stimuli, words)
+        return found
 
     def _read_images(self, net: Any, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        return dict(zip(self._shapes, _run(net, self._family, pixel_values=images), strict=True))
+        return dict(zip(self._shapes, run(net, self._family, pixel_values=images), strict=True))
 
     def _made_images(self, count: int) -> NDArray[np.float32]:
         return np.stack([normalised(image, self.card.image) for image in calibration.images(count)])
@@ -176,13 +189,13 @@ class TransformersModel:
 
         try:
             with quiet(), torch.device("meta"):
-                net = _fresh(self._config)
+                net = fresh(self._config)
                 if self._tokenizer is None:
                     self._check_image_size()
                     side = self.card.image.size
                     found = [
                         s.shape[1:]
-                        for s in _states_of(net, self._family, {"pixel_values": torch.zeros(1, 3, side, side)})
+                        for s in states_of(net, self._family, {"pixel_values": torch.zeros(1, 3, side, side)})
                     ]
                 else:
                     found = [(self._length, self._config.hidden_size)] * (self._config.num_hidden_layers + 1)
@@ -231,11 +244,15 @@ class TransformersModel:
     @property
     def _length(self) -> int:
         """Most tokens of a sentence: the card's or the model's bound, whichever is less."""
-        positions = getattr(self._config, "max_position_embeddings", None)
-        bound = positions - self._family.offset if isinstance(positions, int) and positions > 0 else 1 << 30
-        return int(min(self.card.text.max_tokens, bound))
+        return int(min(self.card.text.max_tokens, self._positions))
 
-    def _open_tokenizer(self) -> TextTokenizer:
+    @property
+    def _positions(self) -> int:
+        """Most tokens the model has positions for."""
+        positions = getattr(self._config, "max_position_embeddings", None)
+        return positions - self._family.offset if isinstance(positions, int) and positions > 0 else 1 << 30
+
+    def _open_tokenizer(self, length: int) -> TextTokenizer:
         path = self._folder / "tokenizer.json"
         if not path.is_file():
             raise BadUpload(
@@ -244,7 +261,7 @@ class TransformersModel:
                 mend="Save it with tokenizer.save_pretrained() of a fast tokenizer.",
                 code="tokenizer-missing",
             )
-        spec = self.card.text.model_copy(update={"max_tokens": self._length})
+        spec = self.card.text.model_copy(update={"max_tokens": length})
         tokenizer = TextTokenizer(path.read_bytes(), spec)
         if tokenizer.size > self._config.vocab_size:
             raise BadUpload(
@@ -255,20 +272,52 @@ class TransformersModel:
             )
         return tokenizer
 
-    def _load(self) -> Any:
+    @cached_property
+    def _expects(self) -> bool:
+        """Whether the card asks how much the model expected each word, and the model can say it."""
+        asked = any(fnmatchcase(SURPRISAL, pattern) for pattern in self.card.layers)
+        if not asked or not self._family.causal or self._first_token() is None:
+            return False
+        return has_head(self._config, stored_names(self._folder))
+
+    def _first_token(self) -> int | None:
+        """The token a text begins with."""
+        assert self._tokenizer is not None  # noqa: S101 - only language models are causal
+        before, _ = self._tokenizer.around("a")
+        if before:
+            return before[-1]
+        named = (getattr(self._config, name, None) for name in ("bos_token_id", "eos_token_id"))
+        return next((n for n in named if isinstance(n, int) and 0 <= n < self._config.vocab_size), None)
+
+    def _open_reader(self) -> TextReader | None:
+        if self._tokenizer is None:
+            return None
+        first = None
+        if self._expects and not self._tokenizer.around("a")[0]:
+            first = self._first_token()
+            if self._length == self._positions:  # the first token needs one
+                self._tokenizer = self._open_tokenizer(self._length - 1)
+        return TextReader(self._tokenizer, self._family, self.card.text.pooling, first)
+
+    def _load(self, *, head: bool = False) -> Any:
         """The network with trained, redrawn or permuted weights, ready to be run."""
         import torch  # nested: slow to import
 
         if self._twin == "untrained":
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self._seed)
-                net = _fresh(self._config)
+                net = fresh(self._config)
+                net = with_fresh_head(net, self._config) if head else net
             self._settle(net)
             return net.to(self._device)
-        net = _pretrained(self._folder, self._config)
+        net = pretrained(self._folder, self._config, head=head)
         if self._twin == "permuted":
             with torch.no_grad():
+                # The base first, so that its weights are the same with and without the head, which may be tied to it.
+                named = {id(weight): (name, weight) for name, weight in net.base_model.named_parameters()}
                 for name, weight in net.named_parameters():
+                    named.setdefault(id(weight), (name, weight))
+                for name, weight in named.values():
                     weight.copy_(torch.from_numpy(permuted(weight.numpy(), self._seed, name)))
         return net.to(self._device)
 
@@ -294,7 +343,7 @@ def content_hash(folder: Path, card: ModelCard, twin: Twin | None, seed: int) ->
     names = ("config.json", "model.safetensors", *(("tokenizer.json",) if is_text else ()))
     shown = card.text if is_text else card.image
     hashes = [hash_file(folder / name) for name in names]
-    return hash_json([VERSION, hashes, shown.model_dump(mode="json"), [twin, seed] if twin else None])
+    return hash_json([VERSION, hashes, shown.facts(), [twin, seed] if twin else None])
 
 
 def _weights(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -303,61 +352,3 @@ def _weights(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
     with safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118 - not a dict
             yield name, file.get_tensor(name).float().numpy()
-
-
-def _fresh(config: Any) -> Any:
-    import torch  # nested: slow to import
-    import transformers  # nested: slow to import
-
-    auto: Any = transformers.AutoModel  # not annotated
-    with quiet():
-        # Plain attention: the same on every machine, and no kernel is looked up anywhere.
-        net = auto.from_config(config, attn_implementation="eager", dtype=torch.float32, trust_remote_code=False)
-    return net.eval()
-
-
-def _pretrained(folder: Path, config: Any) -> Any:
-    import torch  # nested: slow to import
-    from transformers import AutoModel  # nested: slow to import
-
-    try:
-        with quiet():
-            net, info = AutoModel.from_pretrained(
-                folder,
-                config=config,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                attn_implementation="eager",
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except Exception as error:  # noqa: BLE001 - shapes, names and headers fail in the library's own ways
-        raise BadUpload(
-            f"the weights do not fit the configuration: {' '.join(str(error).split())[:400]}",
-            where="model.safetensors",
-            code="safetensors-unfit",
-        ) from None
-    # A pooler is not read; anything else left at random would be scored as if it had been trained.
-    missing = sorted(k for k in info["missing_keys"] if "pooler" not in k)
-    if missing:
-        raise BadUpload(
-            f"{len(missing)} weights are missing, e.g. {missing[0]!r}.",
-            where="model.safetensors",
-            mend="Save the whole model with save_pretrained().",
-            code="safetensors-unfit",
-        )
-    return net.eval()
-
-
-def _states_of(net: Any, family: Family, inputs: dict[str, Any]) -> Sequence[Any]:
-    output = net(**inputs, output_hidden_states=True)
-    return tuple(output.reshaped_hidden_states if family.states == "swin" else output.hidden_states)
-
-
-def _run(net: Any, family: Family, **inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
-    import torch  # nested: slow to import
-
-    shown = {name: torch.from_numpy(values).to(net.device) for name, values in inputs.items()}
-    with torch.inference_mode():
-        return [state.float().cpu().numpy() for state in _states_of(net, family, shown)]

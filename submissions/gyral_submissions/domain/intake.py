@@ -35,8 +35,6 @@ from gyral_submissions.rules import may_upload
 
 # What a checker calls an upload -> what the site calls it.
 _FORMATS = {"onnx": Format.ONNX, "transformers": Format.SAFETENSORS, "features": Format.FEATURES}
-# Of the card, only what changes the features tells one upload from another.
-_DECISIVE = {"modality", "layers", "image", "text"}
 
 
 class Refused(UserError):
@@ -186,7 +184,7 @@ def _content_hash(folder: Path, card: ModelCard) -> str:
     hashes = {name: hash_file(path) for name, path in files.items() if name not in (CARD, FEATURES)}
     if FEATURES in files:
         hashes[FEATURES] = hash_json({k: v for k, v in features_manifest(files[FEATURES]).items() if k != "card"})
-    return hash_json([hashes, card.model_dump(mode="json", include=_DECISIVE)])
+    return hash_json([hashes, card.decisive()])
 
 
 def _insert(submission: Submission, owner: User) -> None:

@@ -170,7 +170,7 @@ def register(name: str) -> Submission:
 
 def _fingerprint(reference: "Reference") -> str:
     """Hash of what decides the features: pinned files and preprocessing. Opens nothing."""
-    card = reference.card.model_dump(mode="json", include={"modality", "layers", "image", "text"})
+    card = reference.card.decisive()
     source = reference.source
     files = [source.version, *(asdict(wheel) for wheel in source.wheels)] if source is not None else []
     return hash_json([reference.kind, card, files])

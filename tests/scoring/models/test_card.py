@@ -1,9 +1,12 @@
 """ModelCard: what the submitter declares."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from gyral.errors import BadUpload
-from gyral.models.card import ImageInput, ModelCard
+from gyral.models.card import ImageInput, ModelCard, known_keys
 
 
 def _checked(**image: object) -> ModelCard:
@@ -47,3 +50,40 @@ def test_preprocessing_is_told_in_one_line() -> None:
 
 def test_whole_numbers_are_taken_as_mean_and_std() -> None:
     assert _checked(mean=[0, 0, 0], std=[1, 1, 1]).image == ImageInput(mean=(0, 0, 0), std=(1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "near"),
+    [
+        ({"modalty": "vision"}, "'modality'"),
+        ({"license": "MIT"}, "'licence'"),
+        ({"size": 32}, "'image.size'"),
+        ({"max_token": 32}, "'text.max_tokens'"),
+        ({"image": {"sise": 32}}, "'image.size'"),
+        ({"image": {"pooling": "mean"}}, "'text.pooling'"),
+        ({"text": {"context_length": 3}}, "Known keys: name, title, modality"),
+    ],
+)
+def test_unknown_keys_are_refused_with_the_nearest_name(fields: dict[str, object], near: str) -> None:
+    with pytest.raises(BadUpload) as caught:
+        ModelCard.checked({"name": "mine", "modality": "vision"} | fields)
+    assert caught.value.code == "card-key" and near in str(caught.value.mend)
+
+
+def test_keys_that_came_later_change_no_hash_at_their_default() -> None:
+    card = ModelCard(name="mine", modality="vision")
+    assert set(card.image.facts()) == {"size", "crop", "mean", "std", "layout", "background"}
+    assert set(card.text.facts()) == {"pooling", "max_tokens", "lowercase"}
+    changed = _checked(resize="square").decisive()["image"]
+    assert changed["resize"] == "square" and "interpolation" not in changed
+
+
+def test_every_key_stands_in_the_table_of_the_docs() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "concepts.md").read_text("utf-8")
+    rows = {
+        name
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([a-z_.]+)`", line.split("|")[1])
+    }
+    assert set(known_keys()) <= rows

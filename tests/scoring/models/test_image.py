@@ -19,7 +19,7 @@ def _noise(width: int, height: int) -> Image.Image:
 
 def test_square_resizes_the_shorter_side_and_cuts_the_centre() -> None:
     image = _noise(100, 60)
-    found = square(image, 28, 0.875)
+    found = square(image, ImageInput(size=28))
     resized = image.resize((round(100 * 32 / 60), 32), Image.Resampling.BICUBIC)
     left = (resized.width - 28) // 2
     assert found.size == (28, 28)
@@ -28,7 +28,19 @@ def test_square_resizes_the_shorter_side_and_cuts_the_centre() -> None:
 
 def test_square_of_the_right_size_is_not_resampled() -> None:
     image = _noise(32, 32)
-    assert np.array_equal(np.asarray(square(image, 32, 1.0)), np.asarray(image))
+    assert np.array_equal(np.asarray(square(image, ImageInput(size=32, crop=1.0))), np.asarray(image))
+
+
+@pytest.mark.parametrize(
+    ("name", "filtering"), [("bilinear", Image.Resampling.BILINEAR), ("nearest", Image.Resampling.NEAREST)]
+)
+def test_the_whole_image_may_be_resized_by_another_filter(name: str, filtering: Image.Resampling) -> None:
+    image = _noise(100, 60)
+    found = square(image, ImageInput(size=28, resize="square", interpolation=name))  # type: ignore[arg-type]
+    assert np.array_equal(np.asarray(found), np.asarray(image.resize((28, 28), filtering)))
+    shorter = square(image, ImageInput(size=32, crop=1.0, interpolation=name))  # type: ignore[arg-type]
+    resized = np.asarray(image.resize((53, 32), filtering))
+    assert np.array_equal(np.asarray(shorter), resized[:, 10:42])
 
 
 def test_normalised_subtracts_mean_and_divides_by_std_per_channel() -> None:

@@ -105,3 +105,13 @@ def test_words_are_means_of_their_tokens_whatever_padding_holds() -> None:
     assert not found[0, 3:].any() and not found[1, 1:].any()
     plain = Tokens(tokens.ids, tokens.mask, tokens.types)
     np.testing.assert_array_equal(read_out(spoilt, plain, "last"), pooled(spoilt, tokens.mask, "last"))
+
+
+def test_special_tokens_and_the_side_that_is_cut_are_the_card_s() -> None:
+    text = "the dog sees a cat"
+    whole = TextTokenizer(word_tokenizer(), TextInput()).encode([text], ["x"]).ids[0].tolist()
+    bare = TextTokenizer(word_tokenizer(), TextInput(special_tokens=False)).encode([text], ["x"]).ids[0].tolist()
+    assert [2, *bare, 3] == whole
+    for side, kept in (("start", bare[-2:]), ("end", bare[:2])):
+        spec = TextInput(max_tokens=2, special_tokens=False, cut=side)  # type: ignore[arg-type]
+        assert TextTokenizer(word_tokenizer(), spec).encode([text], ["x"]).ids[0].tolist() == kept
