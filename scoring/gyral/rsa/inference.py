@@ -1,14 +1,14 @@
 """Inference: what would other stimuli, and other subjects, have given?
 
 A pair of stimuli has an effect of each of its two stimuli, and one of its own. Drawing stimuli with replacement
-counts the second kind three times (the variance of m_i m_j is 3), leaving one stimulus out counts it twice; what a
-mean over new stimuli does is count it once. So with S the variance of the bootstrap (times n / (n - 1)) and J that of the
-jackknife, 2 J - S has no bias, but scatters; the variance taken here is half way to J ::
+counts the second kind three times (the variance of m_i m_j is 3), leaving one stimulus out counts it twice; a mean over
+new stimuli has it once. So with S the variance of the bootstrap (times n / (n - 1)) and J that of the jackknife, the
+variance is ::
 
-    V = (3 J - S) / 2
+    V = 2 J - S,  no less than J / 2
 
-which counts the pairs' own effects one and a half times (the bootstrap alone: standard errors up to 1.8 times too wide,
-tests/benchmarks/coverage_rsa.py). Draws are stretched to have it, for the mean over subjects and for what is each
+(J / 2 is right where pairs have only effects of their own). The bootstrap alone makes standard errors up to 1.8 times too
+wide: tests/benchmarks/coverage_rsa.py. Draws are stretched to have V, for the mean over subjects and for what is each
 subject's own, and jointly over models, so that their differences have it as well.
 """
 
@@ -33,7 +33,7 @@ from gyral.scores.resampling import DRAWS
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 
-# V / J is .75 where pairs have only effects of their own and 1 where they have none.
+# V / J is one half where pairs have only effects of their own, and 1 where they have none.
 _LEAST, _MOST = 0.5, 2.0
 _RANK = 1e-10
 
@@ -195,7 +195,7 @@ def _stretch(drawn: Floats, left_out: Floats, count: int, repeated: int = 1) -> 
     raw = drawn.T @ drawn / len(drawn)
     jackknife = left_out.T @ left_out * (count - 1) / count / repeated
     root, inverse = _roots(jackknife)
-    share = 1.5 * np.eye(len(raw)) - 0.5 * inverse @ (raw * count / (count - 1)) @ inverse
+    share = 2 * np.eye(len(raw)) - inverse @ (raw * count / (count - 1)) @ inverse
     scale, vectors = np.linalg.eigh(share)
     wanted = root @ (vectors * np.clip(scale, _LEAST, _MOST)) @ vectors.T @ root
     return np.asarray(_roots(raw)[1] @ _roots(wanted)[0])
