@@ -93,6 +93,15 @@ class MapRef(_Frozen):
     stimuli: tuple[str, ...] = Field((), description="held-out stimuli shown as examples")
 
 
+class ControlScore(_Frozen):
+    """What a control of the model scores in the same region, in the same metric."""
+
+    value: float | None
+    low: float | None = Field(None, description="95 % interval, of the kind of the row's own")
+    high: float | None = None
+    spread: float | None = Field(None, description="standard deviation over draws")
+
+
 class Row(_Frozen):
     """One number: a region, a subject (or "all"), a layer (or "chosen").
 
@@ -152,6 +161,33 @@ class Row(_Frozen):
     shares: dict[str, float] = Field(default_factory=dict, description="R2 split over feature spaces")
     unique: dict[str, float] = Field(default_factory=dict, description="R2 that only this feature space gives")
     weights: dict[str, float] = Field(default_factory=dict, description="weights of bands, or of stacked fits")
+    nuisance_r2: float | None = Field(None, description="R2 of nuisances alone, median over units as r2")
+    joint_r2: float | None = Field(None, description="R2 of nuisances and the chosen layers together")
+    unique_r2: float | None = Field(None, description="what the model adds: median of joint less nuisance R2")
+    unique_low: float | None = Field(None, description="95 % interval of unique_r2")
+    unique_high: float | None = None
+    omega: float | None = Field(
+        None, description="share of the model's R2 that nuisances explain as well; null where that R2 is unsure"
+    )
+    controls: dict[str, ControlScore] = Field(default_factory=dict, description="by name of the control")
+
+    @property
+    def nothing_left(self) -> bool:
+        """True where the interval of ``unique_r2`` reaches 0 or below."""
+        return self.unique_low is not None and self.unique_low <= 0
+
+
+class Controls(_Frozen):
+    """What was run beside the model (`gyral.controls`)."""
+
+    nuisances: dict[str, str] = Field(
+        default_factory=dict, description="bands of nuisances, and a hash of what computed each"
+    )
+    missing: str = Field("", description="why nothing says what is left without nuisances; empty where it is said")
+    runs: dict[str, int] = Field(default_factory=dict, description="further controls, and draws of each")
+
+
+ControlsAsked = Literal["none", "nuisances", "all"]
 
 
 class Asked(_Frozen):
@@ -163,6 +199,7 @@ class Asked(_Frozen):
     beside: tuple[str, ...] = Field((), description="names of the models whose layers stood beside")
     reduce: str | None = Field(None, description="method and width of a reduction of columns")
     procedure: bool = Field(False, description="whether training was redrawn for an interval")
+    controls: ControlsAsked = Field("nuisances", description="which controls were to run")
     folds: int = Field(0, description="outer folds; of arrays only")
     sequence: bool = Field(False, description="positions are words in order; of arrays only")
     exchangeable: bool = Field(False, description="samples are in no order; of arrays only")
@@ -192,6 +229,7 @@ class Timing(_Frozen):
     seconds: float
     features_seconds: float
     readout_seconds: float
+    controls_seconds: float = 0.0
     peak_memory_mb: float
 
 
@@ -203,6 +241,7 @@ class Record(_Frozen):
     benchmark: BenchmarkRef
     rows: tuple[Row, ...]
     maps: tuple[MapRef, ...] = ()
+    controls: Controls = Controls()
     warnings: tuple[str, ...] = ()
     overlap: Overlap = Field(description="declared training data against where the stimuli come from")
     provenance: Provenance

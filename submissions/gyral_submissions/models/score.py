@@ -50,6 +50,15 @@ class Score(models.Model):
     shares = models.JSONField(default=dict)
     unique = models.JSONField(default=dict)
     weights = models.JSONField(default=dict)
+    # Beside nuisances; null where those were not run, and for single layers.
+    nuisance_r2 = models.FloatField(null=True)
+    joint_r2 = models.FloatField(null=True)
+    unique_r2 = models.FloatField(null=True)
+    unique_low = models.FloatField(null=True)
+    unique_high = models.FloatField(null=True)
+    omega = models.FloatField(null=True)
+    # {name: {value, low, high, spread}} of further controls.
+    controls = models.JSONField(default=dict)
 
     # Among the public models of the board, by `domain.standing`; null until it is ranked.
     rank_best = models.PositiveIntegerField(null=True)
