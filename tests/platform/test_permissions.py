@@ -58,6 +58,7 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
 API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "api:benchmarks": ("GET", "/api/v1/benchmarks", OK),
     "api:benchmark": ("GET", "/api/v1/benchmarks/cortex", OK),
+    "api:exposure": ("GET", "/api/v1/benchmarks/cortex/exposure", OK),
     "api:board": ("GET", "/api/v1/boards/cortex", OK),
     "api:models": ("GET", "/api/v1/models", OK),
     "api:model": ("GET", "/api/v1/models/{name}", HIDDEN),

@@ -13,14 +13,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from gyral_portal.accounts.forms import TokenForm
 from gyral_portal.accounts.models import ApiToken, Scope
 from gyral_portal.accounts.tokens import create_token
+from gyral_submissions.domain.exposure import exposures_of
 from gyral_submissions.domain.quota import quota_of
 
 
 @login_required
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
-    """Name, e-mail, password, second factor."""
-    return render(request, "accounts/account.html", {"quota": quota_of(cast(User, request.user))})
+    """Name, e-mail, password, second factor, quota, and how often benchmarks have answered you."""
+    owner = cast(User, request.user)
+    context = {"quota": quota_of(owner), "exposures": exposures_of(owner)}
+    return render(request, "accounts/account.html", context)
 
 
 @login_required

@@ -9,6 +9,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from gyral.errors import UserError
+from gyral_submissions.domain.exposure import ExposureSpent
 from gyral_submissions.domain.intake import Refused
 from gyral_submissions.domain.quota import QuotaExceeded
 
@@ -80,7 +81,7 @@ def status_of(error: UserError) -> int:
     """HTTP status of an error: 404, 403, 409, 413, 429, else 422."""
     if isinstance(error, NotFound):
         return 404
-    if isinstance(error, QuotaExceeded):
+    if isinstance(error, QuotaExceeded | ExposureSpent):
         return 429
     by_code = {"forbidden": 403, "unsandboxed": 403, "too-large": 413, "disk-full": 507}
     if error.code in by_code:

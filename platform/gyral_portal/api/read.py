@@ -13,14 +13,15 @@ from ninja.pagination import LimitOffsetPagination, paginate
 from gyral.errors import UnknownName
 from gyral_portal.api.auth import reader
 from gyral_portal.api.errors import NotFound
-from gyral_portal.api.schemas import BenchmarkOut, BoardOut, ErrorOut, ModelOut, RunOut, ScoreOut
+from gyral_portal.api.schemas import BenchmarkOut, BoardOut, ErrorOut, ExposureOut, ModelOut, RunOut, ScoreOut
 from gyral_portal.leaderboard.export import cell_lines
 from gyral_portal.leaderboard.find import find_benchmark
 from gyral_portal.leaderboard.table import Look, arrange
 from gyral_submissions import conf, rules
+from gyral_submissions.domain.exposure import Exposed, exposure_of
 from gyral_submissions.domain.queries.board import board_rows
 from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
-from gyral_submissions.enums import State
+from gyral_submissions.enums import State, Tier
 from gyral_submissions.models import Benchmark, Run, Score, Submission
 
 router = Router(auth=reader, tags=["read"])
@@ -44,6 +45,7 @@ class RunFilter(Schema):
     model: str = ""
     benchmark: str = ""
     state: str = ""
+    tier: str = ""
 
 
 @router.get("/benchmarks", response=list[BenchmarkOut], operation_id="list_benchmarks")
@@ -58,6 +60,12 @@ def benchmarks(request: HttpRequest, modality: str = "") -> QuerySet[Benchmark]:
 def benchmark(request: HttpRequest, reference: str) -> Benchmark:
     """One benchmark, `NAME` (its newest version) or `NAME@VERSION`."""
     return find_benchmark(reference)
+
+
+@router.get("/benchmarks/{reference}/exposure", response={200: ExposureOut, **FAULTS}, operation_id="get_exposure")
+def exposure(request: HttpRequest, reference: str) -> Exposed:
+    """How often a benchmark has answered, and you."""
+    return exposure_of(find_benchmark(reference), request.user)
 
 
 @router.get(
@@ -95,11 +103,13 @@ def tagged(request: HttpRequest, body: bytes) -> HttpResponse:
 
 @router.get("/models", response=list[ModelOut], operation_id="list_models")
 @paginate(LimitOffsetPagination)
-def models(request: HttpRequest, modality: str = "", q: str = "") -> QuerySet[Submission]:
-    """Models you may see, every version."""
+def models(request: HttpRequest, modality: str = "", q: str = "", tier: str = "") -> QuerySet[Submission]:
+    """Models you may see, every version; `tier` is verified, self-reported or reference."""
     found = visible_submissions(request.user).order_by("name", "-version")
     if modality:
         found = found.filter(modality=modality)
+    if tier:
+        found = found.filter(tier=_known_tier(tier))
     return found.filter(name__icontains=q) if q else found
 
 
@@ -121,6 +131,8 @@ def runs(request: HttpRequest, filters: Query[RunFilter]) -> QuerySet[Run]:
         found = found.filter(submission__name=filters.model)
     if filters.benchmark:
         found = found.filter(benchmark=find_benchmark(filters.benchmark))
+    if filters.tier:
+        found = found.filter(submission__tier=_known_tier(filters.tier))
     return found.filter(state=filters.state) if filters.state else found
 
 
@@ -149,6 +161,12 @@ def record(request: HttpRequest, run: UUID) -> FileResponse:
     if found.state != State.FINISHED or not path.is_file():
         raise NotFound(f"run {run} has no record; it is {found.get_state_display()}.", where="run")
     return FileResponse(path.open("rb"), content_type="application/json")
+
+
+def _known_tier(tier: str) -> str:
+    if tier not in Tier.values:
+        raise UnknownName("tier", tier, Tier.values)
+    return tier
 
 
 def find_run(request: HttpRequest, run: UUID) -> Run:

@@ -39,6 +39,15 @@ class BenchmarkOut(Schema):
     about: dict[str, Any]
 
 
+class ExposureOut(Schema):
+    """How often a benchmark has answered; reference models and twins are not counted."""
+
+    answered: int = Field(description="submissions scored")
+    people: int = Field(description="accounts they were of")
+    yours: int | None = Field(description="of yours; null without a token")
+    limit: int | None = Field(description="most answers you may have; null where there is no limit")
+
+
 class CellOut(Schema):
     """One model in one region; missing numbers are null."""
 
@@ -110,6 +119,7 @@ class RunOut(Schema):
     id: UUID
     model: str
     version: int
+    tier: str = Field(description="verified, self-reported or reference")
     benchmark: str
     twin: str = Field(description="empty for the model itself, else the control")
     readout: str
@@ -136,6 +146,11 @@ class RunOut(Schema):
     def resolve_version(run: Any) -> int:
         """Version of the submission."""
         return int(run.submission.version)
+
+    @staticmethod
+    def resolve_tier(run: Any) -> str:
+        """Tier of the submission."""
+        return str(run.submission.tier)
 
     @staticmethod
     def resolve_benchmark(run: Any) -> str:

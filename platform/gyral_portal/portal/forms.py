@@ -10,7 +10,9 @@ from pydantic import ValidationError as CardError
 
 from gyral.errors import UserError
 from gyral.models.card import ModelCard
+from gyral_portal.portal.fields import Numbers, Words
 from gyral_submissions import conf, rules
+from gyral_submissions.domain import exposure
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Benchmark, Submission
@@ -31,29 +33,6 @@ _CARD_FIELDS = {
 }
 # How checkers name the layers of a card: "layers", "gyral.toml: layers".
 _LAYERS = re.compile(r"(^|\W)layers$")
-
-
-class Numbers(forms.CharField):
-    """Three numbers, with commas between."""
-
-    def to_python(self, value: Any) -> Any:
-        """A list of three floats."""
-        text = super().to_python(value)
-        if not text:
-            return None
-        try:
-            numbers = [float(part) for part in str(text).replace(";", ",").split(",")]
-        except ValueError:
-            numbers = []
-        if len(numbers) != 3:
-            raise ValidationError(
-                f"{text!r} is not three numbers with commas between, such as 0.485, 0.456, 0.406."
-            )
-        return numbers
-
-    def prepare_value(self, value: Any) -> Any:
-        """Numbers as a person writes them."""
-        return ", ".join(f"{v:g}" for v in value) if isinstance(value, list | tuple) else value
 
 
 class BenchmarksForm(forms.Form):
@@ -89,7 +68,7 @@ class BenchmarksForm(forms.Form):
         field.choices = choices
 
     def clean_benchmarks(self) -> list[Benchmark]:
-        """The chosen rows, if the quota covers them."""
+        """The chosen rows, if the quota covers them and each may answer once more."""
         chosen = [self.known[name] for name in self.cleaned_data["benchmarks"]]
         quota = quota_of(self.owner)
         if len(chosen) > quota.remaining:
@@ -97,6 +76,10 @@ class BenchmarksForm(forms.Form):
                 f"{len(chosen)} benchmarks are chosen, and {quota.remaining} of {quota.limit} evaluations are left "
                 f"today. New ones come at {quota.resets:%Y-%m-%d %H:%M} UTC."
             )
+        try:
+            exposure.require(self.owner, chosen)
+        except exposure.ExposureSpent as error:
+            raise ValidationError(f"{error.what} {error.mend}", code=error.code) from None
         return chosen
 
 
@@ -153,7 +136,15 @@ class SubmitForm(BenchmarksForm):
     )
     text_max_tokens = forms.IntegerField(required=False, initial=128, label="Longest text, tokens")
     licence = forms.CharField(required=False, max_length=200)
-    training_data = forms.CharField(required=False, max_length=500, label="Training data")
+    training_datasets = Words(
+        required=False,
+        label="Trained on",
+        help_text="Names of collections, separated by commas: imagenet-1k, coco, wikipedia ... (all of them: "
+        "`gyral overlap --list`); none, if it was never trained; other, for what has no name there.",
+    )
+    training_data = forms.CharField(
+        required=False, max_length=500, label="Training data, in words", help_text="Whatever the names do not say."
+    )
     paper = forms.CharField(required=False, max_length=500, help_text="DOI or address.")
     visibility = forms.ChoiceField(
         choices=[
@@ -213,7 +204,7 @@ class SubmitForm(BenchmarksForm):
                     "Lower-case letters, digits, dots, dashes and underscores, starting with a letter or digit."
                 )
                 if field != "name":
-                    message = f"{fault['msg']}."
+                    message = f"{fault['msg'].removeprefix('Value error, ')}."
                 elif not data.get("name"):
                     message = "Give the model a name."
                 self.add_error(field if field in self.fields else None, message)
@@ -238,6 +229,7 @@ def _card_of(data: dict[str, Any]) -> dict[str, object]:
     plain = ("title", "description", "family", "licence", "training_data", "paper")
     card: dict[str, object] = {"name": data.get("name") or "", "modality": data.get("modality")}
     card |= {k: data[k] for k in plain if data.get(k)}
+    card["training_datasets"] = data.get("training_datasets") or []
     card["layers"] = [line.strip() for line in (data.get("layers") or "").splitlines() if line.strip()]
     if data.get("modality") == "vision":
         card["image"] = {k: v for k, v in image.items() if v is not None}

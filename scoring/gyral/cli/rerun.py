@@ -85,6 +85,8 @@ def _compared(path: Path, kept: "Record", result: "Result", out: Path | None) ->
 
     with tempfile.TemporaryDirectory(prefix="gyral-rerun-") as scratch:
         folder = result.save(out or Path(scratch) / "record").parent
+        if path.is_file() and path.name != "record.json":  # what lies beside it is not the record's
+            return compare(kept, result.record)
         return compare(kept, result.record, folders=(path if path.is_dir() else path.parent, folder))
 
 

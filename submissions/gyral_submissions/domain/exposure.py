@@ -91,10 +91,11 @@ def require(owner: User, benchmarks: Sequence[Benchmark]) -> None:
             submission__owner=owner, benchmark=benchmark, twin=Twin.NONE, state__in=ACTIVE
         ).count()
         if not may_be_answered(benchmark, owner, answered + waiting):
-            under_way = f" and {waiting} more are under way" if waiting else ""
+            limit = answer_limit(benchmark, owner)
+            under_way = f", and {waiting} more {'is' if waiting == 1 else 'are'} under way" if waiting else ""
             raise ExposureSpent(
-                f"{benchmark} holds data back, and answers each person {answer_limit(benchmark, owner)} times: "
-                f"{answered} of your submissions were scored on it{under_way}.",
+                f"{benchmark} holds data back: it scores at most {limit} submission{'s' if limit != 1 else ''} of each "
+                f"person, and has scored {answered} of yours{under_way}.",
                 where="benchmarks",
                 mend="Choose between models on a benchmark with public data, and ask the operators if you need more.",
             )

@@ -4,8 +4,10 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from gyral.datasets.corpus import CORPORA
 from gyral_portal.leaderboard import stimuli
 from gyral_portal.leaderboard.find import find_benchmark
+from gyral_submissions.domain.exposure import exposure_of
 from gyral_submissions.models import Benchmark
 
 
@@ -28,6 +30,8 @@ def benchmark(request: HttpRequest, reference: str) -> HttpResponse:
         "versions": Benchmark.objects.filter(name=found.name),
         "samples": stimuli.samples(found, request.user),
         "may_show": stimuli.may_be_shown(found, request.user),
+        "exposed": exposure_of(found, request.user),
+        "sources": [CORPORA[name].title for name in found.about.get("drawn_from") or () if name in CORPORA],
     }
     return render(request, "leaderboard/benchmark.html", context)
 

@@ -8,13 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from gyral.datasets.corpus import CORPORA, Overlap, declared_overlap
 from gyral_portal.leaderboard.picture import draw_profile
 from gyral_portal.leaderboard.table import heat
 from gyral_portal.leaderboard.views.record import command_at_home
 from gyral_submissions.domain.queries.profile import LayerMap, layer_by_region, submission_profile, versions_of
 from gyral_submissions.domain.queries.visible import visible_submissions
 from gyral_submissions.enums import State, Tier, Twin
-from gyral_submissions.models import Run, Submission
+from gyral_submissions.models import Benchmark, Run, Submission
 from gyral_submissions.rules import may_be_changed
 
 
@@ -58,6 +59,7 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
                 "regions": (layers := layer_by_region(run)).regions,
                 "layers": map_lines(layers),
                 "command": command_at_home(found, commands.get(run.pk)),
+                "overlap": overlap_of(found, profile.benchmark),
             }
             for profile, run in profiles
         ],
@@ -109,6 +111,7 @@ def card_facts(submission: Submission) -> list[tuple[str, str]]:
         ("Family", card.get("family")),
         ("Parameters", f"{card['parameters']:,}" if card.get("parameters") else ""),
         ("Training data", card.get("training_data")),
+        ("Trained on", "; ".join(corpus_title(name) for name in card.get("training_datasets") or ())),
         ("Licence", card.get("licence")),
         ("Paper", card.get("paper")),
         ("Home", card.get("url")),
@@ -120,6 +123,18 @@ def card_facts(submission: Submission) -> list[tuple[str, str]]:
     if submission.modality == "language" and text:
         facts.append(("Text", f"{text.get('pooling')} over tokens, at most {text.get('max_tokens')}"))
     return [(label, str(value)) for label, value in facts if value]
+
+
+def corpus_title(name: str) -> str:
+    """Title of a collection, or the name that the card gives."""
+    return CORPORA[name].title if name in CORPORA else name
+
+
+def overlap_of(submission: Submission, benchmark: Benchmark) -> Overlap:
+    """What the card and the dataset declare of training data and stimuli, by today's table of collections."""
+    drawn_from = benchmark.about.get("drawn_from")
+    trained_on = submission.card.get("training_datasets") or ()
+    return declared_overlap(trained_on, benchmark.dataset, drawn_from, made=benchmark.simulated)
 
 
 def _triple(values: Any) -> str:
