@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gyral.errors import BadArrays
 from gyral.registry import Registry
 from gyral.rsa.ceiling import bounds_of_gram
-from gyral.rsa.vector import check_vectors, samples_of, squared
+from gyral.rsa.vector import check_vectors, samples_of, triangle
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -129,7 +129,7 @@ class Correlation(Product):
 
 
 class PairSums:
-    """Sums over pairs under each redraw, as quadratic forms ``m' A m / 2`` of the square matrix.
+    """Sums over pairs under each redraw, as quadratic forms ``m' A m`` of the upper triangle A.
 
     Parameters
     ----------
@@ -149,8 +149,8 @@ class PairSums:
         """RDMs x pairs -> draws x RDMs; NaN where fewer than three stimuli were drawn."""
         out = np.empty((len(self.counts), len(vectors)))
         for k, vector in enumerate(vectors):
-            matrix = squared(vector if self.mask is None else vector * self.mask)
-            out[:, k] = np.einsum("dn,dn->d", self.counts @ matrix, self.counts) / 2
+            upper = triangle(vector if self.mask is None else vector * self.mask)
+            out[:, k] = np.einsum("dn,dn->d", self.counts @ upper, self.counts)
         out[self.few] = np.nan
         return out
 

@@ -21,10 +21,15 @@ def condensed(square: NDArray[Scalar]) -> NDArray[Scalar]:
 
 def squared(vectors: NDArray[Scalar]) -> NDArray[Scalar]:
     """The inverse of `condensed`, with a zero diagonal: ... x pairs -> ... x samples x samples."""
+    upper = triangle(vectors)
+    return np.asarray(np.add(upper, upper.swapaxes(-1, -2)))
+
+
+def triangle(vectors: NDArray[Scalar]) -> NDArray[Scalar]:
+    """The upper triangle in a matrix of zeros: ... x pairs -> ... x samples x samples."""
     samples = samples_of(vectors.shape[-1])
-    rows, columns = np.triu_indices(samples, 1)
     out = np.zeros((*vectors.shape[:-1], samples, samples), vectors.dtype)
-    out[..., rows, columns] = out[..., columns, rows] = vectors
+    out[..., np.triu(np.ones((samples, samples), bool), 1)] = vectors
     return out
 
 
