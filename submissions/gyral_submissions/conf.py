@@ -72,10 +72,10 @@ def _count(text: str) -> int:
     return number
 
 
-def _seconds(text: str) -> float:
+def _positive(text: str) -> float:
     number = float(text)
     if not number > 0:
-        raise ValueError("must be more than 0 seconds")
+        raise ValueError("must be more than 0")
     return number
 
 
@@ -87,6 +87,10 @@ def _tier(text: str) -> Tier:
 
 
 UPLOAD_BYTES = Setting("GYRAL_UPLOAD_BYTES", 1 << 30, _count, "largest upload, bytes, counted while it streams")
+UPLOAD_HOURS = Setting(
+    "GYRAL_UPLOAD_HOURS", 24.0, _positive, "hours after which an upload in pieces is removed if no piece comes"
+)
+OPEN_UPLOADS = Setting("GYRAL_OPEN_UPLOADS", 3, _count, "uploads in pieces a person may have open")
 RUNS_PER_DAY = Setting("GYRAL_RUNS_PER_DAY", 20, _count, "evaluations a person may start in one day (UTC)")
 ANSWERS = Setting(
     "GYRAL_ANSWERS",
@@ -102,17 +106,17 @@ LEAST_TIER: Setting[Tier] = Setting(
     "weakest sandbox that people's models are run in, unless they are staff (process, landlock, bubblewrap, docker)",
 )
 LEASE_SECONDS = Setting(
-    "GYRAL_LEASE_SECONDS", 60.0, _seconds, "a run nobody renewed for this long is taken up again"
+    "GYRAL_LEASE_SECONDS", 60.0, _positive, "a run nobody renewed for this long is taken up again"
 )
 MAX_ATTEMPTS = Setting("GYRAL_MAX_ATTEMPTS", 3, _count, "attempts before a run whose workers vanish is given up")
-WALL_CLOCK_SECONDS = Setting("GYRAL_WALL_CLOCK_SECONDS", 7200.0, _seconds, "longest evaluation, seconds")
+WALL_CLOCK_SECONDS = Setting("GYRAL_WALL_CLOCK_SECONDS", 7200.0, _positive, "longest evaluation, seconds")
 REPUBLISH_SECONDS = Setting(
     "GYRAL_REPUBLISH_SECONDS",
     120.0,
-    _seconds,
+    _positive,
     "a queued run whose message seems lost is published again after this",
 )
-SWEEP_SECONDS = Setting("GYRAL_SWEEP_SECONDS", 10.0, _seconds, "pause between two rounds of the sweeper")
+SWEEP_SECONDS = Setting("GYRAL_SWEEP_SECONDS", 10.0, _positive, "pause between two rounds of the sweeper")
 LOG_BYTES = Setting("GYRAL_LOG_BYTES", 1 << 18, _count, "longest log kept of a run, bytes")
 DEVICE = Setting("GYRAL_DEVICE", "cpu", str, "device evaluations run on (cpu, cuda, cuda:0)")
 SCORE_COMMAND: Setting[list[str]] = Setting(
@@ -121,6 +125,8 @@ SCORE_COMMAND: Setting[list[str]] = Setting(
 
 SETTINGS: tuple[Setting[int] | Setting[Tier] | Setting[float] | Setting[str] | Setting[list[str]], ...] = (
     UPLOAD_BYTES,
+    UPLOAD_HOURS,
+    OPEN_UPLOADS,
     RUNS_PER_DAY,
     ACTIVE_RUNS,
     ANSWERS,

@@ -3,7 +3,7 @@
 from ninja import NinjaAPI
 
 from gyral import __version__
-from gyral_portal.api import read, submit
+from gyral_portal.api import read, submit, uploads
 from gyral_portal.api.errors import install_errors
 
 api = NinjaAPI(
@@ -21,3 +21,4 @@ api = NinjaAPI(
 install_errors(api)
 api.add_router("", read.router)
 api.add_router("", submit.router)
+api.add_router("", uploads.router)

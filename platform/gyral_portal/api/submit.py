@@ -24,7 +24,7 @@ from gyral_submissions.domain.log import read_log
 from gyral_submissions.domain.payload import too_large
 from gyral_submissions.domain.quota import Quota, quota_of
 from gyral_submissions.enums import Format, Visibility
-from gyral_submissions.models import Benchmark, Run
+from gyral_submissions.models import Benchmark, Run, Submission
 
 router = Router(auth=Token(Scope.SUBMIT), tags=["submit"])
 FAULTS = dict.fromkeys((401, 403, 404, 409, 413, 422, 429), ErrorOut)
@@ -58,21 +58,13 @@ def submit(
     archive's own `gyral.toml` is taken. Nothing is kept where anything is wrong.
     """
     owner = cast(User, request.user)
-    wanted = [name.strip() for part in fields.benchmarks for name in part.split(",") if name.strip()]
-    chosen = [_benchmark(name) for name in wanted]
+    chosen = benchmarks_called(fields.benchmarks)
     if TOO_LARGE in request.META:
         raise too_large(conf.UPLOAD_BYTES())
-    if file is None or not chosen:
-        missing = "file" if file is None else "benchmarks"
-        raise UserError(f"{missing!r} is missing.", where=missing, code="missing")
+    if file is None:
+        raise _missing("file")
     submission = receive(owner, file, fields.card, format=fields.format, visibility=fields.visibility)
-    queued: list[Run] = []
-    try:
-        queued = runs.create(submission, chosen, twin=fields.twin)
-    finally:
-        if not queued:
-            submission.delete()
-            shutil.rmtree(conf.uploads() / submission.path, ignore_errors=True)
+    queued = queue_or_forget(submission, chosen, twin=fields.twin)
     return Status(201, {"submission": submission, "runs": queued})
 
 
@@ -100,6 +92,30 @@ def cancel(request: HttpRequest, run: UUID) -> Run:
 def retry(request: HttpRequest, run: UUID) -> Run:
     """Queue a failed or cancelled run of yours again; costs quota like a first one."""
     return runs.retry(_changeable(request, run))
+
+
+def queue_or_forget(submission: Submission, chosen: list[Benchmark], *, twin: bool) -> list[Run]:
+    """The runs of a new submission; where none can be queued, nothing of it is kept."""
+    queued: list[Run] = []
+    try:
+        queued = runs.create(submission, chosen, twin=twin)
+    finally:
+        if not queued:
+            submission.delete()
+            shutil.rmtree(conf.uploads() / submission.path, ignore_errors=True)
+    return queued
+
+
+def benchmarks_called(names: list[str]) -> list[Benchmark]:
+    """Benchmarks by name or ``name@version``, each name also a list with commas; at least one."""
+    wanted = [name.strip() for part in names for name in part.split(",") if name.strip()]
+    if not wanted:
+        raise _missing("benchmarks")
+    return [_benchmark(name) for name in wanted]
+
+
+def _missing(field: str) -> UserError:
+    return UserError(f"{field!r} is missing.", where=field, code="missing")
 
 
 def _changeable(request: HttpRequest, run: UUID) -> Run:

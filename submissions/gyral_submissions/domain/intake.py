@@ -50,6 +50,7 @@ def receive(
     *,
     format: Format,
     visibility: Visibility = Visibility.PRIVATE,
+    sha256: str | None = None,
 ) -> Submission:
     """Take in one upload.
 
@@ -65,6 +66,8 @@ def receive(
         What the file is said to be.
     visibility : Visibility
         Who may see it.
+    sha256 : str, optional
+        What the sender says the file's hash is, hex; it must be.
 
     Returns
     -------
@@ -82,12 +85,19 @@ def receive(
     OutOfResources
         Larger than the cap (``too-large``), or our disk is full (``disk-full``).
     """
-    _require_welcome(owner, format)
+    require_welcome(owner, format)
     card = ModelCard.checked(dict(card_fields)) if card_fields is not None else None
     if card is not None:
         _require_free(card.name, owner)
     with scratch_folder() as scratch:
         payload = stream(uploaded_file, scratch / "payload")
+        if sha256 is not None and sha256.lower() != payload.sha256:
+            raise BadUpload(
+                f"{payload.size} bytes arrived, and their sha256 is {payload.sha256}.",
+                where="sha256",
+                mend="Compare both with the file; if they differ, send it again.",
+                code="sha256-differs",
+            )
         folder = scratch / "model"
         card = lay_out(payload, folder, card, format)
         _require_free(card.name, owner)
@@ -118,7 +128,8 @@ def receive(
     return submission
 
 
-def _require_welcome(owner: User, format_: Format) -> None:
+def require_welcome(owner: User, format_: Format) -> None:
+    """Refuse what cannot be uploaded (``format``), or not by this person (``unsandboxed``)."""
     if format_ not in (Format.ONNX, Format.SAFETENSORS, Format.FEATURES):
         raise BadUpload(f"format {format_!r} cannot be uploaded.", code="format")
     if not may_upload(owner, format_):

@@ -52,9 +52,7 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfResources(
-                "the site's disk is full; nothing was kept.", mend="Try again later.", code="disk-full"
-            ) from None
+            raise disk_full() from None
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -82,6 +80,11 @@ def stream(uploaded_file: Incoming, path: Path) -> Payload:
     if not size:
         raise BadUpload("the file is empty.", where="file", code="empty")
     return Payload(path, digest.hexdigest(), size)
+
+
+def disk_full() -> OutOfResources:
+    """The refusal of an upload there is no room for."""
+    return OutOfResources("the site's disk is full; nothing was kept.", mend="Try again later.", code="disk-full")
 
 
 def too_large(cap: int) -> OutOfResources:

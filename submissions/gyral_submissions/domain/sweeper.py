@@ -20,8 +20,9 @@ from gyral_submissions import conf
 from gyral_submissions.domain import fault as faults
 from gyral_submissions.domain import log, quota
 from gyral_submissions.domain.transition import ended, publish, queued_again
+from gyral_submissions.domain.upload import folder_of, forget_expired
 from gyral_submissions.enums import Format, State
-from gyral_submissions.models import Run, Submission
+from gyral_submissions.models import Run, Submission, Upload
 
 logger = logging.getLogger(__name__)
 _LEFT_BEHIND = 24 * 3600.0  # seconds after which a file nobody names is removed
@@ -62,9 +63,12 @@ def expire(run: Run) -> bool:
 
 
 def tidy() -> int:
-    """Remove what died half-way a day ago: uploads and run folders that no row names; returns how many."""
+    """Remove what died half-way a day ago (uploads and run folders that no row names) and uploads in pieces that nobody
+    goes on with; returns how many."""
     named = {Path(p).parts[0] for p in Submission.objects.exclude(path="").values_list("path", flat=True)}
-    stale = [p for p in conf.incoming().iterdir() if _is_old(p)]
+    expired = forget_expired()
+    coming = {folder_of(upload).name for upload in Upload.objects.all()}
+    stale = [p for p in conf.incoming().iterdir() if p.name not in coming and _is_old(p)]
     stale += [p for p in conf.uploads().iterdir() if p.name not in named | {".incoming"} and _is_old(p)]
     runs = {str(pk) for pk in Run.objects.values_list("pk", flat=True)}
     stale += [p for p in conf.runs().iterdir() if p.name not in runs and _is_old(p)]
@@ -73,7 +77,7 @@ def tidy() -> int:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    return len(stale)
+    return len(stale) + expired
 
 
 def _give_up(run: Run) -> bool:

@@ -1,4 +1,4 @@
-"""Tables: benchmarks carried from the registry, submissions, runs, scores, charges, exposures. Thin; verbs: `domain`."""
+"""Tables: benchmarks carried from the registry, submissions, runs, scores, charges, exposures, uploads. Thin; verbs: `domain`."""
 
 from gyral_submissions.models.benchmark import Benchmark
 from gyral_submissions.models.charge import Charge
@@ -6,5 +6,6 @@ from gyral_submissions.models.exposure import Exposure
 from gyral_submissions.models.run import Run
 from gyral_submissions.models.score import Score
 from gyral_submissions.models.submission import Submission
+from gyral_submissions.models.upload import Upload
 
-__all__ = ["Benchmark", "Charge", "Exposure", "Run", "Score", "Submission"]
+__all__ = ["Benchmark", "Charge", "Exposure", "Run", "Score", "Submission", "Upload"]
