@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
+from gyral.readouts._kernel import right_solve
 from gyral.readouts.readout import Rows
 
 # A numpy array or a torch tensor: whatever the namespace at hand makes.
@@ -52,6 +53,10 @@ class Arrays(Protocol):
         """Eigenvalues, ascending, and eigenvectors."""
         ...
 
+    def solve(self, within: Matrix, right: Matrix) -> Matrix:
+        """``(1 + within)^-1 right``, symmetric and positive definite."""
+        ...
+
     def triangle(self, tall: Matrix) -> Matrix:
         """R of the QR factors."""
         ...
@@ -85,6 +90,9 @@ class NumpyArrays:
     def eigh(self, gram: Matrix) -> tuple[Matrix, Matrix]:
         values, vectors = np.linalg.eigh(gram)
         return values, vectors
+
+    def solve(self, within: Matrix, right: Matrix) -> Matrix:
+        return right_solve(torch.from_numpy(within), torch.from_numpy(right).T, 1.0).T.numpy()
 
     def triangle(self, tall: Matrix) -> Matrix:
         return np.linalg.qr(tall, mode="r")
@@ -129,6 +137,9 @@ class TorchArrays:
     def eigh(self, gram: Matrix) -> tuple[Matrix, Matrix]:
         values, vectors = torch.linalg.eigh(gram)
         return values, vectors
+
+    def solve(self, within: Matrix, right: Matrix) -> Matrix:
+        return right_solve(within, right.T, 1.0).T
 
     def triangle(self, tall: Matrix) -> Matrix:
         return torch.linalg.qr(tall, mode="r").R

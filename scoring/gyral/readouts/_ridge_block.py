@@ -36,6 +36,10 @@ class Block:
     offset: Host
     present: NDArray[np.bool_]
 
+    def some(self, which: Rows) -> "Block":
+        """A block of some of the units."""
+        return Block(self.units[which], self.y[:, which], self.offset[which], self.present)
+
 
 @dataclass(frozen=True, eq=False)
 class Sums:
@@ -51,6 +55,11 @@ class Sums:
     products: Matrix | None
     responses: Matrix
     squares: Matrix
+
+    def some(self, which: Rows) -> "Sums":
+        """Those of some units."""
+        products = None if self.products is None else self.products[:, which]
+        return Sums(products, self.responses[which], self.squares[which])
 
     def __add__(self, other: "Sums") -> "Sums":
         products = None if self.products is None else self.products + other.products

@@ -9,9 +9,12 @@ import numpy as np
 from gyral.datasets.split import Fold
 from gyral.readouts._ridge_arrays import Host, Matrix
 from gyral.readouts._ridge_block import Atoms, Block, Sums, total_of
-from gyral.readouts._ridge_design import Design, System
-from gyral.readouts._ridge_solver import Gains, generalised
+from gyral.readouts._ridge_design import Design
+from gyral.readouts._ridge_solver import Gains, TurnedGains, generalised
 from gyral.readouts.readout import Rows
+
+# Largest error of a difference of gains seen, over `COARSE` times the sizes of prediction and response: 2.4.
+_DOUBT = 4.0
 
 Selection = Literal["kfold", "kfold-reduced", "gcv"]
 
@@ -85,7 +88,11 @@ class Chooser:
         if self._selection == "gcv":
             score, total = 1 - self._generalised(block, whole), self._total(block, whole)
         else:
-            gains, total = self._gains(block, parts, whole)
+            gains, errors, total = self._gains(block, parts, whole, fine=False)
+            near = _near(gains, errors, total)
+            if len(near):
+                some = [part.some(near) for part in parts]
+                gains[near] = self._gains(block.some(near), some, whole.some(near), fine=True)[0]
             score = gains / np.where(total > 0, total, 1)[:, None]
         spread = self._total(block, whole)
         # Rounding leaves a constant unit a total of about 1e-14 of its squared size.
@@ -101,41 +108,44 @@ class Chooser:
         total: Host = host(whole.squares) - mean * host(whole.responses)
         return total.astype(np.float64)
 
-    def _gains(self, block: Block, parts: Sequence[Sums], whole: Sums) -> tuple[Host, Host]:
-        gains, total = np.zeros((len(block.units), len(self._penalties))), np.zeros(len(block.units))
+    def _gains(self, block: Block, parts: Sequence[Sums], whole: Sums, fine: bool) -> tuple[Host, Host, Host]:
+        """Gains and squared errors of them (units x penalties), and squares around the training means."""
+        shape = len(block.units), len(self._penalties)
+        gains, errors, total = np.zeros(shape), np.zeros(shape), np.zeros(len(block.units))
+        reduced = self._selection == "kfold-reduced" and not fine
         for k, fold in enumerate(self._inner):
             rows, ahead = fold.train[block.present[fold.train]], fold.test[block.present[fold.test]]
             if len(rows) < 2 or not len(ahead):
                 continue
             train, test = self._atoms.train(k, parts, whole), self._atoms.test(k, parts, whole)
             mean = train.responses / len(rows)
-            system, found = self._design.system(rows), self._design.gains(rows, ahead, self._penalties)
-            left = self._design.centred(system, block.y, train.products, mean)
-            target = self._target(block, system, found, test, mean, ahead)
-            if self._selection == "kfold" and found.wants_maps(self._units):
-                gains += found.of(left, target, self._design.maps(rows, ahead, self._penalties))
-            else:
-                gains += found.of(left @ system.vectors, target, reduced=self._selection == "kfold-reduced")
+            found = self._design.gains(rows, ahead, self._penalties, self._units)
+            left = self._design.centred(found.centre, block.y, train.products, mean)
+            if isinstance(found, TurnedGains):
+                left = self._design.system(rows).turn(left)
+            gain, error = found.of(left, self._target(block, found, test, mean, ahead), fine, reduced)
+            gains, errors = gains + gain, errors + error
             total += self._design.arrays.host(test.squares - mean * (2 * test.responses - len(ahead) * mean))
-        return gains, total
+        return gains, errors, total
 
-    def _target(self, block: Block, system: System, found: Gains, test: Sums, mean: Matrix, ahead: Rows) -> Matrix:
+    def _target(self, block: Block, found: Gains, test: Sums, mean: Matrix, ahead: Rows) -> Matrix:
         """Held-out responses as `Gains.of` wants them."""
         arrays = self._design.arrays
-        if found.tall and not system.dual:
+        if isinstance(found, TurnedGains) and found.tall and not found.centre.dual:
             assert test.products is not None  # noqa: S101 - a primal system has products
             # A'y of centred features and responses, from sums that other folds need as well.
-            crossed = test.products.T @ system.vectors - mean[:, None] * found.held.sum(axis=0)
-            return crossed - test.responses[:, None] * (system.mean @ system.vectors)
+            system = self._design.system(found.centre.train)
+            crossed = system.turn(test.products.T) - mean[:, None] * found.held.sum(axis=0)
+            return crossed - test.responses[:, None] * system.turn(found.centre.mean)
         target = arrays.take(block.y, ahead) - mean
-        return target.T @ found.held if found.tall else arrays.turn(target)
+        return target.T @ found.held if isinstance(found, TurnedGains) and found.tall else arrays.turn(target)
 
     def _generalised(self, block: Block, whole: Sums) -> Host:
         rows = np.flatnonzero(block.present)
         arrays, system = self._design.arrays, self._design.system(rows)
         mean = whole.responses / len(rows)
-        rotated = self._design.centred(system, block.y, whole.products, mean) @ system.vectors
-        left = rotated if system.dual else rotated * arrays.put(1 / np.sqrt(system.values))
+        rotated = system.turn(self._design.centred(system.centre, block.y, whole.products, mean))
+        left = rotated if system.centre.dual else rotated * arrays.put(1 / np.sqrt(system.values))
         total = whole.squares - mean * whole.responses
         return generalised(arrays, left, total, system.values, self._penalties, len(rows))
 
@@ -145,8 +155,16 @@ def solve(design: Design, block: Block, penalties: Host, whole: Sums) -> Solved:
     rows = np.flatnonzero(block.present)
     system = design.system(rows)
     mean = whole.responses / len(rows)
-    rotated = design.centred(system, block.y, whole.products, mean) @ system.vectors
+    rotated = system.turn(design.centred(system.centre, block.y, whole.products, mean))
     chosen = design.arrays.put(np.nan_to_num(penalties, nan=1.0))
     coefficients = rotated / (chosen[:, None] + design.arrays.put(system.values))
     constant = design.arrays.host(mean).astype(np.float64) + block.offset
     return Solved(block.units, rows, design.arrays.host(coefficients), constant)
+
+
+def _near(gains: Host, errors: Host, total: Host) -> Rows:
+    """Units whose best two penalties differ by less than the coarse span may leave out of their gains."""
+    order = np.argsort(gains, axis=1)[:, -2:]
+    best = np.take_along_axis(gains, order, axis=1)
+    error = np.take_along_axis(errors, order, axis=1).sum(axis=1)
+    return np.flatnonzero(best[:, -1] - best[:, 0] < _DOUBT * np.sqrt(error * (total - best[:, 0])))

@@ -1,9 +1,12 @@
 """Design: standardised features of training rows and every decomposition made of them, kept for the next units.
 
 A layer is read once. Where it is wide (more columns than rows) only the samples x samples kernel is needed,
-summed over blocks of columns, so that a memory-mapped layer never stands in memory whole.
+summed over blocks of columns, so that a memory-mapped layer never stands in memory whole. Where it is narrow its
+columns are turned to their principal axes: their Gram is diagonal, and that of a fold differs from it by the rows
+it leaves out.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +14,7 @@ import numpy as np
 from gyral.features.features import Features
 from gyral.readouts._ridge_arrays import Arrays, Host, Matrix, few_threads
 from gyral.readouts._ridge_kept import Kept, key_of
-from gyral.readouts._ridge_solver import Gains, gains_of
+from gyral.readouts._ridge_solver import COARSE, FINE, Centre, Gains, MappedGains, span, turned
 from gyral.readouts.readout import Rows, require_finite
 
 # Bytes of standardised features that are kept although the kernel would do.
@@ -21,6 +24,10 @@ _READ = 64 << 20
 # Columns a row from which a kernel is summed from float32 products: twice as fast, and its smallest eigenvalues
 # are far above what rounding leaves.
 _WIDE = 4
+# Bytes of the maps of one fold.
+_MAPS = 96 << 20
+# Least share of any direction that the training rows of a fold hold where it is solved from what it leaves out.
+_HELD = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,23 +38,18 @@ class System:
     ----------
     values : array, k
         Eigenvalues, float64, positive.
-    vectors : Matrix, n x k (dual) or p x k (primal)
-        float32.
-    dual : bool
-    train : int array
-        Rows of the design.
-    mean : Matrix
-        Mean row of the training features (primal), or mean of each column of the training kernel (dual).
-    overall : float
-        Mean of the training kernel (dual).
+    vectors : Matrix, n x k (dual) or p x k (primal), or None
+        float32; None where the axes of the design are those of the system.
+    centre : Centre
     """
 
     values: Host
-    vectors: Matrix
-    dual: bool
-    train: Rows
-    mean: Matrix
-    overall: float
+    vectors: Matrix | None
+    centre: Centre
+
+    def turn(self, rows: Matrix) -> Matrix:
+        """Rows along the eigenvectors."""
+        return rows if self.vectors is None else rows @ self.vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,7 @@ class Held:
     key : bytes
         Digest of their features.
     z : Matrix, held-out x p, or None
-        Standardised features, of a layer narrower than the training rows.
+        Features as those of the design, of a layer narrower than the training rows.
     kernel : Matrix, held-out x n, or None
         Kernel with the training rows, float64, of any other.
     """
@@ -88,25 +90,30 @@ class Design:
     def __init__(self, arrays: Arrays, features: Features, rows: Rows) -> None:
         self.arrays = arrays
         self.rows = rows
-        self.width = features.width
+        self.width = self._columns = features.width
         self._kept = Kept()
+        self._values: Host | None = None
+        self._axes: Matrix | None = None
         self._mean = np.zeros(self.width, np.float32)
         self._scale = np.zeros(self.width, np.float32)
         count = len(rows)
         keep = count > self.width or 4 * count * self.width <= _KEPT_FEATURES
-        self._z = np.empty((count, self.width), np.float32) if keep else None
+        z = np.empty((count, self.width), np.float32) if keep else None
         self._features = None if keep else features
         self._is_exact = self.width < _WIDE * count
         wide = self.width >= count
         kernel = arrays.zeros((count, count), "double") if wide else None
         for columns in self._blocks(count):
             block = self._standardise(features, columns)
-            if self._z is not None:
-                self._z[:, columns] = block
+            if z is not None:
+                z[:, columns] = block
             if kernel is not None:
                 kernel += _gram(arrays, arrays.put(block).T, exact=self._is_exact)
         self._kernel: Matrix = kernel
-        self.z: Matrix = None if self._z is None else arrays.put(self._z)
+        self.z: Matrix = None if z is None else arrays.put(z)
+        if not wide:
+            with few_threads(self.width):
+                self._turn()
 
     @property
     def kernel(self) -> Matrix:
@@ -119,7 +126,7 @@ class Design:
     def nbytes(self) -> int:
         """Bytes held, on the host or the device."""
         kernel = 0 if self._kernel is None else self._kernel.nbytes
-        return int(kernel + (0 if self._z is None else self._z.nbytes) + self._kept.nbytes)
+        return int(kernel + (0 if self.z is None else self.z.nbytes) + self._kept.nbytes)
 
     def is_dual(self, rows: int) -> bool:
         """True where a training set of ``rows`` samples is decomposed by samples."""
@@ -129,10 +136,11 @@ class Design:
         """Decomposition of training rows (positions within ``rows``)."""
         return self._kept.get(("system", train.tobytes()), lambda: self._system(train))
 
-    def gains(self, train: Rows, test: Rows, penalties: Host) -> Gains:
-        """Gains of an inner fold."""
-        key = ("gains", train.tobytes(), test.tobytes(), penalties.tobytes())
-        return self._kept.get(key, lambda: self._gains(train, test, penalties))
+    def gains(self, train: Rows, test: Rows, penalties: Host, units: int) -> Gains:
+        """Gains of an inner fold, in the form that suits so many units."""
+        many = units > len(penalties) * len(test)
+        key = ("gains", train.tobytes(), test.tobytes(), penalties.tobytes(), many)
+        return self._kept.get(key, lambda: self._gains(train, test, penalties, many))
 
     def held(self, features: Features, rows: Rows) -> Held:
         """Held-out rows of the same layer.
@@ -147,23 +155,17 @@ class Design:
 
     def ahead(self, system: System, held: Held) -> Matrix:
         """Rotated design ``A`` of held-out rows: rows x k."""
-        key = ("ahead", system.train.tobytes(), held.key)
+        key = ("ahead", system.centre.train.tobytes(), held.key)
         return self._kept.get(key, lambda: self._rotated(system, self._side(system, held)))
 
     def _side(self, system: System, held: Held) -> Matrix:
-        if not system.dual:
+        if not system.centre.dual:
             return held.z
         if held.kernel is not None:
             return held.kernel
         return self.arrays.cast(held.z, "double") @ self.arrays.cast(self.z, "double").T
 
-    def maps(self, train: Rows, test: Rows, penalties: Host) -> Matrix:
-        """Maps of an inner fold; see `Gains.maps`."""
-        key = ("maps", train.tobytes(), test.tobytes(), penalties.tobytes())
-        found, system = self.gains(train, test, penalties), self.system(train)
-        return self._kept.get(key, lambda: found.maps(system.vectors))
-
-    def centred(self, system: System, responses: Matrix, products: Matrix | None, mean: Matrix) -> Matrix:
+    def centred(self, centre: Centre, responses: Matrix, products: Matrix | None, mean: Matrix) -> Matrix:
         """Centred responses (dual, units x n) or centred features by responses (primal, units x p).
 
         Parameters
@@ -174,15 +176,15 @@ class Design:
         mean : Matrix, units
             Mean response over the training rows.
         """
-        if system.dual:
+        if centre.dual:
             # Eigenvectors of a centred kernel sum to zero: the mean of the responses leaves no trace.
-            return self.arrays.take(responses, system.train).T
+            return self.arrays.take(responses, centre.train).T
         assert products is not None  # noqa: S101 - the caller asks `is_dual`
-        return products.T - mean[:, None] * (len(system.train) * system.mean)
+        return products.T - mean[:, None] * (len(centre.train) * centre.mean)
 
     def _blocks(self, count: int) -> list[slice]:
-        step = max(1, min(self.width, _READ // (4 * max(count, 1))))
-        return [slice(start, min(start + step, self.width)) for start in range(0, self.width, step)]
+        step = max(1, min(self._columns, _READ // (4 * max(count, 1))))
+        return [slice(start, min(start + step, self._columns)) for start in range(0, self._columns, step)]
 
     def _standardise(self, features: Features, columns: slice) -> Host:
         block = _read(features, self.rows, columns)
@@ -200,23 +202,35 @@ class Design:
         block *= scale
         return block
 
+    def _turn(self) -> None:
+        """Turn standardised features to their principal axes."""
+        arrays, count = self.arrays, len(self.rows)
+        gram, sums = self._sums(np.arange(count))
+        mean = sums / count
+        values, vectors = _decomposed(arrays, gram - sums[:, None] * mean, 1e-10)
+        if not len(values):
+            # A layer that never varies keeps a column, of zeros.
+            vectors = arrays.zeros((self.width, 1), "double")
+        self._values, self.width = values if len(values) else None, vectors.shape[1]
+        turned_ = arrays.zeros((count, self.width))
+        for rows, part in self._parts(np.arange(count)):
+            turned_[rows] = arrays.cast((part - mean) @ vectors, "single")
+        self.z, self._axes = turned_, arrays.cast(vectors, "single")
+        self._shift = arrays.cast(mean @ vectors, "single")
+
     def _system(self, train: Rows) -> System:
-        size = min(len(train), self.width)
-        with few_threads(size):
+        if self._values is not None and len(train) == len(self.rows):
+            return System(self._values, None, Centre(train, False, self.arrays.zeros((self.width,))))
+        with few_threads(min(len(train), self.width)):
             if self.is_dual(len(train)):
                 kernel = self.arrays.take(self.arrays.take(self.kernel, train).T, train)
-                mean, overall = kernel.mean(axis=0), float(kernel.mean())
-                gram = kernel - mean - mean[:, None] + overall
-                tolerance = 1e-10 if self._is_exact else 1e-6
+                centre = Centre(train, True, kernel.mean(axis=0), float(kernel.mean()))
+                gram = kernel - centre.mean - centre.mean[:, None] + centre.overall
             else:
-                mean, gram, overall, tolerance = *self._scatter(train), 0.0, 1e-10
-            values, vectors = self.arrays.eigh(gram)
-        # Directions below rounding of the largest carry noise that a small penalty would blow up.
-        found = self.arrays.host(values)
-        first = int(np.searchsorted(found, max(float(found[-1]), 0.0) * tolerance, side="right"))
-        vectors = self.arrays.cast(vectors[:, first:], "single")
-        mean = mean if self.is_dual(len(train)) else self.arrays.cast(mean, "single")
-        return System(found[first:].copy(), vectors, self.is_dual(len(train)), train, mean, overall)
+                mean, gram = self._scatter(train)
+                centre = Centre(train, False, self.arrays.cast(mean, "single"))
+            values, vectors = _decomposed(self.arrays, gram, 1e-10 if self._is_exact else 1e-6)
+        return System(values, self.arrays.cast(vectors, "single"), centre)
 
     def _scatter(self, train: Rows) -> tuple[Matrix, Matrix]:
         """Mean row and centred Gram of training rows, float64."""
@@ -233,31 +247,79 @@ class Design:
     def _sums(self, rows: Rows) -> tuple[Matrix, Matrix]:
         gram = self.arrays.zeros((self.width, self.width), "double")
         sums = self.arrays.zeros((self.width,), "double")
-        step = max(1, _READ // (8 * self.width))
-        for start in range(0, len(rows), step):
-            part = self.arrays.cast(self.arrays.take(self.z, rows[start : start + step]), "double")
+        for _, part in self._parts(rows):
             gram += part.T @ part
             sums += part.sum(axis=0)
         return gram, sums
 
-    def _gains(self, train: Rows, test: Rows, penalties: Host) -> Gains:
-        system = self.system(train)
-        held = self.arrays.take(self.kernel if system.dual else self.z, test)
-        cost = len(system.values) * (len(test) if system.dual else self.width)
+    def _parts(self, rows: Rows) -> Iterator[tuple[slice, Matrix]]:
+        """Some rows after others in float64."""
+        step = max(1, _READ // (8 * self.width))
+        for start in range(0, len(rows), step):
+            part = slice(start, min(start + step, len(rows)))
+            yield part, self.arrays.cast(self.arrays.take(self.z, rows[part]), "double")
+
+    def _gains(self, train: Rows, test: Rows, penalties: Host, many: bool) -> Gains:
         with few_threads(len(train)):
-            design = self._rotated(system, held)
-            return gains_of(self.arrays, design, system.values, penalties, cost)
+            short = self._short(train, test, penalties)
+            if short is not None:
+                return short
+            system, arrays = self.system(train), self.arrays
+            dual, values, vectors = system.centre.dual, system.values, system.vectors
+            held = self._rotated(system, arrays.take(self.kernel if dual else self.z, test))
+            cost = len(values) * (len(test) if dual else self.width)
+            found = turned(arrays, system.centre, held, values, penalties, cost)
+            if found.tall or vectors is None or not many or len(penalties) * held.nbytes > _MAPS:
+                return found
+
+            def make(penalty: float) -> Matrix:
+                return (held * arrays.put(1 / (values + penalty))) @ vectors.T
+
+            return MappedGains(arrays, system.centre, penalties, found.coarse, found.fine, len(test), make)
+
+    def _short(self, train: Rows, test: Rows, penalties: Host) -> MappedGains | None:
+        """Gains of a fold that leaves few rows out, from the axes of all rows; None where that would not do.
+
+        With ``L`` the rows left out and the root of ``n`` times the mean of the others, the Gram of these is
+        ``S - L'L``, and ``L (S + a - L'L)^-1 = (1 - L D L')^-1 L D`` where ``D = 1 / (S + a)`` (Woodbury).
+        """
+        rest = np.setdiff1d(np.arange(len(self.rows)), train)
+        made = 4 * len(penalties) * len(test) * self.width
+        few = 0 < 2 * len(rest) <= self.width and made <= _MAPS
+        if self._values is None or self.is_dual(len(train)) or not few:
+            return None
+        arrays, known, root = self.arrays, self._values, float(np.sqrt(len(train)))
+        values = arrays.put(known, "double")
+        out = arrays.zeros((len(rest) + 1, self.width), "double")
+        out[:-1] = arrays.take(self.z, rest)
+        out[-1] = out[:-1].sum(axis=0) / -root
+        share = 1 - float(arrays.host(arrays.eigh((out / (values + float(penalties[0]))) @ out.T)[0])[-1])
+        if share < _HELD:
+            return None
+
+        def make(penalty: float) -> Matrix:
+            scaled = single * arrays.put(1 / (known + penalty))
+            solved = arrays.solve(-(scaled @ single.T), scaled)
+            return solved[at] - solved[-1] / root
+
+        at, single = np.searchsorted(rest, test), arrays.cast(out, "single")
+        # Eigenvalues of the fold lie between a share of those of all rows and these.
+        between = np.concatenate([known * share**part for part in (0.0, 0.5, 1.0)])
+        coarse, fine = (span(between, penalties, tolerance) for tolerance in (COARSE, FINE))
+        centre = Centre(train, False, arrays.cast(out[-1] / root, "single"))
+        return MappedGains(arrays, centre, penalties, coarse, fine, len(test), make)
 
     def _rotated(self, system: System, held: Matrix) -> Matrix:
-        if not system.dual:
-            return held @ system.vectors - system.mean @ system.vectors
-        cross = self.arrays.take(held.T, system.train).T
-        cross = cross - cross.mean(axis=1)[:, None] - system.mean + system.overall
+        centre = system.centre
+        if not centre.dual:
+            return system.turn(held - centre.mean)
+        cross = self.arrays.take(held.T, centre.train).T
+        cross = cross - cross.mean(axis=1)[:, None] - centre.mean + centre.overall
         return self.arrays.cast(cross @ self.arrays.cast(system.vectors, "double"), "single")
 
     def _held(self, features: Features, rows: Rows, key: bytes) -> Held:
-        narrow = self.width < len(self.rows)
-        z = np.empty((len(rows), self.width), np.float32) if narrow else None
+        narrow = self._axes is not None
+        z = np.empty((len(rows), self._columns), np.float32) if narrow else None
         kernel = None if narrow else self.arrays.zeros((len(rows), len(self.rows)), "double")
         for columns in self._blocks(len(rows) + len(self.rows)):
             block = _read(features, rows, columns)
@@ -268,7 +330,7 @@ class Design:
                 z[:, columns] = block
             else:
                 kernel += self.arrays.cast(self.arrays.put(block) @ self._training(columns).T, "double")
-        return Held(key, None if z is None else self.arrays.put(z), kernel)
+        return Held(key, None if z is None else self.arrays.put(z) @ self._axes - self._shift, kernel)
 
     def _training(self, columns: slice) -> Matrix:
         if self.z is not None:
@@ -287,3 +349,11 @@ def _read(features: Features, rows: Rows, columns: slice) -> Host:
 def _gram(arrays: Arrays, columns: Matrix, exact: bool) -> Matrix:
     values = arrays.cast(columns, "double" if exact else "single")
     return arrays.cast(values.T @ values, "double")
+
+
+def _decomposed(arrays: Arrays, gram: Matrix, tolerance: float) -> tuple[Host, Matrix]:
+    """Eigenvalues above a share of the largest and their vectors: below it noise would be blown up by a small penalty."""
+    values, vectors = arrays.eigh(gram)
+    found = arrays.host(values)
+    first = int(np.searchsorted(found, max(float(found[-1]), 0.0) * tolerance, side="right"))
+    return found[first:].copy(), vectors[:, first:]

@@ -6,27 +6,28 @@ eigenvectors are those of ``X X'`` (dual, n <= p) or ``X' X`` (primal); either w
 ``B`` (k x units). Penalties are compared by what they take off the squared error, ``2 <y, f> - <f, f>``,
 from cross products alone:
 
-- ``1 / (s + a)`` of eleven penalties spans fewer than eleven directions to float32 precision: predictions are
-  formed for some penalties, the others are combinations of them (pivoted QR; Golub & Van Loan, Matrix
-  Computations, 5.4.2).
+- ``1 / (s + a)`` of eleven penalties spans about eight directions: predictions are formed for some penalties, the
+  others are combinations of them (pivoted QR; Golub & Van Loan, Matrix Computations, 5.4.2). Units whose best
+  penalties differ by less than that leaves out are settled with more of them.
 - Where more rows are held out than ``k``, ``<f, f>`` needs only the triangle ``R`` of ``A = Q R``.
 
 Products are float32, decompositions float64.
 """
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
 
 from gyral.readouts._ridge_arrays import Arrays, Host, Matrix
+from gyral.readouts.readout import Rows
 
-# Relative size of what combinations of predictions may leave out.
-_SPAN = 1e-6
-# Held-out rows predicted at once, and units whose predictions are summed at once in float64.
-_PANEL, _EXACT = 128, 256
-# Bytes of the maps of one fold.
-_MAPS = 96 << 20
+# Relative size of what combinations of predictions may leave out: of all units, and of those near a tie.
+COARSE, FINE = 1e-4, 1e-5
+# Held-out rows predicted at once by a triangle and else, and units whose predictions are summed at once in float64.
+_TRIANGLE, _PANEL, _EXACT = 128, 1024, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,133 +36,223 @@ class Span:
 
     Parameters
     ----------
-    nodes : array, nodes x k
-        ``1 / (s + a)`` of the spanning penalties.
+    nodes : array
+        The spanning penalties, those that tell most first: a finer span begins with a coarser one.
     weights : array, nodes x penalties
         Row ``m`` holds what each penalty takes of node ``m``.
+    error : array, penalties
+        Relative size of what this leaves out.
     """
 
     nodes: Host
     weights: Host
+    error: Host
 
 
-def span(values: Host, penalties: Host) -> Span:
-    """Fewest penalties whose shrinkage gives that of all others to 1e-6."""
+def span(values: Host, penalties: Host, tolerance: float) -> Span:
+    """Fewest penalties whose shrinkage gives that of all others to a relative tolerance."""
     if not len(values):
-        return Span(np.zeros((1, 0)), np.zeros((1, len(penalties))))
+        return Span(penalties[:1], np.zeros((1, len(penalties))), np.zeros(len(penalties)))
     # Scaled by s, as rotated design and responses each carry a root of it, and each penalty by its largest.
     shrink = values[:, None] / (values[:, None] + penalties)
     size = shrink.max(axis=0)
     r, order = qr(shrink / size, mode="r", pivoting=True)
     r = r[: len(penalties)]
     diagonal = np.abs(np.diag(r))
-    rank = int((diagonal > _SPAN * diagonal[0]).sum())
+    rank = int((diagonal > tolerance * diagonal[0]).sum())
     weights = np.empty((rank, len(penalties)))
     weights[:, order] = solve_triangular(r[:rank, :rank], r[:rank])
-    chosen = order[:rank]
-    return Span(1 / (values + penalties[chosen, None]), weights * size / size[chosen, None])
+    chosen, error = order[:rank], np.empty(len(penalties))
+    error[order] = np.linalg.norm(r[rank:], axis=0) / np.linalg.norm(r, axis=0)
+    return Span(penalties[chosen], weights * size / size[chosen, None], error)
 
 
 @dataclass(frozen=True, eq=False)
-class Gains:
+class Centre:
+    """Middle of one training set.
+
+    Parameters
+    ----------
+    train : int array
+        Rows of the design.
+    dual : bool
+        True where it is seen by samples.
+    mean : Matrix
+        Mean row of the training features (primal), or mean of each column of the training kernel (dual).
+    overall : float
+        Mean of the training kernel (dual).
+    """
+
+    train: Rows
+    dual: bool
+    mean: Matrix
+    overall: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Gains(ABC):
     """What penalties take off the squared error of held-out rows, for one fold.
 
     Parameters
     ----------
     arrays : Arrays
-    design : Matrix, held-out x k or k x k
-        ``A``, or the triangle ``R`` of its QR factors.
-    values : array, k
-        Eigenvalues ``s``.
+    centre : Centre
+        Of the training rows.
     penalties : array
-    tall : bool
-        True if ``design`` is a triangle.
-    held : Matrix, held-out x k
-        ``A``.
+    coarse, fine : Span
     """
 
     arrays: Arrays
-    design: Matrix
-    values: Host
+    centre: Centre
     penalties: Host
-    tall: bool
-    held: Matrix
-    _span: Span
+    coarse: Span
+    fine: Span
 
-    def wants_maps(self, units: int) -> bool:
-        """True where `maps` cost less than rotating the responses of so many units, and stand in 96 MiB."""
-        rows, rank = self.design.shape
-        made = len(self._span.nodes) * rows
-        return not self.tall and made < units and 4 * made * rank <= _MAPS
-
-    def maps(self, vectors: Matrix) -> Matrix:
-        """Held-out predictions of the spanning penalties as maps of the responses: held-out x nodes x (n or p)."""
-        nodes, (rows, rank) = self.arrays.put(self._span.nodes), self.design.shape
-        stacked = (self.design[:, None] * nodes).reshape(rows * len(nodes), rank)
-        return (stacked @ vectors.T).reshape(rows, len(nodes), len(vectors))
-
-    def of(self, left: Matrix, target: Matrix, maps: Matrix | None = None, reduced: bool = False) -> Host:
-        """Gains of all penalties: units x penalties, float64.
+    def of(self, left: Matrix, target: Matrix, fine: bool = False, reduced: bool = False) -> tuple[Host, Host]:
+        """Gains of all penalties and squared sizes of what the span leaves out: units x penalties, float64.
 
         Parameters
         ----------
         left : Matrix, units x k
-            ``B'``; with ``maps``, what they map: units x (n or p).
-        target : Matrix, units x held-out, or units x k where ``tall``
-            Held-out responses around the training mean; for a triangle, ``A' y``.
-        maps : Matrix, held-out x nodes x (n or p), optional
-            From `maps`.
+            What the factors of `_panels` take.
+        target : Matrix, units x held-out
+            Held-out responses around the training mean.
+        fine : bool
+            With the finer span.
         reduced : bool
             Predictions with bfloat16 factors.
         """
-        weights = self.arrays.put(self._span.weights, "double")
-        squares, cross = self._inner_products(left, target, maps, reduced)
-        if self.tall:
-            shrink = self.arrays.put(1 / (self.values[:, None] + self.penalties), "double")
-            cross = (self.arrays.cast(left, "double") * self.arrays.cast(target, "double")) @ shrink
-        else:
-            cross = cross @ weights
-        return self.arrays.host(2 * cross - ((squares @ weights) * weights).sum(axis=1))
+        found = self.fine if fine else self.coarse
+        weights = self.arrays.put(found.weights, "double")
+        squares, cross = self._inner_products(left, target, found, reduced)
+        sizes = ((squares @ weights) * weights).sum(axis=1)
+        return self.arrays.host(2 * cross - sizes), self.arrays.host(sizes) * found.error**2
 
-    def _inner_products(
-        self, left: Matrix, target: Matrix, maps: Matrix | None, reduced: bool
-    ) -> tuple[Matrix, Matrix]:
-        """Of the spanning predictions with each other (units x nodes x nodes) and with held-out responses."""
-        cast, units, count = self.arrays.cast, len(left), len(self._span.nodes)
-        nodes = self.arrays.put(self._span.nodes)
-        squares = self.arrays.zeros((units, count, count), "double")
-        cross = self.arrays.zeros((units, count, 1), "double")
-        for start in range(0, len(self.design), _PANEL):
-            # Left of its diagonal a triangle is empty.
-            skip, panel = start if self.tall else 0, slice(start, start + _PANEL)
-            stacked = self.design[panel, None, skip:] * nodes[:, skip:] if maps is None else maps[panel]
-            factors = stacked.reshape(stacked.shape[0] * count, stacked.shape[2])
-            made = self.arrays.product(left[:, skip:], factors.T, reduced).reshape(units, -1, count)
+    @property
+    def tall(self) -> bool:
+        """True where ``target`` is ``A' y``: units x k."""
+        return False
+
+    @abstractmethod
+    def _panels(self, found: Span) -> Iterator[tuple[int, slice, Sequence[Matrix]]]:
+        """Columns of ``left`` to skip, held-out rows and factors: (nodes x rows) x k, the nodes in order."""
+
+    def _inner_products(self, left: Matrix, target: Matrix, found: Span, reduced: bool) -> tuple[Matrix, Matrix]:
+        """Spanning predictions with each other (units x nodes x nodes), all with responses (units x penalties)."""
+        arrays, units, count = self.arrays, len(left), len(found.nodes)
+        squares = arrays.zeros((units, count, count), "double")
+        cross = arrays.zeros((units, count, 1), "double")
+        for skip, rows, factors in self._panels(found):
+            size = rows.stop - rows.start
+            made = [
+                arrays.product(left[:, skip:], part.T, reduced).reshape(units, len(part) // size, size)
+                for part in factors
+            ]
             for some in (slice(first, first + _EXACT) for first in range(0, units, _EXACT)):
                 # Sums in float32 would decide ties closer than 1e-7 of the squared error by rounding.
-                exact = cast(made[some], "double").swapaxes(1, 2)
+                exact, first = arrays.zeros((len(made[0][some]), count, size), "double"), 0
+                for part in made:
+                    exact[:, first : first + part.shape[1]] = part[some]
+                    first += part.shape[1]
                 squares[some] += exact @ exact.swapaxes(1, 2)
                 if not self.tall:
-                    cross[some] += exact @ cast(target[some, panel], "double")[:, :, None]
-        return squares, cross[:, :, 0]
+                    cross[some] += exact @ arrays.cast(target[some, rows], "double")[:, :, None]
+        return squares, cross[:, :, 0] @ arrays.put(found.weights, "double")
 
 
-def gains_of(arrays: Arrays, held: Matrix, values: Host, penalties: Host, cross_cost: int) -> Gains:
-    """`Gains` in whichever form takes fewer multiplications.
+@dataclass(frozen=True, eq=False)
+class TurnedGains(Gains):
+    """Gains by the eigenvectors of the training rows; ``left`` is ``B'``.
+
+    Parameters
+    ----------
+    values : array, k
+        Eigenvalues ``s``.
+    held : Matrix, held-out x k
+        ``A``.
+    triangle : Matrix, k x k, or None
+        ``R`` of the QR factors of ``A``.
+    """
+
+    values: Host
+    held: Matrix
+    triangle: Matrix | None
+
+    @property
+    def tall(self) -> bool:
+        return self.triangle is not None
+
+    def _panels(self, found: Span) -> Iterator[tuple[int, slice, Sequence[Matrix]]]:
+        nodes = self.arrays.put(1 / (self.values + found.nodes[:, None]))
+        design, step = (self.held, _PANEL) if self.triangle is None else (self.triangle, _TRIANGLE)
+        for start in range(0, len(design), step):
+            # Left of its diagonal a triangle is empty.
+            skip, rows = start if self.tall else 0, slice(start, min(start + step, len(design)))
+            stacked = design[None, rows, skip:] * nodes[:, None, skip:]
+            yield skip, rows, [stacked.reshape(len(nodes) * stacked.shape[1], stacked.shape[2])]
+
+    def _inner_products(self, left: Matrix, target: Matrix, found: Span, reduced: bool) -> tuple[Matrix, Matrix]:
+        squares, cross = super()._inner_products(left, target, found, reduced)
+        if not self.tall:
+            return squares, cross
+        # Spanned like the squares: what both leave out then meets the residual alone, not the prediction.
+        shrink = self.arrays.put(1 / (self.values[:, None] + found.nodes) @ found.weights, "double")
+        return squares, (self.arrays.cast(left, "double") * self.arrays.cast(target, "double")) @ shrink
+
+
+@dataclass(frozen=True, eq=False)
+class MappedGains(Gains):
+    """Gains by maps of what was not turned: ``left`` is units x (n or p).
+
+    Parameters
+    ----------
+    rows : int
+        Held-out rows.
+    make : callable
+        Held-out predictions at a penalty as a map: held-out x (n or p), float32.
+    """
+
+    rows: int
+    make: Callable[[float], Matrix]
+    _made: dict[float, Matrix] = field(default_factory=dict, init=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the maps."""
+        return sum(int(maps.nbytes) for maps in self._made.values())
+
+    def _panels(self, found: Span) -> Iterator[tuple[int, slice, Sequence[Matrix]]]:
+        shared = len(self.coarse.nodes)
+        parts = [self._maps(nodes) for nodes in (found.nodes[:shared], found.nodes[shared:]) if len(nodes)]
+        for start in range(0, self.rows, _PANEL):
+            rows = slice(start, min(start + _PANEL, self.rows))
+            yield 0, rows, [maps[:, rows].reshape(-1, maps.shape[2]) for maps in parts]
+
+    def _maps(self, nodes: Host) -> Matrix:
+        """Maps of some penalties, nodes x held-out x (n or p), made once; the first tells which."""
+        if nodes[0] not in self._made:
+            maps = [self.make(penalty) for penalty in nodes.tolist()]
+            self._made[nodes[0]] = self.arrays.zeros((len(maps), *maps[0].shape))
+            for k, one in enumerate(maps):
+                self._made[nodes[0]][k] = one
+        return self._made[nodes[0]]
+
+
+def turned(arrays: Arrays, centre: Centre, held: Matrix, values: Host, penalties: Host, cross: int) -> TurnedGains:
+    """`TurnedGains` in whichever form takes fewer multiplications.
 
     Parameters
     ----------
     held : Matrix, held-out x k
         ``A``.
-    cross_cost : int
+    cross : int
         Multiplications a unit that ``A' y`` takes.
     """
-    found = span(values, penalties)
-    rows, rank = held.shape
-    nodes = len(found.nodes)
-    tall = rank <= rows and nodes * rank * (rank + _PANEL) // 2 + cross_cost < nodes * rows * rank
-    design = arrays.cast(arrays.triangle(arrays.cast(held, "double")), "single") if tall else held
-    return Gains(arrays, design, values, penalties, tall, held, found)
+    coarse, fine = (span(values, penalties, tolerance) for tolerance in (COARSE, FINE))
+    (rows, rank), nodes = held.shape, len(coarse.nodes)
+    tall = rank <= rows and nodes * rank * (rank + _TRIANGLE) // 2 + cross < nodes * rows * rank
+    triangle = arrays.cast(arrays.triangle(arrays.cast(held, "double")), "single") if tall else None
+    return TurnedGains(arrays, centre, penalties, coarse, fine, values, held, triangle)
 
 
 def generalised(arrays: Arrays, rotated: Matrix, total: Matrix, values: Host, penalties: Host, rows: int) -> Host:

@@ -9,7 +9,7 @@ from gyral.datasets.split import Fold, contiguous, grouped
 from gyral.features.features import Features
 from gyral.readouts._ridge_arrays import NumpyArrays, TorchArrays
 from gyral.readouts._ridge_design import Design
-from gyral.readouts._ridge_solver import span
+from gyral.readouts._ridge_solver import COARSE, FINE, span
 from gyral.readouts.ridge import PENALTIES, Ridge
 
 GRID = np.asarray(PENALTIES)
@@ -192,10 +192,11 @@ def test_the_accelerator_agrees_with_the_processor() -> None:
 
 def test_every_penalty_is_a_combination_of_the_spanning_ones() -> None:
     values = np.geomspace(3.0, 4e4, 500)
-    found = span(values, GRID)
-    assert len(found.nodes) < len(GRID)
+    found, coarse = span(values, GRID, FINE), span(values, GRID, COARSE)
+    assert len(coarse.nodes) < len(found.nodes) < len(GRID)
+    np.testing.assert_array_equal(coarse.nodes, found.nodes[: len(coarse.nodes)])
     shrink = values / (values + GRID[:, None])
-    made = (found.nodes * values).T @ found.weights
+    made = (values / (values + found.nodes[:, None])).T @ found.weights
     assert np.abs(made.T - shrink).max(axis=1) == pytest.approx(0, abs=2e-5)
     assert (np.abs(made.T - shrink).max(axis=1) <= 2e-5 * shrink.max(axis=1)).all()
 
