@@ -223,7 +223,9 @@ class _Work:
         self.names: tuple[str, ...] = ()
         self.features_seconds = self.readout_seconds = 0.0
         text = dataset.stimuli.modality == "text" and solver is not None and solver.needs != "features"
-        self.reduction = Reduction(benchmark.grid, words=word_positions(dataset.stimuli) if text else 0)
+        words = word_positions(dataset.stimuli) if text else 0
+        self.reduction = Reduction(benchmark.grid, words=words, channels=benchmark.channels)
+        self.stimuli = dataset.stimuli.in_context() if benchmark.context == "group" else dataset.stimuli
         self.beside = [space for model in beside for space in self._spaces(model)]
 
     def add(self, model: Model, layers: Sequence[str], suffix: str, place: Workplace) -> None:
@@ -284,7 +286,7 @@ class _Work:
     def _extract(self, model: Model, layers: Sequence[str], step: str) -> dict[str, Features]:
         return extract(
             model,
-            self.dataset.stimuli,
+            self.stimuli,
             layers,
             reduction=self.reduction,
             progress=self.progress,
@@ -296,7 +298,7 @@ class _Work:
         """The layers the family can read, seen on one stimulus before the model is shown all of them."""
         if self.solver is None or self.solver.needs == "features":
             return tuple(layers)
-        stimuli = self.dataset.stimuli.subset(range(1))
+        stimuli = self.stimuli.subset(range(1))
         (first,) = model.batches(stimuli, layers, reduction=self.reduction)
         words = self.reduction.words > 0
         return tuple(usable({k: Features(k, first.arrays[k], words) for k in layers}, self.solver))

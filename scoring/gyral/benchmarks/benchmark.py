@@ -7,6 +7,7 @@ from gyral.errors import UnknownName
 from gyral.hashing import hash_json
 
 Task = Literal["encoding", "rsa"]
+LEAST_GRID = 7
 
 # What `gyral.evaluate` can compute for each task, the default first; a row is labelled with its benchmark's metric.
 METRICS: dict[str, tuple[str, ...]] = {
@@ -49,7 +50,11 @@ class Benchmark:
     main_region : str
         Region whose score stands for the benchmark in overviews.
     grid : int or None
-        Largest side of a channel map (`gyral.models.model.Reduction`).
+        Largest side of a channel map, 7 or more (`gyral.models.model.Reduction`).
+    channels : int or None
+        Most channels at a position; more are projected to so many by a random matrix that knows no data.
+    context : {"item", "group"}
+        How texts are shown: each by itself, or behind the earlier ones of its group (story, passage).
     summary : str
         One line for lists.
     simulated : bool
@@ -69,6 +74,15 @@ class Benchmark:
     grid: int | None = 7
     summary: str = ""
     simulated: bool = False
+    channels: int | None = None
+    context: Literal["item", "group"] = "item"
+
+    def __post_init__(self) -> None:
+        # A map of fewer positions would no longer show where a unit reads.
+        if self.grid is not None and self.grid < LEAST_GRID:
+            raise ValueError(f"{self.id}: grid = {self.grid}; {LEAST_GRID} is the least, or None")
+        if self.context == "group" and self.modality != "language":
+            raise ValueError(f"{self.id}: only texts are shown in context")
 
     @property
     def id(self) -> str:
@@ -77,7 +91,10 @@ class Benchmark:
 
     def content_hash(self, dataset_hash: str) -> str:
         """Hex sha256 of all that decides a score: this recipe and the dataset's content."""
-        fields = {k: v for k, v in asdict(self).items() if k not in {"title", "summary"}}
+        # What came later is left out at its default, so that what was hashed before keeps its hash.
+        later = {"channels": None, "context": "item"}
+        told = {k: v for k, v in asdict(self).items() if k not in {"title", "summary"}}
+        fields = {k: v for k, v in told.items() if k not in later or v != later[k]}
         return hash_json({**fields, "dataset_hash": dataset_hash})
 
 

@@ -42,8 +42,8 @@ def extract(
     from gyral.datasets.catalogue import open_dataset
     from gyral.datasets.folder import whole_folder
     from gyral.models.catalogue import open_model
-    from gyral.models.model import CARD_LAYERS, Reduction, choose_layers
     from gyral.models.features_writer import write_features
+    from gyral.models.model import CARD_LAYERS, Reduction, choose_layers
     from gyral.models.words import word_positions
 
     draws = open_model(model, device=device)
@@ -58,7 +58,8 @@ def extract(
         stimuli = open_dataset(found.dataset, progress=report).stimuli
         if words and stimuli.modality != "text":
             raise UserError(f"{found.id} shows no text.", where="--words", code="no-words")
-        reduction = Reduction(found.grid, words=word_positions(stimuli) if words else 0)
+        reduction = Reduction(found.grid, words=word_positions(stimuli) if words else 0, channels=found.channels)
+        stimuli = stimuli.in_context() if found.context == "group" else stimuli
         batches = opened.batches(stimuli, wanted, reduction=reduction)
         with whole_folder(out.resolve()) as scratch:
             counted = _counted(batches, len(stimuli), report)

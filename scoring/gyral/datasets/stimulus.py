@@ -1,7 +1,7 @@
 """StimulusSet: the ordered items a model is shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -35,6 +35,8 @@ class StimulusSet:
         Story, run or passage of each item; items of a group never stand on both sides of a split.
     columns : dict of str to 1-D array
         Further columns of the pack's table (category, published norms ...).
+    contexts : tuple of str, optional
+        What stood before each text when it was read or heard ("" before the first): see `in_context`.
     degrees : float, optional
         Width of a whole image as it was shown, in degrees of visual angle (above 0, at most 360; one width for
         all); None where nobody says. It decides no score: it turns receptive fields into degrees.
@@ -48,12 +50,13 @@ class StimulusSet:
     groups: tuple[str, ...] | None = None
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     degrees: float | None = None
+    contexts: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.ids)) != len(self.ids):
             doubled = sorted({i for i in self.ids if self.ids.count(i) > 1})[:3]
             raise BadDataset(f"stimulus ids must be unique; doubled: {doubled!r}.", where="stimuli")
-        for name in ("hashes", "files", "texts", "groups"):
+        for name in ("hashes", "files", "texts", "groups", "contexts"):
             value = getattr(self, name)
             if value is not None and len(value) != len(self.ids):
                 raise BadDataset(
@@ -139,8 +142,9 @@ class StimulusSet:
 
     @cached_property
     def content_hash(self) -> str:
-        """Hex sha256 over modality, ids and item hashes, in order."""
-        return hash_json([self.modality, list(zip(self.ids, self.hashes, strict=True))])
+        """Hex sha256 over modality, ids, item hashes and contexts, in order."""
+        items = [self.modality, list(zip(self.ids, self.hashes, strict=True))]
+        return hash_json(items if self.contexts is None else [*items, self.contexts])
 
     def subset(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Self:
         """The items at ``rows``, in that order."""
@@ -158,7 +162,35 @@ class StimulusSet:
             groups=take(self.groups),
             columns={k: v[index] for k, v in self.columns.items()},
             degrees=self.degrees,
+            contexts=take(self.contexts),
         )
+
+    def in_context(self) -> Self:
+        """The same texts, each behind the earlier ones of its group, one space between two.
+
+        Examples
+        --------
+        >>> story = StimulusSet.from_texts(["Once upon", "a time", "The end"], groups=["a", "a", "b"])
+        >>> story.in_context().contexts
+        ('', 'Once upon', '')
+
+        Raises
+        ------
+        BadDataset
+            They are no texts, or belong to no groups (``no-context``).
+        """
+        if self.texts is None or self.groups is None:
+            raise BadDataset(
+                "only texts with groups (stories, passages) can be shown in context.",
+                where="stimuli",
+                code="no-context",
+            )
+        before: dict[str, str] = {}
+        contexts = []
+        for text, group in zip(self.texts, self.groups, strict=True):
+            contexts.append(before.get(group, ""))
+            before[group] = f"{before[group]} {text}" if group in before else text
+        return replace(self, contexts=tuple(contexts))
 
     def verify(self) -> None:
         """Check that every file is there and unchanged.

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures, BadUpload, EngineError, OutOfResources, Unavailable, UserError
 
-PROTOCOL = 2
+PROTOCOL = 3
 ALLOWED_DTYPES = (np.dtype("<f4"), np.dtype("<f2"))
 
 _MAX_HEADER = 4096
@@ -67,12 +67,13 @@ def pack_stimuli(stimuli: StimulusSet, names: Sequence[str] | None) -> dict[str,
         "texts": stimuli.texts,
         "files": names,
         "groups": stimuli.groups,
+        "contexts": stimuli.contexts,
     }
 
 
 def unpack_stimuli(fields: Mapping[str, Any], folder: Path) -> StimulusSet:
     """The StimulusSet a guest shows its model."""
-    files, texts, groups = fields["files"], fields["texts"], fields["groups"]
+    files, texts, groups, contexts = (fields[name] for name in ("files", "texts", "groups", "contexts"))
     return StimulusSet(
         modality=fields["modality"],
         ids=tuple(fields["ids"]),
@@ -80,6 +81,7 @@ def unpack_stimuli(fields: Mapping[str, Any], folder: Path) -> StimulusSet:
         files=None if files is None else tuple(folder / name for name in files),
         texts=None if texts is None else tuple(texts),
         groups=None if groups is None else tuple(groups),
+        contexts=None if contexts is None else tuple(contexts),
     )
 
 

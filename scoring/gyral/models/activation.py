@@ -23,7 +23,7 @@ _MOST_PREFIX = 5  # class token and up to four registers
 
 
 def reduced(array: Array, reduction: Reduction, prefix: int | None = None) -> Floats:
-    """Average maps down to at most ``reduction.grid`` positions a side.
+    """Average maps down to at most ``reduction.grid`` positions a side, then project their channels.
 
     Parameters
     ----------
@@ -36,8 +36,44 @@ def reduced(array: Array, reduction: Reduction, prefix: int | None = None) -> Fl
         Tokens before the grid (class token, registers), kept as they are; None: what is left over from the
         largest square, if at most five.
     """
-    values = np.asarray(array, np.float32)
-    grid = reduction.grid
+    return projected(_averaged(np.asarray(array, np.float32), reduction.grid, prefix), reduction.channels)
+
+
+def projected(values: Floats, channels: int | None) -> Floats:
+    """Fewer channels at every position: times one Gaussian matrix, the same for every layer of a width.
+
+    Inner products between positions and between stimuli are kept up to a relative error of about
+    ``1 / sqrt(channels)`` (Johnson and Lindenstrauss 1984, doi:10.1090/conm/026/737400), and the positions
+    themselves exactly. The matrix knows no data.
+
+    Parameters
+    ----------
+    values : array
+        ``samples x features`` (returned as it is), ``samples x positions x channels`` or
+        ``samples x channels x height x width``.
+    channels : int or None
+        None, or no less than there are: nothing is done.
+    """
+    if channels is None or values.ndim == 2:
+        return values
+    axis = 1 if values.ndim == 4 else 2
+    if values.shape[axis] <= channels:
+        return values
+    matrix = _gaussian(values.shape[axis], channels)
+    if axis == 2:
+        return np.asarray(np.matmul(values, matrix), np.float32)
+    flat = values.reshape(*values.shape[:2], -1)
+    return np.asarray(np.matmul(matrix.T, flat).reshape(len(values), channels, *values.shape[2:]), np.float32)
+
+
+@lru_cache(maxsize=8)
+def _gaussian(width: int, channels: int) -> Floats:
+    """``width x channels``, variance 1 / channels, drawn from both numbers alone."""
+    draw = np.random.default_rng([width, channels])
+    return np.asarray(draw.standard_normal((width, channels)) / np.sqrt(channels), np.float32)
+
+
+def _averaged(values: Floats, grid: int | None, prefix: int | None) -> Floats:
     if grid is None or values.ndim == 2:
         return values
     if values.ndim == 4:

@@ -23,6 +23,8 @@ class Family:
         The first hidden state is the embedding.
     offset : int
         Positions that padding takes from the table.
+    causal : bool
+        A token sees those before it only.
     """
 
     modality: Literal["language", "vision"]
@@ -30,18 +32,20 @@ class Family:
     block: str = "block"
     embeds: bool = True
     offset: int = 0
+    causal: bool = False
 
 
-_LANGUAGE = (
-    "albert", "bert", "bloom", "deberta-v2", "distilbert", "electra", "gemma", "gpt2", "gpt_neo", "gpt_neox",
-    "llama", "mistral", "modernbert", "olmo", "opt", "phi", "qwen2", "qwen3",
+_CAUSAL = (
+    "bloom", "gemma", "gpt2", "gpt_neo", "gpt_neox", "llama", "mistral", "olmo", "opt", "phi", "qwen2", "qwen3",
 )  # fmt: skip
+_MASKED = ("albert", "bert", "deberta-v2", "distilbert", "electra", "modernbert")
 _PADDED = ("camembert", "mpnet", "roberta", "xlm-roberta")
 _TOKENS = ("beit", "deit", "dinov2", "dinov2_with_registers", "vit")
 _STAGES = ("convnext", "convnextv2", "regnet", "resnet")
 
 FAMILIES: dict[str, Family] = {
-    **dict.fromkeys(_LANGUAGE, Family("language")),
+    **dict.fromkeys(_CAUSAL, Family("language", causal=True)),
+    **dict.fromkeys(_MASKED, Family("language")),
     **dict.fromkeys(_PADDED, Family("language", offset=2)),
     **dict.fromkeys(_TOKENS, Family("vision")),
     **dict.fromkeys(_STAGES, Family("vision", "maps", "stage")),

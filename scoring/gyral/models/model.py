@@ -23,7 +23,10 @@ class Reduction:
     ----------
     grid : int or None
         Maps larger than ``grid`` positions a side are averaged down to it (adaptive average pooling);
-        None keeps them.
+        None keeps them. Benchmarks ask for no less than 7.
+    channels : int or None
+        Maps, token grids and words of more channels are projected to so many, by one random matrix for all models
+        of a width (`gyral.models.activation.projected`); positions stay. None keeps them.
     words : int
         0: a text is one vector (the card's pooling). Else a text is ``words`` positions, one vector a word,
         zeros behind the last word; a text of more words keeps its end. Words are what whitespace separates.
@@ -32,8 +35,11 @@ class Reduction:
 
     grid: int | None = 7
     words: int = 0
+    channels: int | None = None
 
     def __post_init__(self) -> None:
+        if self.channels is not None and self.channels < 1:
+            raise ValueError(f"channels = {self.channels!r}; a number above 0 is needed, or None")
         # True would be read as one word.
         if isinstance(self.words, bool) or self.words < 0:
             raise ValueError(f"words = {self.words!r}; a number of positions is needed, 0 for pooled texts")
@@ -41,7 +47,8 @@ class Reduction:
     @property
     def key(self) -> str:
         """Part of the cache key."""
-        return f"grid{self.grid or 0}" + (f"-words{self.words}" if self.words else "")
+        words, channels = (f"-words{self.words}" if self.words else ""), self.channels
+        return f"grid{self.grid or 0}{words}{f'-channels{channels}' if channels else ''}"
 
 
 @dataclass(frozen=True, eq=False)

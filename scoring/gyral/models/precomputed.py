@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures
 from gyral.hashing import hash_file, hash_json
-from gyral.models.activation import reduced, require_finite, require_layers, require_modality, spans
+from gyral.models.activation import projected, reduced, require_finite, require_layers, require_modality, spans
 from gyral.models.card import ModelCard
 from gyral.models.features_table import (
     IDS,
@@ -152,9 +152,10 @@ class PrecomputedFeatures:
             for name in layers:
                 values = _single(self.arrays[name][rows[start:stop]])
                 if name in self._by_word:
-                    taken[name] = self._read_words(name, values, stimuli.subset(range(start, stop)), reduction)
+                    read = self._read_words(name, values, stimuli.subset(range(start, stop)), reduction)
+                    taken[name] = projected(read, reduction.channels)
                 elif self.card.modality == "language" and values.ndim == 3:
-                    taken[name] = values  # tokens of a text are no square grid
+                    taken[name] = projected(values, reduction.channels)  # tokens of a text are no square grid
                 else:
                     taken[name] = reduced(values, reduction)
                 require_finite(name, taken[name], stimuli, start)

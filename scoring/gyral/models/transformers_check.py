@@ -82,6 +82,14 @@ def stored_elements(folder: Path) -> int:
         ) from None
 
 
+def stored_names(folder: Path) -> tuple[str, ...]:
+    """Names of the stored weights; ask after `stored_elements`, which says what is wrong with the file."""
+    from safetensors import safe_open  # nested: not needed to list models
+
+    with safe_open(folder / "model.safetensors", framework="np") as file:
+        return tuple(file.keys())
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the library's warnings and progress bars away; what matters is raised."""

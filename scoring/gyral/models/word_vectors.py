@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadUpload
 from gyral.hashing import hash_file, hash_json
-from gyral.models.activation import require_finite, require_layers, require_modality, spans
+from gyral.models.activation import projected, require_finite, require_layers, require_modality, spans
 from gyral.models.card import ModelCard
 from gyral.models.model import Batch, Reduction
 from gyral.models.twins import Twin, generator, permuted
@@ -87,6 +87,7 @@ class WordVectors:
                 named = zip(texts[start:stop], stimuli.ids[start:stop], strict=True)
                 read = [[self._mean(table, w, unknown) for w in shown_words(t, n)] for t, n in named]
                 values = in_positions([np.stack(vectors) for vectors in read], reduction.words)
+                values = projected(values, reduction.channels)
             else:
                 values = np.stack([self._mean(table, text, unknown) for text in texts[start:stop]])
             require_finite(LAYER, values, stimuli, start)

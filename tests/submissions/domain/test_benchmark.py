@@ -88,12 +88,12 @@ def test_titles_are_refreshed(registry: Callable[..., None]) -> None:
 def test_changed_content_under_an_old_version_is_refused(registry: Callable[..., None]) -> None:
     outcomes()
     before = Benchmark.objects.get()
-    registry(replace(SIMULATED["sim-vision"], grid=3, title="Another title"))
+    registry(replace(SIMULATED["sim-vision"], grid=9, title="Another title"))
     (synced,) = sync_benchmarks()
     assert synced.outcome == "refused" and "new version" in synced.why
     after = Benchmark.objects.get()
     assert (after.content_hash, after.title, after.retired) == (before.content_hash, before.title, True)
-    registry(replace(SIMULATED["sim-vision"], grid=3, version=1), SIMULATED["sim-vision"])
+    registry(replace(SIMULATED["sim-vision"], grid=9, version=1), SIMULATED["sim-vision"])
     assert outcomes() == {"sim-vision@1": "created", "sim-vision@0": "refreshed"}
     assert Benchmark.objects.filter(retired=False).count() == 2
 
@@ -134,7 +134,7 @@ def test_command_says_what_happened(registry: Callable[..., None]) -> None:
     out, err = StringIO(), StringIO()
     call_command("sync_benchmarks", stdout=out, stderr=err)
     assert out.getvalue() == "sim-vision@0: created\n"
-    registry(replace(SIMULATED["sim-vision"], grid=3))
+    registry(replace(SIMULATED["sim-vision"], grid=9))
     call_command("sync_benchmarks", stdout=out, stderr=err)
     assert err.getvalue().startswith("sim-vision@0: refused: ")
     with pytest.raises(CommandError, match="1 benchmarks changed"):
