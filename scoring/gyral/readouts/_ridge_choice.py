@@ -10,6 +10,7 @@ from gyral.datasets.split import Fold
 from gyral.readouts._ridge_arrays import Host, Matrix
 from gyral.readouts._ridge_block import Atoms, Block, Sums, total_of
 from gyral.readouts._ridge_design import Design
+from gyral.readouts._ridge_folds import fold_gains
 from gyral.readouts._ridge_solver import Gains, TurnedGains, generalised
 from gyral.readouts.readout import Rows
 
@@ -119,7 +120,7 @@ class Chooser:
                 continue
             train, test = self._atoms.train(k, parts, whole), self._atoms.test(k, parts, whole)
             mean = train.responses / len(rows)
-            found = self._design.gains(rows, ahead, self._penalties, self._units)
+            found = fold_gains(self._design, rows, ahead, self._penalties, self._units)
             left = self._design.centred(found.centre, block.y, train.products, mean)
             if isinstance(found, TurnedGains):
                 left = self._design.system(rows).turn(left)

@@ -14,7 +14,7 @@ import numpy as np
 from gyral.features.features import Features
 from gyral.readouts._ridge_arrays import Arrays, Host, Matrix, few_threads
 from gyral.readouts._ridge_kept import Kept, key_of
-from gyral.readouts._ridge_solver import COARSE, FINE, Centre, Gains, MappedGains, span, turned
+from gyral.readouts._ridge_solver import Centre
 from gyral.readouts.readout import Rows, require_finite
 
 # Bytes of standardised features that are kept although the kernel would do.
@@ -24,10 +24,6 @@ _READ = 64 << 20
 # Columns a row from which a kernel is summed from float32 products: twice as fast, and its smallest eigenvalues
 # are far above what rounding leaves.
 _WIDE = 4
-# Bytes of the maps of one fold.
-_MAPS = 96 << 20
-# Least share of any direction that the training rows of a fold hold where it is solved from what it leaves out.
-_HELD = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +77,15 @@ class Design:
     rows : int array
         Training rows.
 
+    Attributes
+    ----------
+    z : Matrix, n x p, or None
+        Standardised features, of a layer narrower than its rows along their principal axes.
+    values : array, p, or None
+        Eigenvalues of these axes.
+    kept : Kept
+        What was made of the design.
+
     Raises
     ------
     BadFeatures
@@ -91,8 +96,8 @@ class Design:
         self.arrays = arrays
         self.rows = rows
         self.width = self._columns = features.width
-        self._kept = Kept()
-        self._values: Host | None = None
+        self.kept = Kept()
+        self.values: Host | None = None
         self._axes: Matrix | None = None
         self._mean = np.zeros(self.width, np.float32)
         self._scale = np.zeros(self.width, np.float32)
@@ -126,7 +131,7 @@ class Design:
     def nbytes(self) -> int:
         """Bytes held, on the host or the device."""
         kernel = 0 if self._kernel is None else self._kernel.nbytes
-        return int(kernel + (0 if self.z is None else self.z.nbytes) + self._kept.nbytes)
+        return int(kernel + (0 if self.z is None else self.z.nbytes) + self.kept.nbytes)
 
     def is_dual(self, rows: int) -> bool:
         """True where a training set of ``rows`` samples is decomposed by samples."""
@@ -134,13 +139,7 @@ class Design:
 
     def system(self, train: Rows) -> System:
         """Decomposition of training rows (positions within ``rows``)."""
-        return self._kept.get(("system", train.tobytes()), lambda: self._system(train))
-
-    def gains(self, train: Rows, test: Rows, penalties: Host, units: int) -> Gains:
-        """Gains of an inner fold, in the form that suits so many units."""
-        many = units > len(penalties) * len(test)
-        key = ("gains", train.tobytes(), test.tobytes(), penalties.tobytes(), many)
-        return self._kept.get(key, lambda: self._gains(train, test, penalties, many))
+        return self.kept.get(("system", train.tobytes()), lambda: self._system(train))
 
     def held(self, features: Features, rows: Rows) -> Held:
         """Held-out rows of the same layer.
@@ -151,12 +150,12 @@ class Design:
             A value is not finite (``features-finite``).
         """
         key = key_of(features, rows)
-        return self._kept.get(("held", key), lambda: self._held(features, rows, key))
+        return self.kept.get(("held", key), lambda: self._held(features, rows, key))
 
     def ahead(self, system: System, held: Held) -> Matrix:
         """Rotated design ``A`` of held-out rows: rows x k."""
         key = ("ahead", system.centre.train.tobytes(), held.key)
-        return self._kept.get(key, lambda: self._rotated(system, self._side(system, held)))
+        return self.kept.get(key, lambda: self.rotated(system, self._side(system, held)))
 
     def _side(self, system: System, held: Held) -> Matrix:
         if not system.centre.dual:
@@ -181,6 +180,15 @@ class Design:
             return self.arrays.take(responses, centre.train).T
         assert products is not None  # noqa: S101 - the caller asks `is_dual`
         return products.T - mean[:, None] * (len(centre.train) * centre.mean)
+
+    def rotated(self, system: System, held: Matrix) -> Matrix:
+        """``A`` of rows (primal) or of rows of the kernel (dual)."""
+        centre = system.centre
+        if not centre.dual:
+            return system.turn(held - centre.mean)
+        cross = self.arrays.take(held.T, centre.train).T
+        cross = cross - cross.mean(axis=1)[:, None] - centre.mean + centre.overall
+        return self.arrays.cast(cross @ self.arrays.cast(system.vectors, "double"), "single")
 
     def _blocks(self, count: int) -> list[slice]:
         step = max(1, min(self._columns, _READ // (4 * max(count, 1))))
@@ -211,7 +219,7 @@ class Design:
         if not len(values):
             # A layer that never varies keeps a column, of zeros.
             vectors = arrays.zeros((self.width, 1), "double")
-        self._values, self.width = values if len(values) else None, vectors.shape[1]
+        self.values, self.width = values if len(values) else None, vectors.shape[1]
         turned_ = arrays.zeros((count, self.width))
         for rows, part in self._parts(np.arange(count)):
             turned_[rows] = arrays.cast((part - mean) @ vectors, "single")
@@ -219,8 +227,8 @@ class Design:
         self._shift = arrays.cast(mean @ vectors, "single")
 
     def _system(self, train: Rows) -> System:
-        if self._values is not None and len(train) == len(self.rows):
-            return System(self._values, None, Centre(train, False, self.arrays.zeros((self.width,))))
+        if self.values is not None and len(train) == len(self.rows):
+            return System(self.values, None, Centre(train, False, self.arrays.zeros((self.width,))))
         with few_threads(min(len(train), self.width)):
             if self.is_dual(len(train)):
                 kernel = self.arrays.take(self.arrays.take(self.kernel, train).T, train)
@@ -234,7 +242,7 @@ class Design:
 
     def _scatter(self, train: Rows) -> tuple[Matrix, Matrix]:
         """Mean row and centred Gram of training rows, float64."""
-        total, sums = self._kept.get("gram", lambda: self._sums(np.arange(len(self.rows))))
+        total, sums = self.kept.get("gram", lambda: self._sums(np.arange(len(self.rows))))
         rest = np.setdiff1d(np.arange(len(self.rows)), train)
         if len(rest) < len(train):
             out, less = self._sums(rest)
@@ -258,64 +266,6 @@ class Design:
         for start in range(0, len(rows), step):
             part = slice(start, min(start + step, len(rows)))
             yield part, self.arrays.cast(self.arrays.take(self.z, rows[part]), "double")
-
-    def _gains(self, train: Rows, test: Rows, penalties: Host, many: bool) -> Gains:
-        with few_threads(len(train)):
-            short = self._short(train, test, penalties)
-            if short is not None:
-                return short
-            system, arrays = self.system(train), self.arrays
-            dual, values, vectors = system.centre.dual, system.values, system.vectors
-            held = self._rotated(system, arrays.take(self.kernel if dual else self.z, test))
-            cost = len(values) * (len(test) if dual else self.width)
-            found = turned(arrays, system.centre, held, values, penalties, cost)
-            if found.tall or vectors is None or not many or len(penalties) * held.nbytes > _MAPS:
-                return found
-
-            def make(penalty: float) -> Matrix:
-                return (held * arrays.put(1 / (values + penalty))) @ vectors.T
-
-            return MappedGains(arrays, system.centre, penalties, found.coarse, found.fine, len(test), make)
-
-    def _short(self, train: Rows, test: Rows, penalties: Host) -> MappedGains | None:
-        """Gains of a fold that leaves few rows out, from the axes of all rows; None where that would not do.
-
-        With ``L`` the rows left out and the root of ``n`` times the mean of the others, the Gram of these is
-        ``S - L'L``, and ``L (S + a - L'L)^-1 = (1 - L D L')^-1 L D`` where ``D = 1 / (S + a)`` (Woodbury).
-        """
-        rest = np.setdiff1d(np.arange(len(self.rows)), train)
-        made = 4 * len(penalties) * len(test) * self.width
-        few = 0 < 2 * len(rest) <= self.width and made <= _MAPS
-        if self._values is None or self.is_dual(len(train)) or not few:
-            return None
-        arrays, known, root = self.arrays, self._values, float(np.sqrt(len(train)))
-        values = arrays.put(known, "double")
-        out = arrays.zeros((len(rest) + 1, self.width), "double")
-        out[:-1] = arrays.take(self.z, rest)
-        out[-1] = out[:-1].sum(axis=0) / -root
-        share = 1 - float(arrays.host(arrays.eigh((out / (values + float(penalties[0]))) @ out.T)[0])[-1])
-        if share < _HELD:
-            return None
-
-        def make(penalty: float) -> Matrix:
-            scaled = single * arrays.put(1 / (known + penalty))
-            solved = arrays.solve(-(scaled @ single.T), scaled)
-            return solved[at] - solved[-1] / root
-
-        at, single = np.searchsorted(rest, test), arrays.cast(out, "single")
-        # Eigenvalues of the fold lie between a share of those of all rows and these.
-        between = np.concatenate([known * share**part for part in (0.0, 0.5, 1.0)])
-        coarse, fine = (span(between, penalties, tolerance) for tolerance in (COARSE, FINE))
-        centre = Centre(train, False, arrays.cast(out[-1] / root, "single"))
-        return MappedGains(arrays, centre, penalties, coarse, fine, len(test), make)
-
-    def _rotated(self, system: System, held: Matrix) -> Matrix:
-        centre = system.centre
-        if not centre.dual:
-            return system.turn(held - centre.mean)
-        cross = self.arrays.take(held.T, centre.train).T
-        cross = cross - cross.mean(axis=1)[:, None] - centre.mean + centre.overall
-        return self.arrays.cast(cross @ self.arrays.cast(system.vectors, "double"), "single")
 
     def _held(self, features: Features, rows: Rows, key: bytes) -> Held:
         narrow = self._axes is not None

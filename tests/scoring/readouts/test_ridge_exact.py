@@ -9,7 +9,8 @@ from gyral.datasets.split import Fold, contiguous, grouped
 from gyral.features.features import Features
 from gyral.readouts._ridge_arrays import NumpyArrays, TorchArrays
 from gyral.readouts._ridge_design import Design
-from gyral.readouts._ridge_solver import COARSE, FINE, span
+from gyral.readouts._ridge_folds import _decomposed, _from_whole
+from gyral.readouts._ridge_solver import COARSE, FINE, TurnedGains, span
 from gyral.readouts.ridge import PENALTIES, Ridge
 
 GRID = np.asarray(PENALTIES)
@@ -88,6 +89,8 @@ SHAPES = {
     "primal": (500, 60, 5),
     "primal, held out taller than wide": (600, 40, 2),
     "primal, three panels of a triangle": (1800, 300, 2),
+    "primal, folds solved from all rows": (700, 300, 5),
+    "primal, folds near interpolation": (310, 240, 5),
     "dual": (200, 700, 5),
     "dual, wide": (120, 1200, 4),
     "inner dual, refit primal": (200, 180, 5),
@@ -199,6 +202,44 @@ def test_every_penalty_is_a_combination_of_the_spanning_ones() -> None:
     made = (values / (values + found.nodes[:, None])).T @ found.weights
     assert np.abs(made.T - shrink).max(axis=1) == pytest.approx(0, abs=2e-5)
     assert (np.abs(made.T - shrink).max(axis=1) <= 2e-5 * shrink.max(axis=1)).all()
+
+
+@pytest.mark.parametrize("rows", [np.arange(60, 140), np.r_[3:40, 200:230, 699]])
+def test_a_fold_solved_from_all_rows_has_the_gains_of_its_own_decomposition(rows: np.ndarray) -> None:
+    p = problem(700, 300, 5, units=50)
+    design = Design(NumpyArrays(), Features("a", p.x), p.train)
+    train, test = np.setdiff1d(np.arange(700), rows), rows[::2]
+    short, own = _from_whole(design, train, test, GRID), _decomposed(design, train, test, GRID, many=False)
+    assert short is not None
+    assert isinstance(own, TurnedGains)
+    y = p.y[p.train] - p.y[p.train][train].mean(axis=0)
+    products = design.z[train].T @ y[train]
+    for fine in (False, True):
+        found, _ = short.of(design.centred(short.centre, y, products, np.zeros(50)), y[test].T, fine)
+        left = design.system(train).turn(design.centred(own.centre, y, products, np.zeros(50)))
+        expected, _ = own.of(left, y[test].T, fine)
+        np.testing.assert_allclose(found, expected, atol=2e-5 * (y[test] ** 2).sum(axis=0).max())
+
+
+def test_a_fold_that_nearly_interpolates_is_decomposed() -> None:
+    p = problem(310, 240, 5)
+    design = Design(NumpyArrays(), Features("a", p.x), p.train)
+    assert _from_whole(design, p.inner[0].train, p.inner[0].test, GRID) is None
+
+
+@pytest.mark.parametrize("shape", [(700, 300, 5), (200, 700, 5), (600, 40, 2)])
+def test_near_ties_are_settled_whatever_the_coarse_span_leaves_out(
+    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = problem(*shape, units=1500)
+    expected, _, _ = exhaustive(p)
+    for module in ("_ridge_solver", "_ridge_folds"):
+        monkeypatch.setattr(f"gyral.readouts.{module}.COARSE", 3e-3)
+    settled = Ridge().fit(Features("a", p.x), p.y, p.train, p.inner).penalties
+    monkeypatch.setattr("gyral.readouts._ridge_choice._DOUBT", 0.0)
+    coarse = Ridge().fit(Features("a", p.x), p.y, p.train, p.inner).penalties
+    assert (settled == expected).mean() >= 0.999
+    assert (coarse == expected).mean() < (settled == expected).mean()
 
 
 def test_a_wide_memory_map_is_read_in_blocks_of_columns(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
