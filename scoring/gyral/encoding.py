@@ -88,7 +88,7 @@ def score_encoding(
     redraws: list[Array] = []
     first_picks: dict[str, list[int]] = {}
     unreliable: list[str] = []
-    constant = 0
+    constant = silent = 0
     for number, region in enumerate(problem.regions):
         picks = [fit.picks(problem, region) for fit in fits]
         first_picks[region.name] = picks[0]
@@ -97,27 +97,21 @@ def score_encoding(
         columns = unit_columns(fits, problem, region, picks)
         score = score_region(problem, region, region_blocks(problem, region, chosen, blocks, fold_of), seed=seed)
         constant += int(np.isnan(score.r).sum())
+        silent += int(_says_nothing(problem, chosen).sum())
         r2 = _r2(problem, region, chosen)
         bounds = region_bounds(
             problem, region.units, problem.members(region), rows=blocks, fold_of=fold_of, seed=seed
         )
-        own = labelled(problem, region, score, r2, bounds, layer=CHOSEN, layers_chosen=dict(won))
-        own = [
-            row.model_copy(update=summaries(columns, mine)) for row, mine in zip(own, score.members, strict=True)
-        ]
+        further = [summaries(columns, mine) for mine in score.members]
         if len(chosen) == 1:
             chance = region_chance(problem, region, chosen[0], score, seed=seed)
-            update = [{"p": number_or_none(p), "null_kind": chance.null} for p in chance.p]
-            own = [row.model_copy(update=u) for row, u in zip(own, update, strict=True)]
+            for said, p in zip(further, chance.p, strict=True):
+                said |= {"p": number_or_none(p), "null_kind": chance.null}
         if retrained is not None:
-            procedure = retrained.intervals(number, score, chosen)
-            own = [
-                row.model_copy(
-                    update={"procedure_low": number_or_none(i.low), "procedure_high": number_or_none(i.high)}
-                )
-                for row, i in zip(own, procedure, strict=True)
-            ]
-        rows += own
+            for said, i in zip(further, retrained.intervals(number, score, chosen), strict=True):
+                said |= {"procedure_low": number_or_none(i.low), "procedure_high": number_or_none(i.high)}
+        own = labelled(problem, region, score, r2, bounds, layer=CHOSEN, layers_chosen=dict(won))
+        rows += [row.model_copy(update=said) for row, said in zip(own, further, strict=True)]
         redraws.append(score.found.drawn - score.found.values)
         tables.append(_unit_table(problem, region, score, r2, columns))
         if problem.ceiling is not None and not np.isfinite(score.ceiled).any():
@@ -129,14 +123,7 @@ def score_encoding(
                 problem, region, region_blocks(problem, region, fixed, blocks, fold_of), seed=seed
             )
             rows += labelled(problem, region, alone, _r2(problem, region, fixed), bounds, layer=layer)
-    warnings = tuple(dict.fromkeys(w for fit in fits for w in fit.warnings))
-    if constant:
-        warnings += (f"{constant} units are constant in a held-out fold or in training and have no score",)
-    if unreliable:
-        warnings += (
-            f"no unit of {', '.join(unreliable)} is reliable enough for a ceiled score (a noise ceiling of {FLOOR} in "
-            "training rows, surely above 0, and in held-out rows)",
-        )
+    warnings = (*dict.fromkeys(w for fit in fits for w in fit.warnings), *_notes(constant, silent, unreliable))
     names = ids or [str(i) for i in range(len(problem.responses))]
     maps, arrays = map_arrays(fits[0], problem, first_picks, names)
     units = pd.concat(tables, ignore_index=True)
@@ -149,6 +136,26 @@ def score_encoding(
         arrays,
         warnings,
     )
+
+
+def _notes(constant: int, silent: int, unreliable: Sequence[str]) -> list[str]:
+    notes = []
+    if constant:
+        notes.append(f"{constant} units are constant in a held-out fold or in training and have no score")
+    if silent:
+        notes.append(f"{silent} units are predicted to be constant: the fits found nothing there, and r is 0")
+    if unreliable:
+        notes.append(
+            f"no unit of {', '.join(unreliable)} is reliable enough for a ceiled score (a noise ceiling of {FLOOR} in "
+            "training rows, surely above 0, and in held-out rows)"
+        )
+    return notes
+
+
+def _says_nothing(problem: Problem, predictions: Sequence[Array]) -> NDArray[np.bool_]:
+    """Units whose predictions are one number in every fold."""
+    spans = [np.ptp(p[f.test], axis=0) for p in predictions for f in problem.split.folds]
+    return np.asarray((np.stack(spans) == 0).all(axis=0))
 
 
 def _r2(problem: Problem, region: Region, predictions: Sequence[Array]) -> Array:

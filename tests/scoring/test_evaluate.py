@@ -182,3 +182,14 @@ def test_features_that_float32_cannot_square_are_refused() -> None:
     layers, single = planted()
     with pytest.raises(UserError, match="layer .*: the largest value"):
         evaluate_arrays({k: v * 1e19 for k, v in layers.items()}, single.mean(1))
+
+
+def test_record_says_where_a_fit_found_nothing() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 4))
+    x[:, 1:] = 0
+    y = rng.standard_normal((60, 2))
+    x[:, 0] = np.repeat([1.0, 0.0], [1, 59])  # varies in the first fold's held-out rows only
+    record = evaluate_arrays(x, y).record
+    assert any("2 units are predicted to be constant" in w for w in record.warnings)
+    assert record.main("all units").value == 0
