@@ -14,7 +14,7 @@ from gyral.readouts._ridge_folds import fold_gains
 from gyral.readouts._ridge_solver import Gains, TurnedGains, generalised
 from gyral.readouts.readout import Rows
 
-# Largest error of a difference of gains seen, over `COARSE` times the sizes of prediction and response: 2.4.
+# Largest error seen of a difference of gains, over the sizes of residual and of what the coarse span leaves out.
 _DOUBT = 4.0
 
 Selection = Literal["kfold", "kfold-reduced", "gcv"]

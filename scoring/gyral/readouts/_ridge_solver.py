@@ -11,6 +11,8 @@ from cross products alone:
   penalties differ by less than that leaves out are settled with more of them.
 - Where more rows are held out than ``k``, ``<f, f>`` needs only the triangle ``R`` of ``A = Q R``.
 
+- A fold that leaves few rows out needs no decomposition of its own (`gyral.readouts._ridge_folds`).
+
 Products are float32, decompositions float64.
 """
 

@@ -97,7 +97,8 @@ class Ridge:
     dropped. Dual where samples are fewer than features, primal otherwise. Decompositions are kept (about
     1 GiB) for later units with the same features, rows and inner folds.
 
-    Products are float32 (no TF32), decompositions float64.
+    Products are float32 (no TF32), decompositions float64. Predictions are formed for as few penalties as give
+    those of the others to about 1e-4; units whose best two penalties lie closer than that are settled with more.
 
     Parameters
     ----------
