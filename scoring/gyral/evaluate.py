@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from gyral import __version__
 from gyral.benchmarks.benchmark import METRICS, Benchmark
 from gyral.between import posed
+from gyral.controls.altered import SEEDS as ALTERED_SEEDS
+from gyral.controls.altered import Isolated, RandomWords, Scrambled
+from gyral.controls.beside import Beside, nuisances_beside, why_missing, with_controls
 from gyral.datasets.corpus import declared_overlap
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.region import Region
@@ -38,8 +41,20 @@ from gyral.provenance import code_hash, library_versions, machine
 from gyral.readings import seen_degrees
 from gyral.readouts.readout import JointReadout, Readout, accepts, require
 from gyral.readouts.reduced import reduced
+from gyral.readouts.ridge import Ridge
 from gyral.readouts.spec import label, open_readout, options_of
-from gyral.record import Asked, BenchmarkRef, ModelRef, Provenance, Record, Result, Timing
+from gyral.record import (
+    Asked,
+    BenchmarkRef,
+    Controls,
+    ControlsAsked,
+    ModelRef,
+    Provenance,
+    Record,
+    Result,
+    Row,
+    Timing,
+)
 from gyral.retraining import Retrained
 from gyral.scores.problem import Problem
 from gyral.scores.region import region_blocks, score_blocks
@@ -48,6 +63,8 @@ from gyral.workplace import Workplace, workplace
 
 Array = NDArray[np.floating[Any]]
 Family = Readout | JointReadout
+# Columns that the layers of all models are reduced to for one control: wide layers score higher for their width.
+COMMON_WIDTH = 256
 # Bytes of predictions kept beside a record; float32, because responses come in any unit (tesla, counts).
 PREDICTIONS_BUDGET = 256 << 20
 
@@ -66,6 +83,8 @@ def evaluate(
     device: str = "cpu",
     memory: int = MEMORY,
     procedure: bool = False,
+    controls: ControlsAsked = "nuisances",
+    untrained: Sequence[Model] = (),
     seed: int = 0,
     progress: Progress = silent,
     twin: Twin | None = None,
@@ -95,6 +114,11 @@ def evaluate(
         Bytes that fitting may take beside features, responses and predictions.
     procedure : bool
         True: fit again without each of about twenty groups of training rows, for an interval that covers training.
+    controls : {"nuisances", "none", "all"}
+        What runs beside the model: nuisances; nothing; or also scrambled and isolated words and random vectors
+        (language), layers of one width, and the untrained twin.
+    untrained : sequence of Model
+        The untrained twin's draws, for "all"; empty where there is none.
     seed : int
         Seed of everything random.
     progress : Progress
@@ -133,7 +157,15 @@ def evaluate(
         for n, model in enumerate(draws):
             work.add(model, wanted, f" {n + 1}/{len(draws)}" if len(draws) > 1 else "", place.below(str(n)))
         found = work.scores(family)
+    clock_controls = time.perf_counter()
     split = dataset.split()
+    beside_it = work.nuisances(controls, twin, device)
+    rows = beside_it.rows(found.rows)
+    further: dict[str, tuple[int, list[Row]]] = {}
+    if controls == "all" and twin is None:
+        further = work.further(draws[0], wanted, family, untrained)
+        rows = with_controls(rows, {name: own for name, (_, own) in further.items()})
+    controls_seconds = time.perf_counter() - clock_controls
     name = f"{card.name}:{twin}" if twin else card.name
     record = Record(
         model=ModelRef(
@@ -158,8 +190,9 @@ def evaluate(
             modality=benchmark.modality,
             simulated=benchmark.simulated,
         ),
-        rows=tuple(found.rows),
+        rows=tuple(rows),
         maps=found.maps,
+        controls=beside_it.controls.model_copy(update={"runs": {name: n for name, (n, _) in further.items()}}),
         warnings=found.warnings,
         overlap=declared_overlap(
             card.training_datasets, dataset.name, dataset.about.drawn_from, made=dataset.about.simulated
@@ -176,6 +209,7 @@ def evaluate(
                 beside=tuple(m.card.name for m in beside),
                 reduce=reduce,
                 procedure=procedure,
+                controls=controls,
             ),
             readout={"name": family, "grid": benchmark.grid}
             | ({} if solver is None else {"options": options_of(solver)})
@@ -189,13 +223,14 @@ def evaluate(
             + "".join(f" --layers '{p}'" for p in layers)
             + "".join(f" --beside {m.card.name}" for m in beside)
             + (" --procedure" if procedure else "")
+            + {"nuisances": "", "none": " --no-controls", "all": " --controls all"}[controls]
             + (f" --memory {memory / 2**20:g}M" if memory != MEMORY else "")
             + f" --seed {seed}",
         ),
-        timing=timing(started, clock, work.features_seconds, work.readout_seconds),
+        timing=timing(started, clock, work.features_seconds, work.readout_seconds, controls_seconds),
     )
     predictions, sums = (found.predictions, None) if problem is None else kept(found.predictions, problem)
-    return Result(record, found.units, predictions, sums, found.map_arrays, found.redraws)
+    return Result(record, beside_it.units(found.units), predictions, sums, found.map_arrays, found.redraws)
 
 
 class _Work:
@@ -219,6 +254,7 @@ class _Work:
         self.memory, self.seed, self.progress = memory, seed, progress
         self.retrained = Retrained(problem) if procedure and problem is not None else None
         self.fits: list[LayerFits] = []
+        self.features: dict[str, Features] = {}  # of the last model
         self.rdms: list[Array] = []
         self.names: tuple[str, ...] = ()
         self.features_seconds = self.readout_seconds = 0.0
@@ -231,6 +267,7 @@ class _Work:
     def add(self, model: Model, layers: Sequence[str], suffix: str, place: Workplace) -> None:
         clock = time.perf_counter()
         features = self._extract(model, self._readable(model, layers), f"features{suffix}")
+        self.features = features
         self.features_seconds += time.perf_counter() - clock
         clock = time.perf_counter()
         if self.solver is None or self.problem is None:
@@ -281,6 +318,60 @@ class _Work:
                 seed=self.seed,
             )
         self.progress("statistics", 1, 1)
+        return found
+
+    def nuisances(self, asked: ControlsAsked, twin: Twin | None, device: str) -> Beside:
+        """What nuisances leave of the scores, or why nothing says it."""
+        why = why_missing(asked, self.solver, len(self.fits), twin)
+        if why or self.problem is None:
+            return Beside(Controls(missing=why))
+        # Made again with its features where somebody wants to see that it comes out the same.
+        kept = self.features_in is None
+        return nuisances_beside(
+            self.features,
+            self.fits[0],
+            self.problem,
+            self.dataset.stimuli,
+            key=[self.dataset.content_hash, self.problem.split.content_hash, code_hash()] if kept else (),
+            seed=self.seed,
+            memory=self.memory,
+            device=device,
+            folder=self.features_in,
+            progress=self.progress,
+        )
+
+    def further(
+        self, model: Model, layers: Sequence[str], family: str, untrained: Sequence[Model]
+    ) -> dict[str, tuple[int, list[Row]]]:
+        """Number of draws and rows of each further control."""
+        runs: dict[str, tuple[Sequence[Model], Family | None]] = {}
+        if untrained:
+            runs["untrained"] = (untrained, self.solver)
+        if self.dataset.stimuli.modality == "text" and not isinstance(model, PrecomputedFeatures):
+            width = max(layer.channels for layer in self.features.values())
+            runs["scrambled"] = ([Scrambled(model, seed) for seed in ALTERED_SEEDS], self.solver)
+            runs["isolated"] = ([Isolated(model)], self.solver)
+            runs["static"] = ([RandomWords(width, seed) for seed in ALTERED_SEEDS], self.solver)
+        if isinstance(self.solver, Ridge):
+            runs[f"pca-{COMMON_WIDTH}"] = ([model], reduced(self.solver, f"pca:{COMMON_WIDTH}"))
+        found = {}
+        for name, (draws, solver) in runs.items():
+            own = _Work(
+                self.dataset,
+                self.benchmark,
+                self.problem,
+                solver,
+                (),
+                self.memory,
+                False,
+                self.seed,
+                self.progress,
+                self.features_in,
+            )
+            for n, draw in enumerate(draws):
+                wanted = draw.layers() if isinstance(draw, RandomWords) else layers
+                own.add(draw, wanted, f" of {name} {n + 1}/{len(draws)}", Workplace.private())
+            found[name] = (len(draws), own.scores(family).rows)
         return found
 
     def _extract(self, model: Model, layers: Sequence[str], step: str) -> dict[str, Features]:
@@ -360,12 +451,15 @@ def _same_modality(name: str, modality: str, benchmark: Benchmark, dataset: Data
         )
 
 
-def timing(started: datetime, clock: float, features_seconds: float, readout_seconds: float) -> Timing:
+def timing(
+    started: datetime, clock: float, features_seconds: float, readout_seconds: float, controls_seconds: float = 0.0
+) -> Timing:
     """Wall-clock facts of an evaluation that began at ``started`` (``clock`` on the performance counter)."""
     return Timing(
         started=started.isoformat(timespec="seconds"),
         seconds=time.perf_counter() - clock,
         features_seconds=features_seconds,
         readout_seconds=readout_seconds,
+        controls_seconds=controls_seconds,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )

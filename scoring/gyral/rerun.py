@@ -96,6 +96,8 @@ def rerun(
             device=device,
             memory=asked.memory,
             procedure=asked.procedure,
+            controls=asked.controls,
+            untrained=_untrained(record, reference, device),
             seed=record.provenance.seed,
             progress=progress,
             twin=twin,
@@ -154,6 +156,13 @@ def rerun_arrays(
         device=device or record.provenance.device,
         progress=progress,
     )
+
+
+def _untrained(record: Record, reference: str, device: str) -> Sequence[Model]:
+    """The draws of the untrained twin that stood beside the model as a control."""
+    if "untrained" not in record.controls.runs:
+        return ()
+    return open_model(f"{reference}:untrained", device=device)
 
 
 def _asked(record: Record) -> Asked:

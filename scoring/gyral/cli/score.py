@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gyral.models.model import Model
     from gyral.models.twins import Twin
     from gyral.progress import Progress
-    from gyral.record import Record, Result
+    from gyral.record import ControlsAsked, Record, Result
 
 
 @click.command()
@@ -60,6 +60,15 @@ if TYPE_CHECKING:
     help="Also an interval that covers training: about twenty further fits without a group of training rows each.",
 )
 @click.option(
+    "--controls",
+    type=click.Choice(["nuisances", "all"]),
+    default="nuisances",
+    show_default=True,
+    help="What runs beside the model; all: also the untrained twin, layers of one width, and for language scrambled "
+    "and isolated words and random vectors.",
+)
+@click.option("--no-controls", "controls", flag_value="none", help="Nothing runs beside the model.")
+@click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of everything random."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the record; default: under GYRAL_HOME.")
@@ -84,6 +93,7 @@ def score(
     device: str,
     memory: str,
     procedure: bool,
+    controls: "ControlsAsked",
     seed: int,
     out: Path | None,
     json_file: str | None,
@@ -99,7 +109,8 @@ def score(
     style = cast("Style", "none" if quiet and progress == "bar" else progress)
 
     def run() -> Path:
-        asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, _bytes(memory), procedure, seed)
+        size = _bytes(memory)
+        asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, size, procedure, controls, seed)
         with reporting(style) as report:
             result = _result(model, asked, isolated, report)
         record = result.record
@@ -154,6 +165,7 @@ class _Asked:
     device: str
     memory: int
     procedure: bool
+    controls: "ControlsAsked"
     seed: int
 
 
@@ -196,6 +208,8 @@ def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress") -
         device=device,
         memory=asked.memory,
         procedure=asked.procedure,
+        controls=asked.controls,
+        untrained=_untrained(reference, twin, asked, isolated),
         seed=asked.seed,
         progress=report,
         twin=twin,
@@ -231,6 +245,22 @@ def _isolated(path: str, twin: "Twin | None", device: str) -> "Sequence[Model]":
     from gyral.models.twins import SEEDS
 
     return isolated(Path(path), twin=twin, seeds=SEEDS[twin] if twin else (0,), device=device)
+
+
+def _untrained(reference: str, twin: "Twin | None", asked: _Asked, isolated: bool) -> "Sequence[Model]":
+    """The draws of a model's untrained twin where it is asked for as a control and there is one."""
+    if twin or asked.controls != "all":
+        return ()
+    from gyral.models.catalogue import open_model
+
+    try:
+        if isolated:
+            return _isolated(reference, "untrained", asked.device)
+        return open_model(f"{reference}:untrained", device=asked.device)
+    except UserError as error:
+        if error.code == "no-twin":
+            return ()
+        raise
 
 
 def _speaking_json(run: Any) -> None:

@@ -1,0 +1,138 @@
+"""Beside: the controls of one score, by default what nuisances leave of it.
+
+They are for the readout ``ridge`` (whatever its options): nuisances and layers are then read by one kind of map, so
+that their R2 compare. Other families read positions or several layers, and a linear map of the same layer may find
+nothing where they do.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gyral.controls.bands import nuisances_of
+from gyral.controls.nuisance import Fitting
+from gyral.controls.unique import Left, what_is_left, with_left
+from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import OutOfResources
+from gyral.features.features import Features
+from gyral.fitting import LayerFits
+from gyral.progress import Progress, silent
+from gyral.readouts.ridge import Ridge
+from gyral.record import CHOSEN, Controls, ControlsAsked, ControlScore, Row
+from gyral.scores.problem import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """What stands beside the rows of a record.
+
+    Parameters
+    ----------
+    controls : Controls
+        What was run.
+    left : mapping of region to Left
+        Empty where nothing says what is left without nuisances.
+    """
+
+    controls: Controls
+    left: Mapping[str, Left] = field(default_factory=dict)
+
+    def rows(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows with what is left beside those of chosen layers."""
+        return with_left(rows, self.left)
+
+    def units(self, units: pd.DataFrame) -> pd.DataFrame:
+        """The table of units with its columns of R2."""
+        if not self.left:
+            return units
+        names = dict.fromkeys(name for left in self.left.values() for name in left.units)
+        order = units["region"].drop_duplicates()
+        return units.assign(**{n: np.concatenate([self.left[r].units[n] for r in order]) for n in names})
+
+
+def why_missing(asked: ControlsAsked, readout: object, draws: int, twin: object) -> str:
+    """Why nuisances cannot or shall not stand beside a score; empty where they can."""
+    if asked == "none":
+        return "controls were turned off"
+    if readout is None:
+        return "RDMs are compared; there is no R2 to split"
+    if twin is not None or draws > 1:
+        return "a twin is a control itself"
+    if not isinstance(readout, Ridge):
+        return "they are for the readout ridge"
+    return ""
+
+
+def nuisances_beside(
+    features: Mapping[str, Features],
+    fits: LayerFits,
+    problem: Problem,
+    stimuli: StimulusSet,
+    *,
+    key: Sequence[Any],
+    seed: int = 0,
+    memory: int,
+    device: str = "cpu",
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> Beside:
+    """What nuisances leave of a score.
+
+    Parameters
+    ----------
+    features : mapping of layer to Features
+    fits : LayerFits
+        Of the model, by ridge.
+    problem : Problem
+    stimuli : StimulusSet
+    key : sequence of JSON-able
+        What decides the problem and the code, so that fits of nuisances alone can be kept; empty: they are not.
+    seed, memory, device
+        As in `gyral.evaluate.evaluate`. Where ``memory`` is too little for the joint fit there is no control, and the
+        score stands alone.
+    folder : Path, optional
+        Where features are kept; default: the cache.
+    progress : Progress
+    """
+    nuisances = nuisances_of(stimuli, progress=progress, folder=folder)
+    if not nuisances.spaces:
+        return Beside(Controls(missing=f"no nuisance of these stimuli ({stimuli.modality}) varies"))
+    fitting = Fitting(nuisances, problem, seed, memory, device, progress)
+    picks = {region.name: fits.picks(problem, region) for region in problem.regions}
+    chosen = {name: [fits.layers[k] for k in pick] for name, pick in picks.items()}
+    try:
+        alone = fitting.alone(key)
+        both = fitting.joint(features, chosen, alone)
+    except OutOfResources as error:
+        if error.code != "memory-budget":
+            raise
+        return Beside(Controls(missing=error.what))
+    model = {region.name: fits.assembled(problem, region, picks[region.name]) for region in problem.regions}
+    left = what_is_left(problem, alone.predictions, model, both, seed=seed)
+    return Beside(Controls(nuisances=nuisances.hashes), left)
+
+
+def with_controls(rows: Sequence[Row], found: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """Rows of chosen layers with the scores of further controls.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    found : mapping of the control's name to its rows
+    """
+    scores: dict[tuple[str, str], dict[str, ControlScore]] = {}
+    for name, own in found.items():
+        for row in own:
+            if row.layer == CHOSEN:
+                score = ControlScore(value=row.value, low=row.low, high=row.high, spread=row.spread)
+                scores.setdefault((row.region, row.subject), {})[name] = score
+    return [
+        row.model_copy(update={"controls": scores.get((row.region, row.subject), {})})
+        if row.layer == CHOSEN
+        else row
+        for row in rows
+    ]
