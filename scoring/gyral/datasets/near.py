@@ -8,8 +8,8 @@ images
     the lowest 8 x 8 cosine coefficients of the 32 x 32 luminance, without the mean (Zauner 2010, Implementation and
     benchmarking of perceptual image hash functions, section 3.2.1). Pairs within `HAMMING` bits are near if their
     16 x 16 colour thumbnails correlate by `PIXELS` or more. Finds other encodings and sizes, brightness, greyscale of
-    a grey image, another small object on the same background, a border of 2 % cut off; misses wider crops (4 % found
-    in one of six), mirror images, rotations and greyscale of a colourful image.
+    a grey image, another small object on the same background, a border of 2 % cut off; a border of 4 % in about one
+    of three; not wider crops, mirror images, rotations or greyscale of a colourful image.
 texts
     Jaccard overlap of their character 5-grams of `OVERLAP` or more (Broder 1997, doi:10.1109/SEQUEN.1997.666900;
     .8 as in Lee et al. 2022, doi:10.18653/v1/2022.acl-long.577), after Unicode NFKC, lower case, and anything but
