@@ -14,8 +14,8 @@ from gyral.readouts._ridge_folds import fold_gains
 from gyral.readouts._ridge_solver import Gains, TurnedGains, generalised
 from gyral.readouts.readout import Rows
 
-# Largest error seen of a difference of gains, over the sizes of residual and of what the coarse span leaves out.
-_DOUBT = 4.0
+# Differences of gains were off by up to 1.5 times the product of residual and of what the coarse span leaves out.
+_DOUBT = 2.0
 
 Selection = Literal["kfold", "kfold-reduced", "gcv"]
 
