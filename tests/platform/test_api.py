@@ -47,7 +47,7 @@ def submit(api: Client) -> Callable[..., Any]:
 def _is_error(answer: Any, status: int, code: str) -> dict[str, Any]:
     body: dict[str, Any] = answer.json()
     assert (answer.status_code, body["code"]) == (status, code)
-    assert set(body) == {"code", "what", "where", "mend"}
+    assert set(body) == {"code", "what", "where", "mend", "page"}
     return body
 
 

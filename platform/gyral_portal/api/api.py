@@ -12,7 +12,7 @@ api = NinjaAPI(
     description=(
         f"Boards, models, runs and records of a Gyral site (Gyral {__version__}). Reading needs no token; a token "
         "shows what its owner may see. Submitting needs a token with the scope `submit`. Every error is "
-        "`{code, what, where, mend}`."
+        "`{code, what, where, mend, page}`, `page` being where the code is explained."
     ),
     urls_namespace="api",
     openapi_url="schema/",

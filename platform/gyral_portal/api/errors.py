@@ -1,4 +1,4 @@
-"""Errors of the API: always ``{"code", "what", "where", "mend"}``, whatever went wrong."""
+"""Errors of the API: always ``{"code", "what", "where", "mend", "page"}``, whatever went wrong."""
 
 import logging
 import secrets
@@ -9,6 +9,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from gyral.errors import UserError
+from gyral_portal.portal.fault_pages import page_of
 from gyral_submissions.domain.exposure import ExposureSpent
 from gyral_submissions.domain.intake import Refused
 from gyral_submissions.domain.quota import QuotaExceeded
@@ -32,7 +33,9 @@ def install_errors(api: NinjaAPI) -> None:
     """Answer every exception in the one shape."""
 
     def user_error(request: HttpRequest, error: UserError) -> HttpResponse:
-        return api.create_response(request, error.as_dict(), status=status_of(error))
+        return api.create_response(
+            request, shape(error.code, error.what, error.where, error.mend), status=status_of(error)
+        )
 
     def no_token(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
         body = shape(
@@ -90,5 +93,5 @@ def status_of(error: UserError) -> int:
 
 
 def shape(code: str, what: str, where: str | None = None, mend: str | None = None) -> dict[str, str | None]:
-    """The body of every error."""
-    return {"code": code, "what": what, "where": where, "mend": mend}
+    """The body of every error; ``page`` is where its code is explained."""
+    return {"code": code, "what": what, "where": where, "mend": mend, "page": page_of(code)}

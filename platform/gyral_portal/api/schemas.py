@@ -6,6 +6,8 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
+from gyral_portal.portal.fault_pages import page_of
+
 
 class ErrorOut(Schema):
     """Any error."""
@@ -14,6 +16,7 @@ class ErrorOut(Schema):
     what: str = Field(description="what is wrong, one sentence")
     where: str | None = Field(None, description="field, file or argument")
     mend: str | None = Field(None, description="what to do about it")
+    page: str | None = Field(None, description="where the code is explained")
 
 
 class BenchmarkOut(Schema):
@@ -133,9 +136,15 @@ class RunOut(Schema):
     fault_text: str
     fault_where: str
     fault_mend: str
+    fault_page: str | None = Field(description="where the code is explained")
     created: datetime
     started: datetime | None
     finished: datetime | None
+
+    @staticmethod
+    def resolve_fault_page(run: Any) -> str | None:
+        """Of the code, where it has one."""
+        return page_of(run.fault_code)
 
     @staticmethod
     def resolve_model(run: Any) -> str:

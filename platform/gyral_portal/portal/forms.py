@@ -6,10 +6,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html
 from pydantic import ValidationError as CardError
 
 from gyral.errors import UserError
 from gyral.models.card import ModelCard
+from gyral_portal.portal.fault_pages import page_of
 from gyral_portal.portal.fields import Numbers, Words
 from gyral_submissions import conf, rules
 from gyral_submissions.domain import exposure
@@ -191,7 +193,9 @@ class SubmitForm(BenchmarksForm):
         text = f"{error.what} {error.mend or ''}".strip() if named else str(error)
         if named or not where:  # a text that begins with a file's name keeps its letters
             text = text[:1].upper() + text[1:]
-        self.add_error(named or "file", ValidationError(text, code=error.code))
+        page = page_of(error.code)
+        more = format_html(' <a href="{}">What this means</a>', page) if page else ""
+        self.add_error(named or "file", ValidationError(format_html("{}{}", text, more), code=error.code))
 
     def _check_card(self, data: dict[str, Any]) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gyral_portal.portal.views import run, submission, submit
+from gyral_portal.portal.views import fault, run, submission, submit
 
 app_name = "portal"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("submissions/<int:pk>/visibility/", submission.visibility, name="visibility"),
     path("submissions/<int:pk>/withdraw/", submission.withdraw, name="withdraw"),
     path("submissions/<int:pk>/score/", submission.score, name="score"),
+    path("faults/", fault.faults, name="faults"),
+    path("faults/<slug:code>/", fault.fault, name="fault"),
     path("runs/<uuid:pk>/", run.run, name="run"),
     path("runs/<uuid:pk>/live/", run.live, name="run-live"),
     path("runs/<uuid:pk>/log/", run.log, name="run-log"),

@@ -75,7 +75,15 @@ def _check_pack(path: Path) -> dict[str, Any]:
     from gyral.models.report import Finding
 
     faults = [Finding.of(error).as_dict() for error in check_pack(path)]
-    return {"kind": "dataset", "ok": not faults, "faults": faults, "notes": [], "layers": []}
+    notes: list[dict[str, str | None]] = []
+    if not faults:
+        from gyral.audit import audit_pack  # slow: torch
+
+        for found in audit_pack(path).findings:
+            if found.verdict in ("refuse", "warn"):
+                entry = Finding(f"canary-{found.canary}", found.reason, str(path), found.mend).as_dict()
+                (faults if found.verdict == "refuse" else notes).append(entry)
+    return {"kind": "dataset", "ok": not faults, "faults": faults, "notes": notes, "layers": []}
 
 
 def _print(path: Path, fields: dict[str, Any]) -> None:
@@ -95,4 +103,4 @@ def _print(path: Path, fields: dict[str, Any]) -> None:
         click.secho("  nothing is wrong with it", fg="green")
     else:
         count = len(fields["faults"])
-        click.secho(f"  {count} fault{'s' if count > 1 else ''} to mend", fg="red")
+        click.secho(f"  {count} fault{'s' if count > 1 else ''} to mend; docs/faults.md explains each code", fg="red")

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from gyral.errors import UserError
+from gyral_portal.portal.fault_pages import page_of
 from gyral_submissions import rules
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain.log import read_log
@@ -87,6 +88,7 @@ def _context(request: HttpRequest, found: Run) -> dict[str, Any]:
     return {
         "run": found,
         "steps": [_step(step, current=n == len(found.steps)) for n, step in enumerate(found.steps, 1)],
+        "fault_page": page_of(found.fault_code),
         "place": queue_place(found),
         "readable": readable,
         "log": read_log(found.pk) if readable else "",
