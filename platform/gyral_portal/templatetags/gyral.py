@@ -50,7 +50,16 @@ def metric_name(name: str) -> str:
     >>> metric_name("pearson"), metric_name("other")
     ('Pearson r', 'other')
     """
-    return {"pearson": "Pearson r", "rsa-spearman": "Rank correlation (ρ-a) of dissimilarities"}.get(name, name)
+    return {
+        "pearson": "Pearson r",
+        "rsa-spearman": "Rank correlation (ρ-a) of dissimilarities",
+        "rsa-pearson": "Correlation of dissimilarities",
+        "rsa-cosine": "Cosine of dissimilarities",
+        "trsa-0-100": "Correlation of dissimilarity ranks",
+        "trsa-20-80": "Geo-topological similarity (.2 to .8)",
+        "trsa-40-60": "Topological similarity (.4 to .6)",
+        "trsa-0-30": "Local geo-topological similarity (0 to .3)",
+    }.get(name, name)
 
 
 @register.filter

@@ -48,6 +48,8 @@ def test_list_names_twins_readouts_and_metrics() -> None:
         (["score", "pixel", "-b", "sim-vision"], 1, "Did you mean 'pixels'"),
         (["score", "pixels", "-b", "sim-vision", "--readout", "rigde"], 1, "Did you mean 'ridge'"),
         (["score", "pixels", "-b", "kriegeskorte2008", "--readout", "ridge"], 1, "takes no readout"),
+        (["score", "pixels", "-b", "kriegeskorte2008", "--metric", "trsa-0-03"], 1, "Did you mean 'trsa-0-30'"),
+        (["score", "pixels", "-b", "sim-vision", "--metric", "rsa-spearman"], 1, "metric of encoding"),
         (["show", "nowhere.json"], 1, "there is no such record"),
     ],
 )

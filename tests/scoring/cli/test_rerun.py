@@ -34,8 +34,10 @@ _KINDS: dict[str, tuple[list[str], list[str]]] = {
         [],
     ),
     "similarity": (["pixels", "-b", "kriegeskorte2008", "--seed", "2"], []),
+    "topology": (["pixels", "-b", "kriegeskorte2008", "--metric", "trsa-0-30"], []),
 }
-_PARAMETERS = [pytest.param(kind, marks=[pytest.mark.data] if kind == "similarity" else []) for kind in _KINDS]
+_REAL = ("similarity", "topology")
+_PARAMETERS = [pytest.param(kind, marks=[pytest.mark.data] if kind in _REAL else []) for kind in _KINDS]
 
 
 def invoke(*arguments: str) -> Result:
