@@ -27,6 +27,7 @@ _COMMANDS = {
     "overlap": ("gyral.cli.overlap:overlap", "Look for a benchmark's stimuli in training data."),
     "extract": ("gyral.cli.extract:extract", "Write a model's features for a benchmark's stimuli."),
     "stimuli": ("gyral.cli.stimuli:stimuli", "Write a benchmark's stimuli with their ids and hashes."),
+    "audit": ("gyral.cli.audit:audit", "Look for leaks in a dataset's split, and print its ceilings."),
     "data": ("gyral.cli.data:data", "Fetch, list, verify and install datasets."),
     "models": ("gyral.cli.models:models", "Fetch and list reference models."),
 }

@@ -86,6 +86,8 @@ class Dataset:
         Ceilings from the literature.
     split_kind, split_folds : str, int
         Declared split.
+    split_gap : int
+        Rows on either side of a held-out block that a contiguous split leaves out of training.
     content_hash : str
         Hex sha256 over all of the above.
     root : Path, optional
@@ -101,6 +103,7 @@ class Dataset:
     published: tuple[Published, ...] = ()
     split_kind: Literal["contiguous", "grouped", "leave-one-group-out"] = "contiguous"
     split_folds: int = 5
+    split_gap: int = 0
     content_hash: str = ""
     root: Path | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -126,7 +129,12 @@ class Dataset:
             Too few samples or groups for it, or groups asked for and absent.
         """
         if self.split_kind == "contiguous":
-            return contiguous(len(self.stimuli), self.split_folds)
+            return contiguous(len(self.stimuli), self.split_folds, gap=self.split_gap)
+        if self.split_gap:
+            raise BadDataset(
+                f"a gap of {self.split_gap} rows goes with a contiguous split; {self.split_kind!r} holds groups out whole.",
+                where=f"dataset {self.name!r}: split.gap",
+            )
         if self.stimuli.groups is None:
             raise BadDataset(
                 f"split {self.split_kind!r} needs a group for every stimulus, and there are none.",

@@ -105,6 +105,7 @@ class SplitEntry(_Table):
 
     kind: Literal["contiguous", "grouped", "leave-one-group-out"]
     folds: int = Field(ge=2)
+    gap: int = Field(0, ge=0, description="rows left out of training at either border of a contiguous fold")
 
 
 class Manifest(_Table):

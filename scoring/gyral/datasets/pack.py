@@ -87,7 +87,11 @@ def content_hash(dataset: Dataset) -> str:
             "units": column_hashes({str(c): dataset.units[c].to_numpy() for c in dataset.units}),
             "regions": [[r.name, r.path, np.unique(r.units).tolist()] for r in dataset.regions],
             "published": [[p.region, float(p.value), p.unit] for p in dataset.published],
-            "split": [dataset.split_kind, dataset.split_folds],
+            "split": [
+                dataset.split_kind,
+                dataset.split_folds,
+                *([dataset.split_gap] if dataset.split_gap else []),
+            ],
         }
     )
 
@@ -260,7 +264,7 @@ def _manifest(
         recipe=recipe,
         constant_units=count_constant_units(dataset),
         about=dataset.about,
-        split=SplitEntry(kind=dataset.split_kind, folds=dataset.split_folds),
+        split=SplitEntry(kind=dataset.split_kind, folds=dataset.split_folds, gap=dataset.split_gap),
         stimuli=StimuliEntry(
             modality=dataset.stimuli.modality, count=len(dataset.stimuli), degrees=dataset.stimuli.degrees
         ),
@@ -318,6 +322,7 @@ def _dataset(folder: Path, manifest: Manifest, listed: set[str]) -> Dataset:
         published=manifest.published,
         split_kind=manifest.split.kind,
         split_folds=manifest.split.folds,
+        split_gap=manifest.split.gap,
         content_hash=manifest.content_hash,
         root=folder,
         extra=extra,

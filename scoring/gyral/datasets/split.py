@@ -93,17 +93,35 @@ class Split:
         return contiguous(len(train), min(count, len(train))).folds
 
 
-def contiguous(samples: int, folds: int = 5) -> Split:
+def contiguous(samples: int, folds: int = 5, *, gap: int = 0) -> Split:
     """Consecutive blocks of rows in shipped order, sizes differing by at most one.
+
+    Parameters
+    ----------
+    samples, folds : int
+    gap : int
+        Rows on either side of a held-out block that are left out of training, so that what spills over from one
+        sample to the next (haemodynamics, windows) cannot be copied across the border. 0 for independent samples.
 
     Raises
     ------
     BadDataset
-        Fewer samples than folds (``too-few-samples``).
+        Fewer samples than folds, or a gap that leaves nothing to train on (``too-few-samples``).
     """
     _enough(samples, folds, "samples")
     blocks = np.array_split(np.arange(samples, dtype=np.int64), folds)
-    return Split(f"contiguous-{folds}", _complements(blocks, samples), ordered=True)
+    if not gap:
+        return Split(f"contiguous-{folds}", _complements(blocks, samples), ordered=True)
+    if gap < 0:
+        raise BadDataset(f"a gap of {gap} rows; 0 or more is expected.", where="split: gap")
+    found = tuple(Fold(_beyond(fold, gap), fold.test) for fold in _complements(blocks, samples))
+    if min(len(fold.train) for fold in found) < 2:
+        raise BadDataset(
+            f"a gap of {gap} rows leaves fewer than two of {samples} to train on.",
+            where="split: gap",
+            code="too-few-samples",
+        )
+    return Split(f"contiguous-{folds}-gap-{gap}", found, ordered=True)
 
 
 def grouped(groups: Sequence[Any] | NDArray[Any], folds: int = 5) -> Split:
@@ -173,6 +191,12 @@ SplitKind = Literal["contiguous", "grouped", "leave-one-group-out"]
 def _complements(blocks: Sequence[Rows], samples: int) -> tuple[Fold, ...]:
     every = np.arange(samples, dtype=np.int64)
     return tuple(Fold(np.setdiff1d(every, block), block) for block in blocks)
+
+
+def _beyond(fold: Fold, gap: int) -> Rows:
+    """Training rows further than ``gap`` from the held-out block."""
+    far = (fold.train < fold.test[0] - gap) | (fold.train > fold.test[-1] + gap)
+    return np.asarray(fold.train[far], np.int64)
 
 
 def _in_order(groups: NDArray[Any]) -> tuple[NDArray[Any], Rows]:

@@ -68,3 +68,20 @@ def test_too_few_samples_or_groups_are_named() -> None:
 def test_content_hash_follows_the_rows() -> None:
     assert contiguous(20, 5).content_hash == contiguous(20, 5).content_hash
     assert contiguous(20, 5).content_hash != contiguous(20, 4).content_hash
+
+
+@given(st.integers(60, 200), st.integers(2, 5), st.integers(1, 8))
+def test_gap_keeps_training_away_from_held_out_rows(samples: int, folds: int, gap: int) -> None:
+    for fold, whole in zip(
+        contiguous(samples, folds, gap=gap).folds, contiguous(samples, folds).folds, strict=True
+    ):
+        np.testing.assert_array_equal(fold.test, whole.test)
+        assert min(abs(int(t) - int(r)) for t in (fold.test[0], fold.test[-1]) for r in fold.train) == gap + 1
+        assert set(fold.train) <= set(whole.train)
+
+
+def test_gap_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(BadDataset, match="leaves fewer than two"):
+        contiguous(20, 2, gap=10)
+    with pytest.raises(BadDataset, match="0 or more"):
+        contiguous(20, 2, gap=-1)

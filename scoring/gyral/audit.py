@@ -1,0 +1,318 @@
+"""Audit: whether a dataset under a split may score a board, and how much of it can be predicted at all.
+
+The canaries (`gyral.canaries`) and the ceilings of every region, as one report that a site shows beside the benchmark.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gyral import __version__
+from gyral.between import posed
+from gyral.canaries.battery import run_canaries
+from gyral.canaries.finding import Finding, Verdict
+from gyral.datasets.dataset import Dataset
+from gyral.datasets.folder import whole_folder
+from gyral.datasets.pack import read_pack
+from gyral.datasets.split import Split, contiguous, shuffled
+from gyral.errors import BadDataset, UserError
+from gyral.hashing import hash_json
+from gyral.metrics import METRICS
+from gyral.places import cache
+from gyral.progress import Progress, silent
+from gyral.provenance import code_hash
+from gyral.room import make_room, touch
+from gyral.rsa.vector import condensed
+from gyral.scores.ceiling import FLOOR
+
+SplitName = Literal["declared", "contiguous", "grouped", "leave-one-group-out", "shuffled"]
+# Where no benchmark names another.
+RDM_METRIC = "rsa-spearman"
+_FILE = "audit.json"
+_WORST: tuple[Verdict, ...] = ("refuse", "warn", "pass")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RegionCeiling(_Table):
+    """Noise ceilings of one region's units.
+
+    Parameters
+    ----------
+    region : str
+    kind : str
+        The estimator; "none" where nothing bounds the region.
+    unit : {"r", "r2"}
+        What it bounds.
+    median, lower_quartile, upper_quartile : float, optional
+        Over units; for dissimilarities the upper and lower bound of the region, without quartiles.
+    units : int
+        Units (for dissimilarities, subjects).
+    left_out : int
+        Units that do not enter a ceiled score: no fold's training rows admit them, or the held-out ceiling is below .05.
+    """
+
+    region: str
+    kind: str
+    unit: Literal["r", "r2"] = "r2"
+    median: float | None = None
+    lower_quartile: float | None = None
+    upper_quartile: float | None = None
+    units: int
+    left_out: int
+
+
+class Audit(_Table):
+    """Report of one dataset under one split.
+
+    Parameters
+    ----------
+    schema_version : int
+    dataset, title, content_hash, simulated
+        Of the dataset.
+    split, split_hash : str
+    declared : bool
+        True for the split the dataset declares.
+    samples, units, subjects : int
+    findings : tuple of Finding
+        One a canary.
+    ceilings : tuple of RegionCeiling
+    ceiling_note : str
+        Why there are no ceilings; else empty.
+    seed : int
+    made_by : str
+    """
+
+    schema_version: Literal[1] = 1
+    dataset: str
+    title: str
+    content_hash: str
+    simulated: bool
+    split: str
+    split_hash: str
+    declared: bool
+    samples: int
+    units: int
+    subjects: int
+    findings: tuple[Finding, ...]
+    ceilings: tuple[RegionCeiling, ...]
+    ceiling_note: str = ""
+    seed: int = 0
+    made_by: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of a canary that applies."""
+        said = {finding.verdict for finding in self.findings}
+        return next((v for v in _WORST if v in said), "not-applicable")
+
+    @property
+    def refused(self) -> tuple[Finding, ...]:
+        """The findings for which the split must not score a board."""
+        return tuple(f for f in self.findings if f.verdict == "refuse")
+
+    def require_fit(self) -> None:
+        """Refuse a dataset and split whose canaries sing.
+
+        Raises
+        ------
+        BadDataset
+            ``leaky-split``; names the first canary, what it saw and what to do.
+        """
+        if not self.refused:
+            return
+        first, more = self.refused[0], len(self.refused) - 1
+        raise BadDataset(
+            f"the canary {first.canary!r} refuses split {self.split!r}"
+            + (f", and {more} other{'s' if more > 1 else ''} with it" if more else "")
+            + f": {first.reason}",
+            where=f"dataset {self.dataset!r}",
+            mend=f"{first.mend} `gyral audit` prints the whole report.",
+            code="leaky-split",
+        )
+
+
+def audit(
+    dataset: Dataset,
+    split: Split | None = None,
+    *,
+    ceiling: str | None = None,
+    metric: str = RDM_METRIC,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Audit:
+    """Run all canaries and estimate the ceilings; the report is kept in the cache.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    split : Split, optional
+        Default: the declared one. Another is only for an audit: ceilings are those of the declared split.
+    ceiling : str, optional
+        One of `gyral.benchmarks.benchmark.CEILINGS`; default: what the data allow (repeats, publications, subjects).
+    metric : str
+        Of the bounds of dissimilarities.
+    seed : int
+    progress : Progress
+
+    Raises
+    ------
+    BadDataset
+        The split cannot be made, or a file of the pack cannot be read.
+    """
+    chosen = dataset.split() if split is None else split
+    kind = _ceiling_kind(dataset) if ceiling is None else ceiling
+    # A leak belongs to data and split: changes of the engine do not make kept reports stale.
+    made = {
+        "canaries": code_hash("canaries"),
+        "gyral": __version__,
+        "audit": Audit.model_fields["schema_version"].default,
+    }
+    facts = [dataset.content_hash, dataset.about.ordered, chosen.content_hash, kind, metric, seed]
+    folder = cache() / "audits" / hash_json([made, facts])[:32]
+    if dataset.content_hash and (kept := _kept(folder)) is not None:
+        return kept
+    findings = run_canaries(dataset, chosen, seed=seed, progress=progress)
+    ceilings, note = _ceilings(dataset, kind, metric)
+    responses = dataset.responses
+    report = Audit(
+        dataset=dataset.name,
+        title=dataset.about.title,
+        content_hash=dataset.content_hash,
+        simulated=dataset.about.simulated,
+        split=chosen.name,
+        split_hash=chosen.content_hash,
+        declared=chosen.content_hash == dataset.split().content_hash,
+        samples=len(dataset.stimuli),
+        units=0 if responses is None else responses.n_units,
+        subjects=len(_subjects(dataset)),
+        findings=findings,
+        ceilings=ceilings,
+        ceiling_note=note,
+        seed=seed,
+        made_by=f"gyral {__version__}",
+    )
+    if dataset.content_hash:
+        with whole_folder(folder) as scratch:
+            (scratch / _FILE).write_text(report.model_dump_json(indent=1), "utf-8")
+        make_room(keep=folder)
+    return report
+
+
+def audit_pack(folder: Path, *, progress: Progress = silent) -> Audit:
+    """Audit the declared split of a pack, with the ceiling its ``[benchmark]`` asks for.
+
+    Raises
+    ------
+    BadDataset
+        As `gyral.datasets.pack.read_pack`.
+    """
+    dataset = read_pack(folder)
+    asked = dataset.extra.get("benchmark") or {}
+    metric = asked.get("metric") if asked.get("task") == "rsa" else None
+    return audit(dataset, ceiling=asked.get("ceiling"), metric=metric or RDM_METRIC, progress=progress)
+
+
+def split_of(
+    dataset: Dataset, kind: SplitName = "declared", *, folds: int | None = None, gap: int = 0, seed: int = 0
+) -> Split:
+    """A split of a dataset by name, for an audit.
+
+    Raises
+    ------
+    BadDataset
+        Groups asked for and absent, or too few samples or groups.
+    """
+    count = dataset.split_folds if folds is None else folds
+    if kind == "declared":
+        return dataset.split()
+    if kind == "shuffled":
+        ordered = dataset.about.ordered or dataset.stimuli.groups is not None
+        return shuffled(len(dataset.stimuli), count, seed=seed, ordered=ordered, audit=True)
+    if kind == "contiguous":
+        return contiguous(len(dataset.stimuli), count, gap=gap)
+    return replace(dataset, split_kind=kind, split_folds=count).split()
+
+
+def _kept(folder: Path) -> Audit | None:
+    with suppress(FileNotFoundError, ValidationError):
+        report = Audit.model_validate_json((folder / _FILE).read_text("utf-8"))
+        touch(folder)
+        return report
+    return None
+
+
+def _ceiling_kind(dataset: Dataset) -> str:
+    """The estimator that the data allow."""
+    responses = dataset.responses
+    if responses is None:
+        return "rdm-bounds"
+    if responses.repeats and set(responses.repeats) == set(responses.values):
+        return "ncsnr"
+    if dataset.published:
+        return "published"
+    shapes = {v.shape for v in responses.values.values()}
+    return "loso" if len(responses.values) > 2 and len(shapes) == 1 else "none"
+
+
+def _ceilings(dataset: Dataset, kind: str, metric: str) -> tuple[tuple[RegionCeiling, ...], str]:
+    if kind == "rdm-bounds" or dataset.responses is None:
+        return tuple(_rdm_ceilings(dataset, metric)), ""
+    try:
+        ceiling = posed(dataset, kind).ceiling
+    except UserError as error:
+        return (), str(error)
+    if ceiling is None:
+        return (
+            (),
+            "Nothing bounds these responses: there are no repeats, no shared subjects and no published value.",
+        )
+    values = ceiling.value()
+    with np.errstate(invalid="ignore"):
+        entering = ceiling.admitted.any(axis=0) & (ceiling.divisor >= FLOOR)
+    found = []
+    for region in dataset.regions:
+        known = values[region.units][np.isfinite(values[region.units])]
+        quartiles = [float(q) for q in np.quantile(known, (0.25, 0.5, 0.75))] if known.size else [None] * 3
+        found.append(
+            RegionCeiling(
+                region=region.name,
+                kind=ceiling.kind if known.size else "none",
+                median=quartiles[1],
+                lower_quartile=quartiles[0],
+                upper_quartile=quartiles[2],
+                units=len(region),
+                left_out=int((~entering[region.units]).sum()),
+            )
+        )
+    return tuple(found), ""
+
+
+def _rdm_ceilings(dataset: Dataset, metric: str) -> Iterator[RegionCeiling]:
+    comparator = METRICS.load(metric)
+    for name, region in dataset.rdms.items():
+        subjects = condensed(np.asarray(region.values, np.float64).mean(axis=1))
+        low, high = (float(v) for v in comparator.bounds(subjects))
+        known = bool(np.isfinite(high))
+        yield RegionCeiling(
+            region=name,
+            kind="rdm-bounds" if known else "none",
+            unit="r",
+            median=high if known else None,
+            lower_quartile=low if known else None,
+            units=len(region.subjects),
+            left_out=0 if known else len(region.subjects),
+        )
+
+
+def _subjects(dataset: Dataset) -> tuple[Any, ...]:
+    if dataset.responses is not None:
+        return dataset.responses.subjects
+    return tuple(dict.fromkeys(s for r in dataset.rdms.values() for s in r.subjects))

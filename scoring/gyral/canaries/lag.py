@@ -1,0 +1,149 @@
+"""Lag scan: do responses belong to the stimuli they are listed with?"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gyral.canaries.case import Array, Case, of_rows
+from gyral.canaries.finding import Finding
+from gyral.canaries.scored import (
+    MEAN,
+    TAIL,
+    Cell,
+    fit,
+    not_applicable,
+    region_values,
+    score_of,
+    standard_errors,
+    stretches,
+    why_not,
+)
+from gyral.datasets.near import image_prints
+from gyral.datasets.split import Rows
+from gyral.datasets.stimulus import StimulusSet
+from gyral.scores.confidence import t_quantile
+
+NAME, TITLE = "lag-scan", "Lag scan"
+TESTED = "Surface properties of the stimuli (length of words and texts; light and colour), against responses of other rows"
+REACH = 3
+_BLOCKS = 4  # squares of an image along a side
+_SMALLEST = 5  # rows of a group that leave some at a lag of one
+
+
+def lag_scan(case: Case) -> Finding:
+    """Score surface properties of the stimulus some rows earlier or later; warn where that beats the row itself."""
+    if case.problem is None or not case.problem.split.folds:
+        return not_applicable(NAME, TITLE, TESTED, why_not(case))
+    if not case.dataset.about.ordered:
+        return not_applicable(NAME, TITLE, TESTED, "The samples are declared to be in no order.")
+    surface = surface_of(case.dataset.stimuli)
+    if surface is None:
+        return not_applicable(NAME, TITLE, TESTED, "The stimuli are names: they have no surface to measure.")
+    reach = _reach_of(case)
+    kept = _inside(case, reach)
+    if reach < 1 or len(kept) < len(case.rows) / 4:
+        reason = f"Groups have fewer than {_SMALLEST} samples: no row has neighbours on both sides."
+        return not_applicable(NAME, TITLE, TESTED, reason)
+    problem = replace(
+        case.problem,
+        responses=case.problem.responses[kept],
+        split=of_rows(case.problem.split, kept, len(case.rows)),
+    )
+    if not problem.split.folds:
+        return not_applicable(NAME, TITLE, TESTED, "No fold keeps three samples with neighbours on both sides.")
+    lags = range(-reach, reach + 1)
+    spaces = {str(k): surface[case.rows[kept] - k] for k in lags}
+    values, influences, found = [], [], []
+    parts = stretches(problem)
+    for k, predictions in zip(lags, fit(problem, spaces, case.seed).predictions, strict=True):
+        value, influence = region_values(problem, predictions)
+        errors, df = standard_errors(influence, parts)
+        names = [region.name for region in problem.regions]
+        found.append(
+            [
+                Cell(n, f"lag {k}", float(v), float(e), float(d))
+                for n, v, e, d in zip(names, value, errors, df, strict=True)
+            ]
+        )
+        values.append(value)
+        influences.append(influence)
+    count = len(names) * len(found)
+    strong = [
+        (c.value, i, j)
+        for i, row in enumerate(found)
+        for j, c in enumerate(row)
+        if np.isfinite(c.value) and c.value > MEAN and c.bound(count) > 0
+    ]
+    facts = {"r": {f"{k:+d}": _most(v) for k, v in zip(lags, values, strict=True)}, "reach": reach}
+    if not strong:
+        reason = "No surface property predicts any region surely enough to tell one row from the next."
+        return not_applicable(NAME, TITLE, TESTED, reason).model_copy(update={"facts": facts})
+    _, i, j = max(strong)
+    cell, own = found[i][j], found[reach][j]
+    gain = cell.value - own.value
+    error, df = standard_errors(influences[i] - influences[reach], parts)
+    least = gain - t_quantile(1 - TAIL / count, float(df[j])) * float(error[j])
+    facts |= {"region": cell.region, "best_lag": i - reach, "gain": round(gain, 4), "gain_bound": round(least, 4)}
+    shifted = i != reach and least > 0
+    where = f"{cell.region}: r = {own.value:.3f} with the row's own stimulus"
+    if shifted:
+        back = i - reach
+        which = f"{abs(back)} row{'s' if abs(back) > 1 else ''} {'earlier' if back > 0 else 'later'}"
+        reason = f"{where}, {cell.value:.3f} with that of {which} (99.9 % bound of the gain {least:.3f})."
+    elif i == reach:
+        reason = f"{where}, less with any other."
+    else:
+        reason = f"{where}; none of the others is surely better."
+    return Finding(
+        canary=NAME,
+        title=TITLE,
+        verdict="warn" if shifted else "pass",
+        tested=TESTED,
+        reason=reason,
+        mend="Check that each response is listed with its own stimulus, and delays of the measurement."
+        if shifted
+        else "",
+        score=score_of(cell, count),
+        facts=facts,
+    )
+
+
+def surface_of(stimuli: StimulusSet) -> Array | None:
+    """Surface properties, samples x features: lengths of texts, or light and colour of 4 x 4 squares of images."""
+    if stimuli.modality == "text" and stimuli.texts is not None:
+        return np.array([_lengths(t) for t in stimuli.texts], np.float32)
+    if stimuli.modality == "image" and stimuli.files is not None:
+        thumbnails = image_prints(stimuli.files, stimuli.hashes).thumbnails
+        assert thumbnails is not None  # noqa: S101 - for the type checker; images have thumbnails
+        side = thumbnails.shape[1] // _BLOCKS
+        cut = thumbnails.reshape(len(thumbnails), _BLOCKS, side, _BLOCKS, side, 3).astype(np.float32)
+        return np.asarray(cut.mean(axis=(2, 4)).reshape(len(thumbnails), -1))
+    return None
+
+
+def _lengths(text: str) -> tuple[float, float, float, float]:
+    words = text.split()
+    letters = sum(map(len, words))
+    return len(words), letters, letters / max(len(words), 1), float(text.rstrip()[-1:] in ".!?,;:")
+
+
+def _reach_of(case: Case) -> int:
+    """Lags each way: up to `REACH`, fewer where groups are short."""
+    if case.groups is None:
+        return REACH
+    return min(REACH, int(np.median(np.bincount(case.groups)) - 1) // 4)
+
+
+def _inside(case: Case, reach: int) -> Rows:
+    """Places in `Case.rows` of the rows with ``reach`` neighbours of their own group on either side."""
+    rows = case.rows
+    fine = (rows >= reach) & (rows < case.samples - reach)
+    if case.groups is not None:
+        near = np.clip(rows[:, None] + np.arange(-reach, reach + 1), 0, case.samples - 1)
+        fine &= (case.groups[near] == case.groups[rows][:, None]).all(axis=1)
+    return np.flatnonzero(fine).astype(np.int64)
+
+
+def _most(values: Array) -> float | None:
+    known = values[np.isfinite(values)]
+    return round(float(known.max()), 4) if known.size else None

@@ -1,0 +1,144 @@
+"""``gyral audit``: whether a dataset's split leaks, and how much of its responses can be predicted at all."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from gyral.cli.progress import reporting
+from gyral.errors import UserError
+
+if TYPE_CHECKING:
+    from gyral.audit import Audit, RegionCeiling
+    from gyral.canaries.finding import Finding
+    from gyral.datasets.dataset import Dataset
+
+_SPLITS = ("declared", "contiguous", "grouped", "leave-one-group-out", "shuffled")
+_COLOURS = {"pass": "green", "warn": "yellow", "refuse": "red", "not-applicable": None}
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--split",
+    type=click.Choice(_SPLITS),
+    default="declared",
+    help="Audit another split; 'shuffled' shows the damage and never scores a board.",
+)
+@click.option("--folds", type=click.IntRange(2), help="Folds of another split; default as declared.")
+@click.option(
+    "--gap", type=click.IntRange(0), default=0, help="Rows left out of training beside contiguous folds."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Also write the report to FILE."
+)
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def audit(
+    dataset: str, split: str, folds: int | None, gap: int, seed: int, file: Path | None, quiet: bool
+) -> None:
+    """Run every leakage canary on DATASET (a name or a pack's folder) and estimate its ceilings.
+
+    Exit status 1 where a canary refuses the split.
+    """
+    if split in ("declared", "leave-one-group-out") and folds is not None:
+        raise click.UsageError(f"--folds goes with a split that is cut into folds, not with {split!r}.")
+    if split != "contiguous" and gap:
+        raise click.UsageError("--gap goes with --split contiguous.")
+    from gyral.audit import SplitName, split_of  # slow: torch
+    from gyral.audit import audit as run
+
+    found = _open(dataset)
+    ceiling, metric = _declared(found.name)
+    kind: SplitName = next(k for k in get_args(SplitName) if k == split)
+    chosen = split_of(found, kind, folds=folds, gap=gap, seed=seed)
+    options = {} if metric is None else {"metric": metric}
+    with reporting("none" if quiet else "bar") as report:
+        made = run(found, chosen, ceiling=ceiling, seed=seed, progress=report, **options)
+    _print(made)
+    if file is not None:
+        try:
+            file.write_text(made.model_dump_json(indent=1) + "\n", "utf-8")
+        except OSError as error:
+            raise UserError(f"cannot be written: {error.strerror}.", where=str(file), code="not-written") from None
+    if made.refused:
+        sys.exit(1)
+
+
+def _open(name: str) -> "Dataset":
+    """The pack in a folder, or the dataset of that name."""
+    from gyral.datasets.catalogue import open_dataset  # slow: pandas
+
+    if (Path(name) / "dataset.toml").is_file():
+        from gyral.datasets.pack import verify_pack
+
+        return verify_pack(Path(name))
+    return open_dataset(name)
+
+
+def _declared(dataset: str) -> tuple[str | None, str | None]:
+    """Ceiling and metric that the dataset's benchmark asks for, where there is one."""
+    from gyral.benchmarks.installed import all_benchmarks
+
+    for benchmark in all_benchmarks():
+        if benchmark.dataset == dataset:
+            return benchmark.ceiling, benchmark.metric if benchmark.task == "rsa" else None
+    return None, None
+
+
+def _print(report: "Audit") -> None:
+    from rich.console import Console  # slow import, only for tables
+    from rich.table import Table
+
+    click.secho(f"{report.dataset}: {report.title}", bold=True)
+    subjects = f", {report.subjects} subject{'s' if report.subjects != 1 else ''}"
+    click.echo(
+        f"{report.samples} stimuli, {report.units} units{subjects}; split {report.split}"
+        + (" (not the declared one: for an audit only)" if not report.declared else "")
+    )
+    if report.simulated:
+        click.echo("simulated data")
+    click.secho("\nCanaries", bold=True)
+    for finding in report.findings:
+        click.secho(f"  {finding.verdict:<15}", fg=_COLOURS[finding.verdict], nl=False)
+        click.echo(f"{finding.title}{_interval(finding)}")
+        click.echo(f"{'':17}{finding.reason}" + (f" {finding.mend}" if finding.mend else ""))
+    click.secho("\nCeilings", bold=True)
+    if report.ceiling_note:
+        click.echo(f"  {report.ceiling_note}")
+    if report.ceilings:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for title in ("  region", "median", "quartiles", "in", "units", "left out", "estimated by"):
+            table.add_column(title, justify="left" if title in ("  region", "in", "estimated by") else "right")
+        for row in report.ceilings:
+            table.add_row(*_cells(row))
+        Console().print(table)
+    refused = len(report.refused)
+    click.echo()
+    if refused:
+        click.secho(
+            f"{refused} canar{'ies refuse' if refused > 1 else 'y refuses'} this split for a board.", fg="red"
+        )
+    else:
+        click.secho("No canary refuses this split.", fg="green")
+
+
+def _interval(finding: "Finding") -> str:
+    score = finding.score
+    if score is None:
+        return ""
+    return f": r = {score.value:.3f}, 95 % interval {score.low:.3f} to {score.high:.3f} ({score.region})"
+
+
+def _cells(row: "RegionCeiling") -> tuple[str, ...]:
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
+    if row.upper_quartile is None and row.lower_quartile is not None:  # bounds of dissimilarities
+        middle, spread = number(row.median), f"lower bound {number(row.lower_quartile)}"
+    else:
+        middle = number(row.median)
+        spread = "-" if row.median is None else f"{number(row.lower_quartile)} to {number(row.upper_quartile)}"
+    unit = "-" if row.median is None else row.unit
+    return f"  {row.region}", middle, spread, unit, str(row.units), str(row.left_out), row.kind
