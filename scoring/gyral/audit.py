@@ -126,10 +126,15 @@ class Audit(_Table):
         BadDataset
             ``leaky-split``; names the first canary, what it saw and what to do.
         """
+        if (fault := self.fault()) is not None:
+            raise fault
+
+    def fault(self) -> BadDataset | None:
+        """What `require_fit` raises, or None."""
         if not self.refused:
-            return
+            return None
         first, more = self.refused[0], len(self.refused) - 1
-        raise BadDataset(
+        return BadDataset(
             f"the canary {first.canary!r} refuses split {self.split!r}"
             + (f", and {more} other{'s' if more > 1 else ''} with it" if more else "")
             + f": {first.reason}",

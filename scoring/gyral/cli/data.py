@@ -87,7 +87,10 @@ def verify(name: str, quiet: bool) -> None:
 @click.option("--force", is_flag=True, help="Replace an installed pack of the same name and other content.")
 @_quiet
 def install(path: Path, force: bool, quiet: bool) -> None:
-    """Check the pack folder PATH and copy it to GYRAL_HOME/packs, whole or not at all."""
+    """Check the pack folder PATH and copy it to GYRAL_HOME/packs, whole or not at all.
+
+    A pack that declares a [benchmark] is refused where its split leaks (`gyral audit PATH` says how).
+    """
     from gyral.datasets.folder import sweep  # slow import (pandas behind it), only for this command
     from gyral.datasets.manifest import read_manifest
     from gyral.datasets.pack import copy_pack
@@ -96,6 +99,7 @@ def install(path: Path, force: bool, quiet: bool) -> None:
     manifest = read_manifest(path)
     name = manifest.about.name
     _check_declared(manifest, path)
+    _check_split(manifest, path, quiet)
     catalogue.check_content(name, manifest.content_hash, str(path))
     target = places.home() / "packs" / name
     present = read_manifest(target).content_hash if (target / "dataset.toml").is_file() else None
@@ -165,6 +169,16 @@ def _check_declared(manifest: "Manifest", path: Path) -> None:
     for is_wrong, what in wrong:
         if is_wrong:
             raise BadDataset(f"{what}.", where=where, code="benchmark")
+
+
+def _check_split(manifest: "Manifest", path: Path, quiet: bool) -> None:
+    """Refuse a pack that asks for a board and whose split leaks."""
+    if manifest.benchmark is None:
+        return
+    from gyral.audit import audit_pack  # slow: torch
+
+    with reporting("none" if quiet else "bar") as progress:
+        audit_pack(path, progress=progress).require_fit()
 
 
 def _row(name: str) -> dict[str, Any]:

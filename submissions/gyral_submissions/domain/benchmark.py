@@ -16,6 +16,7 @@ from gyral.progress import Progress, silent
 from gyral_submissions.models import Benchmark
 
 if TYPE_CHECKING:
+    from gyral.audit import Audit
     from gyral.benchmarks.benchmark import Benchmark as Recipe
     from gyral.datasets.dataset import Dataset
 
@@ -65,7 +66,10 @@ def _sync(recipe: "Recipe", progress: Progress, *, force: bool) -> Synced:
         content_hash = recipe.content_hash(dataset.content_hash)
         if row is not None and row.content_hash != content_hash:
             return _refused(row, content_hash)
-        columns = _columns(recipe, dataset)
+        report = _audit(recipe, dataset, progress)
+        if (fault := report.fault()) is not None:
+            return _leaky(row, recipe, fault)
+        columns = _columns(recipe, dataset, report)
     except UserError as error:
         return Synced(recipe.id, "skipped", str(error))
     with transaction.atomic():
@@ -83,7 +87,7 @@ def _is_current(row: Benchmark, recipe: "Recipe") -> bool:
     from gyral.datasets.manifest import read_manifest
 
     pack = find_pack(recipe.dataset)
-    if pack is None or row.about.get("made_by") != _made_by():
+    if pack is None or row.about.get("made_by") != _made_by() or "audit" not in row.about:
         return False
     return recipe.content_hash(read_manifest(pack).content_hash) == row.content_hash
 
@@ -92,6 +96,21 @@ def _made_by() -> str:
     from gyral.record import STATISTICS_VERSION
 
     return f"gyral {__version__}, {STATISTICS_VERSION}"
+
+
+def _audit(recipe: "Recipe", dataset: "Dataset", progress: Progress) -> "Audit":
+    """The canaries and ceilings of the declared split; kept in the cache."""
+    from gyral.audit import RDM_METRIC, audit
+
+    metric = recipe.metric if recipe.task == "rsa" else RDM_METRIC
+    return audit(dataset, ceiling=recipe.ceiling, metric=metric, progress=progress)
+
+
+def _leaky(row: Benchmark | None, recipe: "Recipe", fault: UserError) -> Synced:
+    """A split whose canaries sing gets no board; one that has a board takes no new runs."""
+    if row is not None:
+        Benchmark.objects.filter(pk=row.pk).update(retired=True)
+    return Synced(recipe.id, "refused", str(fault))
 
 
 def _refused(row: Benchmark, content_hash: str) -> Synced:
@@ -113,7 +132,7 @@ def _refresh(row: Benchmark, columns: dict[str, Any]) -> bool:
     return bool(changed)
 
 
-def _columns(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
+def _columns(recipe: "Recipe", dataset: "Dataset", report: "Audit") -> dict[str, Any]:
     return {
         "dataset": dataset.name,
         "dataset_hash": dataset.content_hash,
@@ -126,7 +145,7 @@ def _columns(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
         "main_region": dataset.region(recipe.main_region).name,
         "simulated": recipe.simulated or dataset.about.simulated,
         "display": dataset.about.display,
-        "about": _about(recipe, dataset),
+        "about": {**_about(recipe, dataset), "audit": report.model_dump(mode="json")},
         "regions": _regions(recipe, dataset),
         "retired": False,
     }

@@ -85,15 +85,13 @@ def test_position_may_score_and_is_published_as_a_floor() -> None:
     assert oasm(Case(data, data.split())).verdict == "pass"
 
 
-def test_slow_data_without_a_gap_are_refused_and_with_one_are_not() -> None:
-    drift = told(autoregressive(300, 40, np.random.default_rng(1), None, 0.95))
-    without = Case(drift, drift.split())
-    assert smooth_noise(without).verdict == "refuse"
-    warned = group_integrity(without)
+def test_slow_data_without_a_gap_are_warned_of_and_with_one_are_not() -> None:
+    drift = told(autoregressive(300, 10, np.random.default_rng(1), None, 0.95))
+    warned = group_integrity(Case(drift, drift.split()))
     assert warned.verdict == "warn" and "no groups" in warned.reason and "gap" in warned.mend
     apart = Case(drift, contiguous(300, 5, gap=40))
-    assert smooth_noise(apart).verdict == temporal_kernel(apart).verdict == "pass"
     assert (group_integrity(apart).verdict, group_integrity(apart).facts["gap"]) == ("pass", 40)
+    assert temporal_kernel(apart).verdict == "pass"
 
 
 def test_independent_items_pass_under_any_split() -> None:

@@ -3,17 +3,22 @@
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from gyral.audit import Audit
 from gyral.benchmarks import installed
 from gyral.benchmarks.catalogue import BUNDLED
+from gyral.canaries.noise import autoregressive
 from gyral.datasets.catalogue import open_dataset
+from gyral.datasets.pack import write_pack
 from gyral_submissions.domain.benchmark import sync_benchmarks
 from gyral_submissions.models import Benchmark
+from planted_leaks import told
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +133,36 @@ def test_real_benchmarks_are_carried(name: str, registry: Callable[..., None]) -
     assert main["ceiling"] is not None
     assert row.about["licence"] and row.about["citation"]
     assert (row.display, row.simulated) == ("none", False)
+
+
+def test_leaky_split_gets_no_board(registry: Callable[..., None], home: Path) -> None:
+    """Runs of an installed pack stand on both sides of its folds."""
+    drift = autoregressive(60, 3, np.random.default_rng(0), None, 0.9)
+    leaky = told(drift, groups=[f"run-{i // 11}" for i in range(60)], split_kind="contiguous")
+    write_pack(leaky, home / "packs" / "told")
+    declared = replace(
+        SIMULATED["sim-language"], name="told", dataset="told", main_region="all", ceiling="none", simulated=False
+    )
+    registry(declared)
+    (synced,) = sync_benchmarks()
+    assert (synced.outcome, synced.identifier) == ("refused", "told@0")
+    assert "run-1" in synced.why and "gyral audit" in synced.why
+    assert not Benchmark.objects.exists()
+
+
+def test_board_whose_split_is_found_to_leak_takes_no_new_runs(
+    registry: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes()
+    report = Audit.model_validate(Benchmark.objects.get().about["audit"])
+    assert not report.refused
+    assert [c.region for c in report.ceilings] == Benchmark.objects.get().region_names
+    sung = report.findings[0].model_copy(update={"verdict": "refuse", "reason": "It sings."})
+    refused = report.model_copy(update={"findings": (sung, *report.findings[1:])})
+    monkeypatch.setattr("gyral.audit.audit", lambda *args, **options: refused)
+    (synced,) = sync_benchmarks(force=True)
+    assert synced.outcome == "refused" and "It sings." in synced.why
+    assert Benchmark.objects.get().retired
 
 
 def test_command_says_what_happened(registry: Callable[..., None]) -> None:

@@ -17,7 +17,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
         parser.add_argument("--force", action="store_true", help="Compute ceilings and counts again.")
-        parser.add_argument("--strict", action="store_true", help="Fail where changed content was refused.")
+        parser.add_argument(
+            "--strict", action="store_true", help="Fail where changed content or a leaky split was refused."
+        )
 
     def handle(self, *args: Any, force: bool, strict: bool, verbosity: int, **options: Any) -> None:
         """Sync and say what happened."""
@@ -33,4 +35,4 @@ class Command(BaseCommand):
                 elif verbosity:
                     self.stdout.write(f"{synced.identifier}: {synced.outcome}")
         if refused and strict:
-            raise CommandError(f"{len(refused)} benchmarks changed without a new version.")
+            raise CommandError(f"{len(refused)} benchmarks changed without a new version, or leak.")

@@ -1,0 +1,130 @@
+"""``gyral audit``: the report printed, written, kept; exit status 1 where a canary refuses."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gyral.audit import Audit, audit, audit_pack, split_of
+from gyral.canaries.battery import CANARIES
+from gyral.canaries.noise import autoregressive
+from gyral.cli.main import main
+from gyral.datasets.dataset import Dataset
+from gyral.datasets.pack import write_pack
+from gyral.errors import BadDataset
+from planted_leaks import told
+
+BENCHMARK = {
+    "name": "told-benchmark",
+    "version": 0,
+    "title": "Told",
+    "modality": "language",
+    "dataset": "told",
+    "task": "encoding",
+    "metric": "pearson",
+    "readout": "ridge",
+    "ceiling": "none",
+    "main_region": "all",
+}
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    return int(left.value.code or 0), *capsys.readouterr()
+
+
+def sound() -> Dataset:
+    return told(np.random.default_rng(0).normal(size=(60, 3)))
+
+
+def leaky() -> Dataset:
+    """Runs that go on as they ended, cut by contiguous folds: a run stands on both sides."""
+    drift = autoregressive(60, 3, np.random.default_rng(0), None, 0.9)
+    return told(drift, groups=[f"run-{i // 11}" for i in range(60)], split_kind="contiguous")
+
+
+def pack(dataset: Dataset, folder: Path) -> Path:
+    write_pack(replace(dataset, extra={"benchmark": BENCHMARK}), folder)
+    return folder
+
+
+def test_report_of_a_sound_pack(capsys: pytest.CaptureFixture[str], tmp_path: Path, cold_cache: Path) -> None:
+    folder = pack(sound(), tmp_path / "told")
+    status, out, err = run(capsys, "audit", str(folder), "--quiet", "--json", str(tmp_path / "report.json"))
+    assert (status, err) == (0, "")
+    assert "60 stimuli, 3 units, 1 subject; split contiguous-5" in out
+    assert "No canary refuses this split." in out and "Nothing bounds these responses" in out
+    report = Audit.model_validate(json.loads((tmp_path / "report.json").read_text()))
+    assert [f.canary for f in report.findings] == list(CANARIES)
+    assert report.declared and report.verdict == "pass"
+    # Kept: a second report is the first, without a fit.
+    (kept,) = (cold_cache / "audits").glob("*/audit.json")
+    assert Audit.model_validate_json(kept.read_text()) == report
+    assert audit_pack(folder) == report
+
+
+def test_leaky_pack_is_refused_at_every_door(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, home: Path
+) -> None:
+    folder = pack(leaky(), tmp_path / "told")
+    status, out, _ = run(capsys, "audit", str(folder), "--quiet")
+    assert status == 1 and "for a board" in out and "run-1" in out
+    status, out, _ = run(capsys, "check", str(folder))
+    assert status == 1 and "[canary-groups]" in out and "grouped" in out
+    status, _, err = run(capsys, "data", "install", str(folder), "--quiet")
+    assert status == 1 and "canary 'groups' refuses split 'contiguous-5'" in err and "gyral audit" in err
+    assert not (home / "packs").exists()
+
+
+def test_shuffle_is_for_an_audit_only(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = pack(leaky(), tmp_path / "told")
+    status, out, _ = run(capsys, "audit", str(folder), "--split", "shuffled", "--folds", "4", "--quiet")
+    assert status == 1 and "split shuffled-4 (not the declared one: for an audit only)" in out
+
+
+def test_splits_by_name() -> None:
+    data = leaky()
+    assert split_of(data).name == "contiguous-5"
+    assert split_of(data, "contiguous", folds=4, gap=2).name == "contiguous-4-gap-2"
+    assert split_of(data, "grouped", folds=3).groups is not None
+    shuffled = split_of(data, "shuffled")
+    assert shuffled.audit and shuffled.ordered
+    with pytest.raises(BadDataset, match="needs a group for every stimulus"):
+        split_of(sound(), "grouped")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["sim-languag"], "Did you mean 'sim-language'?"),
+        (["sim-language", "--split", "random"], "'random' is not one of"),
+        (["sim-language", "--gap", "3"], "--gap goes with --split contiguous"),
+        (["sim-language", "--folds", "3"], "--folds goes with"),
+        (["sim-vision", "--split", "grouped"], "needs a group for every stimulus"),
+    ],
+)
+def test_misuse_is_said(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+    status, _, err = run(capsys, "audit", *arguments, "--quiet")
+    assert status in (1, 2) and says in err
+
+
+def test_ceilings_are_those_of_the_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gyral.datasets.catalogue import open_dataset
+    from gyral.scores.problem import problem_of
+
+    monkeypatch.setattr("gyral.audit.run_canaries", lambda *args, **options: ())
+    monkeypatch.setattr("gyral.audit._kept", lambda folder: None)
+    dataset = replace(open_dataset("sim-language"), content_hash="")  # so that this report is not kept
+    report = audit(dataset, ceiling="ncsnr")
+    ceiling = problem_of(dataset, "ncsnr").ceiling
+    assert ceiling is not None
+    for region, row in zip(dataset.regions, report.ceilings, strict=True):
+        values = ceiling.value()[region.units]
+        assert row.median == pytest.approx(float(np.nanmedian(values)))
+        assert row.lower_quartile == pytest.approx(float(np.nanquantile(values, 0.25)))
+        assert (row.units, row.kind, row.unit) == (len(region), "ncsnr", "r2")
+        perfect = ceiling.of(region.units).ceiled(np.ones((5, len(region))), np.full(5, 10))
+        assert row.left_out == int(np.isnan(perfect).sum())
