@@ -79,17 +79,12 @@ class Agreement:
     def reliability(self, folds: Sequence[Rows], units: NDArray[np.integer[Any]] | None = None) -> Reliability:
         """Ceilings of some units, with bounds by leaving blocks of neighbouring rows out (t, blocks - 1)."""
         chosen = np.arange(self.units) if units is None else units
-        # As many blocks in each fold as its share of the rows asks for.
-        total = sum(len(f) for f in folds)
-        counts = [max(1, min(round(_LEFT_OUT * len(f) / total), len(f) // 2)) for f in folds]
-        if len(folds) == 1:
-            counts = [max(2, counts[0])]
-        blocks = [part for f, n in zip(folds, counts, strict=True) for part in np.array_split(np.asarray(f), n)]
-        fold_of = np.repeat(np.arange(len(folds)), counts)
+        blocks, fold_of = neighbours(folds)
         count = len(blocks)
         weights = np.concatenate([np.ones((1, count)), 1 - np.eye(count)])
         found = self.under(blocks, fold_of, weights, chosen)
-        return Reliability(self.kind, *self._bounds(found[0], found[1:]))
+        ends = bounds(found[0], found[1:], (0.05, 0.025, 0.975), bounded=self.bounded)
+        return Reliability(self.kind, found[0], *ends)
 
     def under(
         self, blocks: Sequence[Rows], fold_of: NDArray[np.int64], weights: Array, units: NDArray[np.integer[Any]]
@@ -127,26 +122,41 @@ class Agreement:
     def _take(series: Series, rows: Rows, columns: Columns) -> Array:
         return series(rows, columns) if callable(series) else np.asarray(series[rows])[:, columns]
 
-    def _bounds(self, estimate: Floats, left_out: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        def forward(v: Floats) -> Floats:
-            return -0.5 * np.log(np.maximum(1 - v, 1e-12)) if self.bounded else v
 
-        def back(z: Floats) -> Floats:
-            return np.asarray(1 - np.exp(-2 * z)) if self.bounded else z
+def neighbours(folds: Sequence[Rows]) -> tuple[list[Rows], NDArray[np.int64]]:
+    """About 20 blocks of neighbouring rows, shared out to folds by their rows, and the fold of each."""
+    total = sum(len(f) for f in folds)
+    least = 2 if len(folds) == 1 else 1
+    counts = [max(least, min(round(_LEFT_OUT * len(f) / total), len(f) // 2)) for f in folds]
+    blocks = [part for f, n in zip(folds, counts, strict=True) for part in np.array_split(np.asarray(f), n)]
+    return blocks, np.repeat(np.arange(len(folds)), counts)
 
-        count = len(left_out)
-        known = np.isfinite(left_out)
-        enough = known.sum(axis=0) > count // 2
-        values = forward(np.where(known, left_out, 0.0))
-        n = np.maximum(known.sum(axis=0), 1)
-        mean = np.where(known, values, 0.0).sum(axis=0) / n
-        spread = np.sqrt((n - 1) / n * np.where(known, (values - mean) ** 2, 0.0).sum(axis=0))
-        centre = forward(estimate)
-        bounds = [
-            np.where(enough, back(centre - t_quantile(q, count - 1) * spread), np.nan)
-            for q in (0.95, 0.975, 0.025)
-        ]
-        return estimate, bounds[0], bounds[1], bounds[2]
+
+def bounds(estimate: Floats, left_out: Floats, levels: Sequence[float], *, bounded: bool) -> Floats:
+    """Bounds of ceilings by t on the jackknife (blocks - 1), at some probabilities: levels x units.
+
+    Parameters
+    ----------
+    estimate : array, units
+    left_out : array, blocks x units
+        Estimates with each block left out.
+    levels : sequence of float
+        Probabilities: .025 and .975 are a 95 % interval.
+    bounded : bool
+        Whether the jackknife is of ``-log(1 - NC) / 2`` instead of NC (`Agreement`).
+    """
+
+    def forward(v: Floats) -> Floats:
+        return -0.5 * np.log(np.maximum(1 - v, 1e-12)) if bounded else v
+
+    count, known = len(left_out), np.isfinite(left_out)
+    values = forward(np.where(known, left_out, 0.0))
+    n = known.sum(axis=0)
+    some = np.maximum(n, 1)
+    mean = np.where(known, values, 0.0).sum(axis=0) / some
+    spread = np.sqrt((some - 1) / some * np.where(known, (values - mean) ** 2, 0.0).sum(axis=0))
+    ends = np.stack([forward(estimate) + t_quantile(q, count - 1) * spread for q in levels])
+    return np.where(n > count // 2, 1 - np.exp(-2 * ends) if bounded else ends, np.nan)
 
 
 def spearman_brown(r: Array, factor: Array | float = 2.0) -> Floats:

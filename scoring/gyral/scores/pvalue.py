@@ -62,27 +62,6 @@ def runs_of(split: Split) -> list[Rows]:
     return [f.test[split.groups[f.test] == g] for f in split.folds for g in np.unique(split.groups[f.test])]
 
 
-def null_for(split: Split, *, exchangeable: bool) -> Null:
-    """The null that the data demand: permutation where samples are exchangeable, else phases of each run.
-
-    Raises
-    ------
-    BadArrays
-        Ordered data whose runs are too short for phases (``too-few-samples``).
-    """
-    if exchangeable:
-        return "permutation"
-    shortest = min(len(r) for r in runs_of(split))
-    if shortest < SHORTEST_RUN:
-        raise BadArrays(
-            f"a run of {shortest} samples has no spectrum; {SHORTEST_RUN} are needed.",
-            where=f"split {split.name!r}",
-            mend="Name another null, such as blocks of whole trials.",
-            code="too-few-samples",
-        )
-    return "phase"
-
-
 def significance(
     measured: Array,
     predicted: Array,

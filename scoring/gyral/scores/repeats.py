@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from gyral.datasets.reliability import Reliability
 from gyral.datasets.split import Rows
 from gyral.errors import BadArrays
+from gyral.scores.agreement import bounds, neighbours
 from gyral.scores.blocks import each_fold
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
-_LEVEL = 0.95
+_LEVEL = 0.95  # one-sided
+_AT_ONCE = 1024  # units
 
 
 def ncsnr(
@@ -32,12 +34,12 @@ def ncsnr(
     The mean of 1/n (not 1 / mean n) is what makes it right when stimuli were repeated unequally often. Of several
     folds, var_i is the variance inside them, pooled by degrees of freedom, since r is computed inside folds.
 
-    Bounds are those of a one-way analysis of variance, ``1 - F.95(d1, d2) / F`` with
-    ``F = var_i(mean_i) / (noise * mean(1/n))``. With balanced repeats they are exact for normal signal and noise:
-    d1 = I - folds, d2 = I (n - 1). With mixed repeats the numerator is a sum of unequal variances and d1 is
-    Satterthwaite's, ``tr(A)^2 / tr(A^2)`` of ``A = centring x diag(v_i)``: for the one-sided bound with
-    v_i = 1/n_i, without signal, which is where it decides whether a unit may be ceiled; for the interval with
-    v_i = signal / noise + 1/n_i.
+    The lower bound is that of a one-way analysis of variance, ``1 - F.95(d1, d2) / F`` with
+    ``F = var_i(mean_i) / (noise * mean(1/n))``. With balanced repeats it is exact for normal noise: d1 = I - folds,
+    d2 = I (n - 1). With mixed repeats the numerator is a sum of unequal variances; d1 is Satterthwaite's,
+    ``tr(A)^2 / tr(A^2)`` of ``A = centring x diag(1/n_i)``, taken without signal, which is where the bound decides
+    whether a unit may be ceiled. The interval is by t on the jackknife of ``log F`` over 20 blocks of neighbouring
+    stimuli, since the signal of neighbours may be alike.
 
     Parameters
     ----------
@@ -74,16 +76,11 @@ def ncsnr(
         folds: list[Rows] = [np.arange(len(repeats))]
     else:
         folds = [np.asarray(rows)] if isinstance(rows, np.ndarray) else [np.asarray(r) for r in rows]
-    every = np.concatenate(folds)
-    fold_of = np.repeat(np.arange(len(folds)), [len(f) for f in folds])
-    counts = np.isfinite(repeats[every]).sum(axis=1)  # samples x units
-    out = np.full((4, repeats.shape[2]), np.nan)
-    # Units share the pattern of missing repeats almost always: one pass a pattern keeps this vectorised.
-    patterns, which = np.unique(counts, axis=1, return_inverse=True)
-    for k, pattern in enumerate(patterns.T):
-        units = np.flatnonzero(which.ravel() == k)
-        out[:, units] = _one_pattern(np.asarray(repeats[every][:, :, units], np.float64), pattern, fold_of)
-    return Reliability("ncsnr", *out)
+    parts = [
+        _some(np.asarray(repeats[:, :, first : first + _AT_ONCE], np.float64), folds)
+        for first in range(0, repeats.shape[2], _AT_ONCE)
+    ]
+    return Reliability("ncsnr", *np.concatenate(parts, axis=1))
 
 
 def ceiling_of_ncsnr(ncsnr: Array, repeats: Sequence[int] | NDArray[np.integer[Any]]) -> Floats:
@@ -131,15 +128,24 @@ class Repeats:
         self, blocks: Sequence[Rows], fold_of: NDArray[np.int64], weights: Array, units: NDArray[np.integer[Any]]
     ) -> Floats:
         """Noise ceilings with blocks of rows counted as often as ``weights`` says: weightings x units."""
-        sums = np.zeros((6, len(weights), len(units)))
-        for members, rows, starts in each_fold(blocks, fold_of):
-            terms = noise_terms(np.asarray(self.repeats[rows][:, :, units], np.float64))
-            n, y, yy, within, extra, inv = np.moveaxis(
-                np.tensordot(weights[:, members], np.add.reduceat(terms, starts, axis=0), axes=1), 1, 0
-            )
-            squares = yy - y * y / np.maximum(n, 1)
-            sums += np.stack([squares, np.maximum(n - 1, 0), within, extra, inv, n])
-        return pooled_ceiling(*sums)
+        starts = range(0, len(units), _AT_ONCE)
+        parts = [np.asarray(self.repeats[:, :, units[k : k + _AT_ONCE]], np.float64) for k in starts]
+        return np.concatenate(
+            [np.maximum(0.0, 1 - _noise_share(p, blocks, fold_of, weights)) for p in parts], axis=1
+        )
+
+
+def _noise_share(repeats: Floats, blocks: Sequence[Rows], fold_of: NDArray[np.int64], weights: Array) -> Floats:
+    """1 / F under each weighting of blocks: weightings x units."""
+    sums = np.zeros((6, len(weights), repeats.shape[2]))
+    for members, rows, starts in each_fold(blocks, fold_of):
+        terms = noise_terms(repeats[rows])
+        n, y, yy, within, extra, inv = np.moveaxis(
+            np.tensordot(weights[:, members], np.add.reduceat(terms, starts, axis=0), axes=1), 1, 0
+        )
+        squares = yy - y * y / np.maximum(n, 1)
+        sums += np.stack([squares, np.maximum(n - 1, 0), within, extra, inv, n])
+    return pooled_noise(*sums)
 
 
 def noise_terms(repeats: Array) -> Floats:
@@ -156,14 +162,12 @@ def noise_terms(repeats: Array) -> Floats:
     return np.stack([shown, y, y * y, within.sum(axis=1), np.maximum(count - 1, 0), inverse], axis=1)
 
 
-def pooled_ceiling(ss: Any, degrees: Any, within: Any, spare: Any, inverse: Any, count: Any) -> Floats:
-    """``max(0, 1 - noise mean(1/n) / variance)`` from sums over folds; NaN where undefined."""
+def pooled_noise(ss: Any, degrees: Any, within: Any, spare: Any, inverse: Any, count: Any) -> Floats:
+    """``noise mean(1/n) / variance`` from sums over folds, the share that is no signal; NaN where undefined."""
     with np.errstate(divide="ignore", invalid="ignore"):
         total = ss / degrees
         own = within / spare * inverse / count
-        return np.asarray(
-            np.where((degrees > 0) & (spare > 0) & (total > 0), np.maximum(0.0, 1 - own / total), np.nan)
-        )
+        return np.asarray(np.where((degrees > 0) & (spare > 0) & (total > 0), own / total, np.nan))
 
 
 def require_repeats(repeats: Array) -> None:
@@ -175,9 +179,29 @@ def require_repeats(repeats: Array) -> None:
         )
 
 
+def _some(data: Floats, folds: Sequence[Rows]) -> Floats:
+    """Ceiling, lower bound, low and high of some units: 4 x units."""
+    every = np.concatenate(list(folds))
+    fold_of = np.repeat(np.arange(len(folds)), [len(f) for f in folds])
+    counts = np.isfinite(data[every]).sum(axis=1)  # samples x units
+    out = np.full((4, data.shape[2]), np.nan)
+    # Units share the pattern of missing repeats almost always: one pass a pattern keeps this vectorised.
+    patterns, which = np.unique(counts, axis=1, return_inverse=True)
+    for k, pattern in enumerate(patterns.T):
+        units = np.flatnonzero(which.ravel() == k)
+        out[:2, units] = _one_pattern(data[every][:, :, units], pattern, fold_of)
+    blocks, block_fold = neighbours(folds)
+    count = len(blocks)
+    shares = _noise_share(data, blocks, block_fold, np.concatenate([np.ones((1, count)), 1 - np.eye(count)]))
+    out[2:] = np.where(
+        np.isnan(out[0]), np.nan, bounds(1 - shares[0], 1 - shares[1:], (0.025, 0.975), bounded=True)
+    )
+    return out
+
+
 def _one_pattern(data: Floats, counts: NDArray[np.int64], fold_of: NDArray[np.int64]) -> Floats:
-    """Ceiling, lower bound, low and high of units whose stimuli all have the given numbers of repeats: 4 x units."""
-    missing = np.full((4, data.shape[2]), np.nan)
+    """Ceiling and lower bound of units whose stimuli all have the given numbers of repeats: 2 x units."""
+    missing = np.full((2, data.shape[2]), np.nan)
     shown = counts > 0
     data, n, fold_of = data[shown], counts[shown].astype(np.float64), fold_of[shown]
     folds = [np.flatnonzero(fold_of == f) for f in np.unique(fold_of)]
@@ -186,38 +210,29 @@ def _one_pattern(data: Floats, counts: NDArray[np.int64], fold_of: NDArray[np.in
         return missing
     means = np.nanmean(data, axis=1)  # samples x units
     within = np.nansum((data - means[:, None]) ** 2, axis=(0, 1))
-    inverse = (1 / n).mean()
-    noise = within / spare
+    noise = within / spare * (1 / n).mean()
     total = sum(((means[f] - means[f].mean(axis=0)) ** 2).sum(axis=0) for f in folds) / degrees
     # A variance that is rounding error of the mean is none: such a unit is constant.
-    flat = total + noise * inverse <= (8 * np.finfo(np.float64).eps * np.abs(means).max(axis=0)) ** 2
+    flat = total + noise <= (8 * np.finfo(np.float64).eps * np.abs(means).max(axis=0)) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        ceiling = np.maximum(0.0, 1 - noise * inverse / total)
-        ratio = np.where(noise > 0, total / (noise * inverse), np.inf)
-        signal = np.where(noise > 0, np.maximum(0.0, total / noise - inverse), 0.0)
-    safe = np.maximum(ratio, np.finfo(float).tiny)
-    lower = 1 - f_quantile(_degrees(0.0, 1 / n, folds), spare, _LEVEL) / safe
-    first = _degrees(signal, 1 / n, folds)
-    tail = (1 - _LEVEL) / 2
-    low, high = (1 - f_quantile(first, spare, q) / safe for q in (1 - tail, tail))
-    return np.where(flat, np.nan, np.stack([ceiling, lower, low, high]))
+        ceiling = np.maximum(0.0, 1 - noise / total)
+        ratio = np.where(noise > 0, total / noise, np.inf)
+    lower = 1 - _f_quantile(_degrees(1 / n, folds), spare) / np.maximum(ratio, np.finfo(float).tiny)
+    return np.where(flat, np.nan, np.stack([ceiling, lower]))
 
 
-def _degrees(signal: Any, inverse: Floats, folds: Sequence[NDArray[np.int64]]) -> Any:
-    """Satterthwaite's degrees of freedom of the variance, inside folds, of values with variance signal + inverse."""
+def _degrees(variances: Floats, folds: Sequence[NDArray[np.int64]]) -> float:
+    """Satterthwaite's degrees of freedom of the variance, inside folds, of independent values with these variances."""
     trace = squared = 0.0
     for rows in folds:
-        count, added, squares = len(rows), inverse[rows].sum(), (inverse[rows] ** 2).sum()
-        total = count * signal + added
-        trace = trace + total * (1 - 1 / count)
-        squared = (
-            squared + (count * signal**2 + 2 * signal * added + squares) * (1 - 2 / count) + (total / count) ** 2
-        )
-    return trace**2 / squared
+        v, count = variances[rows], len(rows)
+        total = v.sum()
+        trace += total * (1 - 1 / count)
+        squared += (v**2).sum() * (1 - 2 / count) + (total / count) ** 2
+    return float(trace**2 / squared)
 
 
-def f_quantile(first: Any, second: float, probability: float) -> Any:
-    """Quantile of Fisher's F."""
+def _f_quantile(first: float, second: float) -> float:
     from scipy.special import fdtri  # slow import, and `gyral list` never comes here
 
-    return fdtri(first, second, probability)
+    return float(fdtri(first, second, _LEVEL))

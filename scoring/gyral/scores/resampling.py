@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gyral.errors import BadArrays
 from gyral.scores.blocks import Blocks
 from gyral.scores.ceiling import FLOOR, Ceiling
-from gyral.scores.repeats import pooled_ceiling
+from gyral.scores.repeats import pooled_noise
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -102,13 +102,13 @@ def unit_scores(
     mean, fine = summed / safe, total > 0
     if ceiling is None:
         return np.where(fine & ~undefined if strict else fine, mean, np.nan)
-    nc = ceiling.divisor if blocks.noise is None else pooled_ceiling(*noise)
+    nc = ceiling.divisor if blocks.noise is None else np.maximum(0.0, 1 - pooled_noise(*noise))
     fine &= np.nan_to_num(nc) >= FLOOR
     return np.where(fine, np.sign(mean) * mean**2 / np.where(fine, nc, 1.0), np.nan)
 
 
 def _noise(sums: Floats, noise: Floats, weights: Floats) -> Floats:
-    """What one fold adds to `gyral.scores.repeats.pooled_ceiling`: 6 x weightings x units."""
+    """What one fold adds to `gyral.scores.repeats.pooled_noise`: 6 x weightings x units."""
     n, y, yy = (weights @ sums[:, k] for k in (0, 1, 3))
     within, spare, inverse, scale = (weights @ noise[:, k] for k in range(4))
     some = np.maximum(n, 1)

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 from gyral.datasets.split import contiguous, grouped
 from gyral.errors import BadArrays
 from gyral.scores import pvalue
-from gyral.scores.pvalue import Null, false_discovery, null_for, runs_of, significance
+from gyral.scores.pvalue import Null, false_discovery, runs_of, significance
 
 RUNS = [np.arange(72) + 72 * k for k in range(5)]
 
@@ -117,12 +117,9 @@ def test_false_discovery_leaves_missing_regions_out() -> None:
     assert np.isnan(false_discovery(np.array([np.nan]))).all()
 
 
-def test_the_null_follows_from_the_data() -> None:
-    assert null_for(contiguous(100, 5), exchangeable=True) == "permutation"
-    assert null_for(contiguous(360, 5), exchangeable=False) == "phase"
-    with pytest.raises(BadArrays, match="has no spectrum"):
-        null_for(grouped(np.repeat(np.arange(50), 4), 5), exchangeable=False)
-    assert len(runs_of(grouped(np.repeat(np.arange(10), 40), 5))) == 10
+def test_runs_are_groups_inside_folds_or_folds() -> None:
+    assert [len(r) for r in runs_of(contiguous(360, 5))] == [72] * 5
+    assert [len(r) for r in runs_of(grouped(np.repeat(np.arange(10), 40), 5))] == [40] * 10
 
 
 def test_bad_arrays_are_refused() -> None:
