@@ -1,0 +1,132 @@
+"""Manners of every registered metric, and of every statistic that draws: same seed, same numbers.
+
+A third party's metric (entry point group ``gyral.metrics``) is held to the same: one that draws without a seed is found
+out by being asked twice.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gyral.datasets.split import contiguous
+from gyral.metrics import METRICS
+from gyral.registry import Registry
+from gyral.rsa.comparator import COMPARATORS
+from gyral.scores.blocks import block_sums, held_out_blocks
+from gyral.scores.conditional import redraws
+from gyral.scores.difference import compare_models
+from gyral.scores.halves import split_half
+from gyral.scores.interval import resampling_weights
+from gyral.scores.pvalue import significance
+from gyral.scores.resampling import Scored, block_weights
+
+SPLIT = contiguous(160, 4)
+EVERY = [(METRICS, n) for n in METRICS.names()] + [(COMPARATORS, n) for n in COMPARATORS.names()]
+every = pytest.mark.parametrize(("kind", "name"), EVERY, ids=[f"{k.kind} {n}" for k, n in EVERY])
+
+
+def inputs() -> tuple[np.ndarray, np.ndarray]:
+    """Responses and predictions, samples x units; 28 rows are the pairs of eight stimuli."""
+    rng = np.random.default_rng(0)
+    predicted = np.abs(rng.standard_normal((28, 3)))
+    return predicted + np.abs(rng.standard_normal((28, 3))), predicted
+
+
+def called(metric: Any) -> np.ndarray:
+    """What a metric gives for `inputs`: arrays of units, or comparators of RDMs."""
+    measured, predicted = inputs()
+    if hasattr(metric, "similarity"):
+        return np.asarray(metric.similarity(measured.T, predicted.T))
+    extra = [measured.mean(axis=0)] if len(required(metric)) == 3 else []
+    return np.asarray(metric(measured, predicted, *extra))
+
+
+def required(metric: Callable[..., Any]) -> list[str]:
+    return [
+        name
+        for name, p in inspect.signature(metric).parameters.items()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+
+
+def require_repeatable(metric: Any) -> None:
+    """Refuse a metric that gives two answers to one question, or reads the global random state."""
+    np.random.seed(1)
+    first = called(metric)
+    np.random.seed(2)
+    second = called(metric)
+    if not np.array_equal(first, second, equal_nan=True):
+        raise AssertionError("the metric draws without a seed: asked twice, it gave two answers")
+
+
+@every
+def test_a_metric_gives_the_same_numbers_twice(kind: Registry, name: str) -> None:
+    require_repeatable(kind.load(name))
+
+
+@every
+def test_a_metric_leaves_its_input_alone(kind: Registry, name: str) -> None:
+    metric, (measured, predicted) = kind.load(name), inputs()
+    for array in (measured, predicted):
+        array.flags.writeable = False
+    called(metric)
+
+
+@every
+def test_a_metric_prefers_the_truth(kind: Registry, name: str) -> None:
+    metric, (measured, _) = kind.load(name), inputs()
+    noise = np.abs(np.random.default_rng(1).standard_normal(measured.shape))
+    if hasattr(metric, "similarity"):
+        best, worse = metric.similarity(measured.T, measured.T), metric.similarity(measured.T, noise.T)
+        best, worse = np.diagonal(best), np.diagonal(worse)
+    else:
+        extra = [measured.mean(axis=0)] if len(required(metric)) == 3 else []
+        best, worse = metric(measured, measured, *extra), metric(measured, noise, *extra)
+    np.testing.assert_allclose(best, 1.0, atol=1e-6)
+    assert (worse < best).all()
+
+
+@pytest.mark.parametrize("draw", [np.random.standard_normal, np.random.default_rng().standard_normal])
+def test_a_metric_without_a_seed_is_refused(draw: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def unseeded(measured: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        return np.asarray((measured * predicted).mean(axis=0) + draw(measured.shape[1]))
+
+    table = {"careless": f"{__name__}:unseeded"}
+    monkeypatch.setattr(Registry, "load", lambda self, name: unseeded)
+    with pytest.raises(AssertionError, match="draws without a seed"):
+        require_repeatable(Registry("metric", table).load("careless"))
+
+
+def everything(seed: int) -> dict[str, np.ndarray]:
+    """Every statistic that draws, by name."""
+    rng = np.random.default_rng(5)
+    p = rng.standard_normal((160, 3))
+    y = p + rng.standard_normal((160, 3))
+    sums = [block_sums(y, q, *held_out_blocks(SPLIT, 20)) for q in (p, p + 0.1 * rng.standard_normal(p.shape))]
+    scored = [Scored(s) for s in sums]
+    runs = [f.test for f in SPLIT.folds]
+    found = {
+        "redraws": redraws(scored[0], draws=120, seed=seed).drawn,
+        "weights": np.concatenate(list(block_weights(20, 120, seed))),
+        "rows": np.concatenate(resampling_weights(SPLIT, draws=120, seed=seed), axis=1),
+        "halves": split_half(y[:, None] + rng.standard_normal((160, 4, 3)), seed).noise_ceiling,
+    }
+    nulls = ("permutation", "block", "shift", "phase")
+    found["p"] = np.concatenate(
+        [significance(p, y[::-1], runs, n, block=5 if n == "block" else 1, draws=99, seed=seed).p for n in nulls]
+    )
+    comparison = compare_models([redraws(s, draws=120, seed=seed) for s in scored])
+    found["differences"] = np.asarray(comparison.p)
+    return found
+
+
+def test_statistics_are_decided_by_their_seed() -> None:
+    first, again, other = (everything(seed) for seed in (3, 3, 4))
+    for name in first:
+        np.testing.assert_array_equal(first[name], again[name], err_msg=name)
+    assert all(
+        not np.array_equal(first[name], other[name]) for name in ("redraws", "weights", "rows", "halves", "p")
+    )
