@@ -168,4 +168,6 @@ def _near(gains: Host, errors: Host, total: Host) -> Rows:
     order = np.argsort(gains, axis=1)[:, -2:]
     best = np.take_along_axis(gains, order, axis=1)
     error = np.take_along_axis(errors, order, axis=1).sum(axis=1)
-    return np.flatnonzero(best[:, -1] - best[:, 0] < _DOUBT * np.sqrt(error * (total - best[:, 0])))
+    # Rounding may leave either a little below 0.
+    doubt = _DOUBT * np.sqrt(np.maximum(error, 0.0) * np.maximum(total - best[:, 0], 0.0)) + error
+    return np.flatnonzero(best[:, -1] - best[:, 0] < doubt)

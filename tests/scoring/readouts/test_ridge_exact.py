@@ -164,6 +164,15 @@ def test_ridge_decides_near_ties_of_null_units_as_float64_does() -> None:
     assert (found == expected).mean() >= 0.999
 
 
+@pytest.mark.filterwarnings("error")
+def test_ridge_fits_units_without_noise() -> None:
+    p = problem(600, 40, 2, units=600, decay=0.0)
+    p.y = (p.x @ np.random.default_rng(0).standard_normal((40, 600))).astype(np.float32)
+    fitted = Ridge().fit(Features("a", p.x), p.y, p.train, p.inner)
+    assert (fitted.penalties == GRID[0]).all()
+    assert (fitted.inner_r2 > 1 - 1e-6).all()
+
+
 def test_ridge_keeps_precision_beside_a_large_offset() -> None:
     p = problem(200, 50, 5, units=50)
     p.y = p.y.astype(np.float64)
