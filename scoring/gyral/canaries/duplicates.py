@@ -4,7 +4,8 @@ import numpy as np
 
 from gyral.canaries.case import Array, Case
 from gyral.canaries.finding import CanaryScore, Finding, Verdict
-from gyral.canaries.scored import MEAN, cells, not_applicable, score_of
+from gyral.canaries.scored import cells
+from gyral.canaries.verdict import MEAN, not_applicable, score_of
 from gyral.datasets.near import NearPair, near_pairs, prints_of
 from gyral.datasets.split import Rows
 from gyral.scores.blocks import ORDERED_BLOCKS

@@ -7,7 +7,8 @@ import numpy as np
 from gyral.canaries.case import Array, Case
 from gyral.canaries.finding import Finding
 from gyral.canaries.noise import FEATURES, autoregressive
-from gyral.canaries.scored import READOUT, fit, not_applicable, why_not
+from gyral.canaries.scored import READOUT, fit
+from gyral.canaries.verdict import not_applicable, why_not
 from gyral.datasets.split import Fold
 from gyral.errors import UserError
 from gyral.features.features import Features

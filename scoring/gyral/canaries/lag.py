@@ -6,18 +6,8 @@ import numpy as np
 
 from gyral.canaries.case import Array, Case, of_rows
 from gyral.canaries.finding import Finding
-from gyral.canaries.scored import (
-    MEAN,
-    TAIL,
-    Cell,
-    fit,
-    not_applicable,
-    region_values,
-    score_of,
-    standard_errors,
-    stretches,
-    why_not,
-)
+from gyral.canaries.scored import fit, region_values, standard_errors, stretches
+from gyral.canaries.verdict import MEAN, TAIL, Cell, not_applicable, score_of, why_not
 from gyral.datasets.near import image_prints
 from gyral.datasets.split import Rows
 from gyral.datasets.stimulus import StimulusSet

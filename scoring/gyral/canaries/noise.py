@@ -5,7 +5,8 @@ import numpy as np
 from gyral.canaries.case import Array, Case
 from gyral.canaries.finding import Finding
 from gyral.canaries.oasm import MEND
-from gyral.canaries.scored import DRAWS, drawn_cells, judge, not_applicable, why_not
+from gyral.canaries.scored import DRAWS, drawn_cells
+from gyral.canaries.verdict import judge, not_applicable, why_not
 from gyral.datasets.split import Rows
 
 NAME, TITLE = "smooth-noise", "Smooth noise"

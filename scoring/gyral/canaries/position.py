@@ -4,7 +4,8 @@ import numpy as np
 
 from gyral.canaries.case import Array, Case
 from gyral.canaries.finding import Finding
-from gyral.canaries.scored import cells, not_applicable, score_of, why_not
+from gyral.canaries.scored import cells
+from gyral.canaries.verdict import not_applicable, score_of, why_not
 from gyral.datasets.split import Rows
 
 NAME, TITLE = "position", "Shared position (floor)"

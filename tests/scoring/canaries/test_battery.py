@@ -13,7 +13,8 @@ from gyral.canaries.kernel import temporal_kernel
 from gyral.canaries.noise import autoregressive, smooth_noise
 from gyral.canaries.oasm import oasm
 from gyral.canaries.position import shared_position
-from gyral.canaries.scored import DRAWS, MEAN
+from gyral.canaries.scored import DRAWS
+from gyral.canaries.verdict import MEAN
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.split import Split, contiguous, shuffled
 from planted_leaks import LENGTH, STORIES, stories, told
