@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gyral.errors import BadArrays
 from gyral.registry import Registry
 from gyral.rsa.ceiling import bounds_of_gram
-from gyral.rsa.vector import check_vectors, samples_of, triangle
+from gyral.rsa.vector import check_vectors, samples_of
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -141,7 +141,10 @@ class PairSums:
 
     def __init__(self, counts: Counts, pairs: int, mask: Mask | None = None) -> None:
         self.counts = checked_counts(counts, pairs)
-        self.mask = None if mask is None else mask.astype(np.float64)
+        samples = self.counts.shape[1]
+        places = np.flatnonzero(np.triu(np.ones((samples, samples), bool), 1))
+        self.mask = slice(None) if mask is None else np.flatnonzero(mask)
+        self.places, self.upper = places[self.mask], np.zeros(samples * samples)
         self.few = (self.counts > 0).sum(axis=1) < 3
         self.total = self.of(np.ones((1, pairs)))
 
@@ -149,8 +152,9 @@ class PairSums:
         """RDMs x pairs -> draws x RDMs; NaN where fewer than three stimuli were drawn."""
         out = np.empty((len(self.counts), len(vectors)))
         for k, vector in enumerate(vectors):
-            upper = triangle(vector if self.mask is None else vector * self.mask)
-            out[:, k] = np.einsum("dn,dn->d", self.counts @ upper, self.counts)
+            self.upper[self.places] = vector[self.mask]
+            products = self.counts @ self.upper.reshape(2 * (self.counts.shape[1],))
+            out[:, k] = np.einsum("dn,dn->d", products, self.counts)
         out[self.few] = np.nan
         return out
 

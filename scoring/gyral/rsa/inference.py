@@ -5,7 +5,7 @@ counts the second kind three times (the variance of m_i m_j is 3), leaving one s
 new stimuli has it once. So with S the variance of the bootstrap (times n / (n - 1)) and J that of the jackknife, the
 variance is ::
 
-    V = 2 J - S,  no less than J / 2
+    V = 2 J - S,  no less than J / 3
 
 (J / 2 is right where pairs have only effects of their own). The bootstrap alone makes standard errors up to 1.8 times too
 wide: tests/benchmarks/coverage_rsa.py. Draws are stretched to have V, for the mean over subjects and for what is each
@@ -34,7 +34,7 @@ Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 
 # V / J is one half where pairs have only effects of their own, and 1 where they have none.
-_LEAST, _MOST = 0.5, 2.0
+_LEAST, _MOST = 1 / 3, 2.0
 _RANK = 1e-10
 
 

@@ -21,16 +21,10 @@ def condensed(square: NDArray[Scalar]) -> NDArray[Scalar]:
 
 def squared(vectors: NDArray[Scalar]) -> NDArray[Scalar]:
     """The inverse of `condensed`, with a zero diagonal: ... x pairs -> ... x samples x samples."""
-    upper = triangle(vectors)
-    return np.asarray(np.add(upper, upper.swapaxes(-1, -2)))
-
-
-def triangle(vectors: NDArray[Scalar]) -> NDArray[Scalar]:
-    """The upper triangle in a matrix of zeros: ... x pairs -> ... x samples x samples."""
     samples = samples_of(vectors.shape[-1])
-    out = np.zeros((*vectors.shape[:-1], samples, samples), vectors.dtype)
-    out[..., np.triu(np.ones((samples, samples), bool), 1)] = vectors
-    return out
+    upper = np.zeros((*vectors.shape[:-1], samples, samples), vectors.dtype)
+    upper[..., np.triu(np.ones((samples, samples), bool), 1)] = vectors
+    return np.asarray(np.add(upper, upper.swapaxes(-1, -2)))
 
 
 def samples_of(pairs: int) -> int:
