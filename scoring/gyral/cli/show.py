@@ -9,6 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.cli.beside import control_lines, left_cell
 from gyral.errors import BadUpload
 from gyral.heatmap import heatmap_svg
 from gyral.places import home
@@ -70,6 +71,7 @@ def print_record(record: Record, *, everything: bool = False) -> None:
             "95 % interval": _interval(row),
             "FDR p": _p(row),
             "R2": _value(row.r2),
+            "left": left_cell(row),
             "ceiling": _ceiling(row),
             "score/ceiling": _value(row.ceiled),
             "units": _units(row),
@@ -77,6 +79,8 @@ def print_record(record: Record, *, everything: bool = False) -> None:
         }
         table.add_row(*(cells[name] for name in shown))
     console.print(table)
+    for line in control_lines(record, _wanted(record, everything)):
+        console.print(line, highlight=False)
     beside = record.provenance.readout.get("beside")
     if beside:
         console.print(f"beside: {', '.join(beside)}", highlight=False)
@@ -87,6 +91,8 @@ def print_record(record: Record, *, everything: bool = False) -> None:
         f"[dim]score: {record.benchmark.metric}, median over units, mean over held-out folds; "
         f"interval: {_interval_words(_wanted(record, everything))}; readout {record.rows[0].readout}[/]"
     )
+    for line in _trust(record):
+        console.print(line, highlight=False, markup=False)
     for text in record.warnings:
         console.print(f"[yellow]note:[/] {text}")
 
@@ -121,9 +127,10 @@ def as_html(record: Record, *, everything: bool = False, maps: Mapping[str, Arra
         + "</tr>\n"
         for row in _wanted(record, everything)
     )
+    left = "".join(f"<p>{escape(line)}</p>" for line in control_lines(record, _wanted(record, everything)))
     title = f"{escape(record.model.name)} on {escape(record.benchmark.id)}"
     simulated = "<p><strong>Simulated data.</strong></p>" if record.benchmark.simulated else ""
-    notes = "".join(f"<li>{escape(text)}</li>" for text in record.warnings)
+    notes = "".join(f"<li>{escape(text)}</li>" for text in (*_trust(record), *record.warnings))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         "<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
@@ -133,7 +140,7 @@ def as_html(record: Record, *, everything: bool = False, maps: Mapping[str, Arra
         f"Reproduce: <code>{escape(record.provenance.command)}</code></p><ul>{notes}</ul>"
         "<table><thead><tr>"
         + "".join(f"<th>{h}</th>" for h in head)
-        + f"</tr></thead><tbody>\n{body}</tbody></table>"
+        + f"</tr></thead><tbody>\n{body}</tbody></table>{left}"
         + "".join(
             f"<p>{escape(f'{r.region}: {line}')}</p>"
             for r in _wanted(record, everything)
@@ -147,10 +154,10 @@ def as_html(record: Record, *, everything: bool = False, maps: Mapping[str, Arra
 def _columns(width: int, everything: bool) -> tuple[str, ...]:
     """Columns that fit: a narrow terminal loses the bar first, and never the score."""
     every: tuple[str, ...] = (
-        "region", "subject", "layer", "score", "95 % interval", "FDR p", "R2", "ceiling", "score/ceiling", "units",
-        "",
+        "region", "subject", "layer", "score", "95 % interval", "FDR p", "R2", "left", "ceiling",
+        "score/ceiling", "units", "",
     )  # fmt: skip
-    spare = ["", "R2", "FDR p", "ceiling", "score/ceiling", *(() if everything else ("subject",)), "units"]
+    spare = ["", "R2", "FDR p", "left", "ceiling", "score/ceiling", *(() if everything else ("subject",)), "units"]
     room = dict.fromkeys(every, 9) | {"": _BAR + 2, "region": 16, "layer": 24, "95 % interval": 17, "ceiling": 13}
     while spare and sum(room[name] for name in every) + 2 * len(every) > width:
         dropped = spare.pop(0)
@@ -177,6 +184,15 @@ def _pictures(record: Record, maps: Mapping[str, Array]) -> str:
         "and inner folds), and single held-out stimuli where the weights depend on them.</p>"
     )
     return f"<h2>Where it reads</h2>{style}{says}{''.join(figures)}" if figures else ""
+
+
+def _trust(record: Record) -> list[str]:
+    """Whose features they are, and what is declared of training data; nothing of somebody's own arrays."""
+    if record.model.modality is None:
+        return []
+    given = ["self-reported: these features were given, nobody saw the model make them"]
+    overlap = f"overlap of training data and stimuli: {record.overlap.title}. {record.overlap.why}"
+    return [*(given if record.model.features == "given" else ()), overlap]
 
 
 def _further(record: Record, row: Row) -> list[str]:

@@ -43,6 +43,10 @@ class Cell:
         Models that share a letter cannot be told apart.
     twin, twin_spread : float or None
         Score of the untrained twin (mean over draws), and its standard deviation over draws.
+    unique_r2, unique_low, unique_high : float or None
+        R2 that is left when nuisances are taken out, and its 95 % interval.
+    omega : float or None
+        Share of the model's R2 that nuisances explain as well.
     """
 
     region: str
@@ -65,6 +69,15 @@ class Cell:
     ties: str = ""
     twin: float | None = None
     twin_spread: float | None = None
+    unique_r2: float | None = None
+    unique_low: float | None = None
+    unique_high: float | None = None
+    omega: float | None = None
+
+    @property
+    def nothing_left(self) -> bool:
+        """True where the interval of what is left without nuisances reaches 0 or below."""
+        return self.unique_low is not None and self.unique_low <= 0
 
 
 @dataclass(frozen=True)
@@ -195,6 +208,10 @@ def cell_of(score: Score, twin: Score | None = None) -> Cell:
         ties=score.tie_letters,
         twin=twin.value if twin is not None else None,
         twin_spread=twin.spread if twin is not None else None,
+        unique_r2=score.unique_r2,
+        unique_low=score.unique_low,
+        unique_high=score.unique_high,
+        omega=score.omega,
     )
 
 

@@ -1,0 +1,42 @@
+"""Beside: what a record says of its controls, in words."""
+
+from collections.abc import Sequence
+
+from gyral.record import Record, Row
+
+
+def left_cell(row: Row) -> str:
+    """R2 that is left when nuisances are taken out, with a star where that may be nothing."""
+    return "-" if row.unique_r2 is None else f"{row.unique_r2:.3f}{'*' if row.nothing_left else ''}"
+
+
+def control_lines(record: Record, rows: Sequence[Row]) -> list[str]:
+    """What stands beside the scores: which controls, and a sentence for each of ``rows`` that has any."""
+    controls, lines = record.controls, []
+    if controls.nuisances:
+        lines.append(f"left: R2 beyond {', '.join(controls.nuisances)} (* none: its 95 % interval reaches 0)")
+    elif controls.missing:
+        lines.append(f"nuisances: not run; {controls.missing}")
+    for row in rows:
+        said = _left(row) + _further(row)
+        if said:
+            where = row.region if row.subject == "all" else f"{row.region}, {row.subject}"
+            lines.append(f"{where}: {'; '.join(said)}")
+    return lines
+
+
+def _left(row: Row) -> list[str]:
+    if row.unique_r2 is None or row.unique_low is None or row.unique_high is None:
+        return []
+    share = "" if row.omega is None else f"; omega {row.omega:.2f}"
+    interval = f"{row.unique_low:.3f} .. {row.unique_high:.3f}"
+    alone = f"R2 of nuisances {row.nuisance_r2:.3f}, with the model {row.joint_r2:.3f}"
+    return [f"{alone}, left {row.unique_r2:.3f} ({interval}){share}"]
+
+
+def _further(row: Row) -> list[str]:
+    found = []
+    for name, score in row.controls.items():
+        spread = "" if score.spread is None else f" +- {score.spread:.3f}"
+        found.append(f"{name} {'-' if score.value is None else f'{score.value:.3f}'}{spread}")
+    return found

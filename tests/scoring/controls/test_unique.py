@@ -1,0 +1,187 @@
+"""What is left without nuisances, on units whose truth is planted."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from gyral.controls.bands import PREFIX, Nuisances
+from gyral.controls.nuisance import Fitting, NuisanceFits
+from gyral.controls.unique import Left, what_is_left
+from gyral.datasets.region import Region
+from gyral.datasets.split import contiguous
+from gyral.errors import OutOfResources
+from gyral.features.features import Features
+from gyral.fitting import MEMORY, LayerFits, fit_layers
+from gyral.readouts.ridge import Ridge
+from gyral.record import Row
+from gyral.scores.problem import Problem
+
+SAMPLES, UNITS = 400, 15
+# Variance from nuisances and from the model in a response of variance 1.
+TRUTH = {"nuisance": (0.5, 0.0), "model": (0.0, 0.5), "both": (0.3, 0.3), "noise": (0.0, 0.0)}
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """Two regions' worth of each truth, bands, and a model that also carries the bands."""
+
+    problem: Problem
+    nuisances: Nuisances
+    layers: dict[str, Features]
+
+    @property
+    def fitting(self) -> Fitting:
+        return Fitting(self.nuisances, self.problem, 0, MEMORY, "cpu")
+
+    def left(self, alone: NuisanceFits, fits: LayerFits) -> dict[str, Left]:
+        picks = {r.name: fits.picks(self.problem, r) for r in self.problem.regions}
+        chosen = {name: [fits.layers[k] for k in pick] for name, pick in picks.items()}
+        model = {r.name: fits.assembled(self.problem, r, picks[r.name]) for r in self.problem.regions}
+        both = self.fitting.joint(self.layers, chosen, alone)
+        return what_is_left(self.problem, alone.predictions, model, both)
+
+
+def planted(subjects: int = 1, seed: int = 0) -> Planted:
+    rng = np.random.default_rng(seed)
+
+    def columns(width: int) -> np.ndarray:
+        return rng.standard_normal((SAMPLES, width))
+
+    bands = {"length": columns(2), "frequency": columns(4), "edges": columns(12)}
+    own = columns(10)
+    everything = np.concatenate(list(bands.values()), axis=1)
+
+    def driven(source: np.ndarray, share: float) -> np.ndarray:
+        signal = source @ rng.standard_normal((source.shape[1], UNITS))
+        return np.sqrt(share) * signal / signal.std(axis=0)
+
+    responses = np.concatenate(
+        [driven(everything, n) + driven(own, m) + np.sqrt(1 - n - m) * columns(UNITS) for n, m in TRUTH.values()],
+        axis=1,
+    ).astype(np.float32)
+    regions = tuple(Region(name, np.arange(UNITS) + UNITS * k) for k, name in enumerate(TRUTH))
+    owner = np.array([f"s{u % subjects}" for u in range(responses.shape[1])])
+    spaces = tuple(Features(PREFIX + k, v.astype(np.float32)) for k, v in bands.items())
+    mixed = np.concatenate([own, everything @ rng.standard_normal((everything.shape[1], 10)) / 4], axis=1)
+    layers = {
+        "both": Features("both", mixed.astype(np.float32)),
+        "useless": Features("useless", columns(5).astype(np.float32)),
+    }
+    problem = Problem(responses, contiguous(SAMPLES), regions, owner, None, exchangeable=True)
+    return Planted(problem, Nuisances(spaces, dict.fromkeys(bands, "made")), layers)
+
+
+@pytest.fixture(scope="module")
+def case() -> Planted:
+    return planted()
+
+
+@pytest.fixture(scope="module")
+def left(case: Planted) -> dict[str, Left]:
+    return case.left(case.fitting.alone(), fit_layers(case.layers, case.problem, Ridge()))
+
+
+def fields(left: dict[str, Left], region: str, subject: str = "all"):
+    return left[region].fields[subject]
+
+
+def test_nothing_is_left_of_units_that_nuisances_drive(left: dict[str, Left]) -> None:
+    found = fields(left, "nuisance")
+    assert found["nuisance_r2"] == pytest.approx(0.5, abs=0.06)
+    assert abs(found["unique_r2"]) < 0.01
+    assert found["unique_low"] <= 0
+    assert found["omega"] > 0.95
+
+
+def test_all_is_left_of_units_that_the_model_alone_drives(left: dict[str, Left]) -> None:
+    found = fields(left, "model")
+    assert abs(found["nuisance_r2"]) < 0.05
+    assert found["unique_r2"] == pytest.approx(0.5, abs=0.06)
+    assert found["unique_low"] > 0.4
+    assert found["omega"] < 0.12
+
+
+def test_a_mixture_is_taken_apart(left: dict[str, Left]) -> None:
+    found = fields(left, "both")
+    assert found["nuisance_r2"] == pytest.approx(0.3, abs=0.06)
+    assert found["joint_r2"] == pytest.approx(0.6, abs=0.06)
+    assert found["unique_r2"] == pytest.approx(0.3, abs=0.05)
+    assert found["unique_low"] < 0.3 < found["unique_high"]
+    assert 0 < found["omega"] < 0.6
+
+
+def test_noise_has_nothing_left_and_no_share(left: dict[str, Left]) -> None:
+    found = fields(left, "noise")
+    assert found["unique_low"] <= 0
+    assert abs(found["unique_r2"]) < 0.02
+    assert found["omega"] is None, "R2 of the model is not above two of its standard errors"
+
+
+def test_units_give_the_values_of_their_region(left: dict[str, Left]) -> None:
+    for region in left.values():
+        assert np.median(region.units["unique_r2"]) == pytest.approx(region.fields["all"]["unique_r2"])
+        np.testing.assert_allclose(
+            region.units["joint_r2"] - region.units["nuisance_r2"], region.units["unique_r2"], atol=1e-12
+        )
+
+
+def test_held_out_responses_reach_neither_fit(case: Planted) -> None:
+    spoiled = case.problem.responses.copy()
+    spoiled[:80] = np.random.default_rng(9).standard_normal(spoiled[:80].shape) * 50
+    other = replace(case, problem=replace(case.problem, responses=spoiled))
+    chosen = {r.name: ["both"] * 5 for r in case.problem.regions}
+    one, two = case.fitting.alone(), other.fitting.alone()
+    np.testing.assert_array_equal(one.predictions[:80], two.predictions[:80])
+    first, second = (c.fitting.joint(c.layers, chosen, f) for c, f in ((case, one), (other, two)))
+    for region in first:
+        np.testing.assert_array_equal(first[region][:80], second[region][:80])
+
+
+def test_each_subject_has_its_own_figures_and_all_their_mean() -> None:
+    case = planted(subjects=3)
+    regions = (case.problem.regions[2],)
+    case = replace(case, problem=replace(case.problem, regions=regions))
+    found = case.left(case.fitting.alone(), fit_layers(case.layers, case.problem, Ridge()))["both"].fields
+    assert list(found) == ["all", "s0", "s1", "s2"]
+    for name in ("nuisance_r2", "joint_r2", "unique_r2"):
+        assert found["all"][name] == pytest.approx(np.mean([found[s][name] for s in ("s0", "s1", "s2")]))
+
+
+def test_a_missing_response_counts_for_no_prediction(case: Planted) -> None:
+    region = (case.problem.regions[2],)
+    holed = case.problem.responses.copy()
+    holed[::7, 30] = np.nan
+    holed[:, 31] = 4.0
+    holed_case = replace(case, problem=replace(case.problem, responses=holed, regions=region))
+    found = holed_case.left(holed_case.fitting.alone(), fit_layers(case.layers, holed_case.problem, Ridge()))[
+        "both"
+    ]
+    assert np.isfinite(found.units["unique_r2"][0])
+    assert np.isnan(found.units["unique_r2"][1])
+    assert np.isfinite(found.fields["all"]["unique_r2"])
+
+
+def test_fits_of_nuisances_are_made_once(case: Planted, cold_cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = case.fitting.alone(["this problem"])
+    monkeypatch.setattr(Fitting, "_alone", lambda self: pytest.fail("fitted again"))
+    again = case.fitting.alone(["this problem"])
+    np.testing.assert_array_equal(first.predictions, again.predictions)
+    np.testing.assert_array_equal(first.weights, again.weights)
+    monkeypatch.undo()
+    other = replace(case.fitting, seed=1).alone(["this problem"])
+    assert not np.array_equal(first.weights, other.weights)
+
+
+def test_too_little_memory_says_so(case: Planted) -> None:
+    with pytest.raises(OutOfResources, match="needs"):
+        replace(case.fitting, memory=1000).alone()
+
+
+@pytest.mark.parametrize(("low", "nothing"), [(-0.01, True), (0.0, True), (0.01, False), (None, False)])
+def test_a_row_says_where_nothing_is_left(low: float | None, nothing: bool) -> None:
+    row = Row(
+        region="V4", subject="all", layer="chosen", readout="ridge", metric="pearson", value=0.5, n_units=1,
+        n_samples=1, unique_low=low,
+    )  # fmt: skip
+    assert row.nothing_left is nothing
