@@ -203,6 +203,7 @@ DEEDS: dict[str, Callable[[], Any]] = {
     "fifo": lambda: leave_link(lambda _, link: os.mkfifo(link)),
     "fork": fork,
     "signal": lambda: os.kill(TOLD["victim"], 0),
+    "signal-the-parent": lambda: os.kill(os.getppid(), 0),
     "signal-thread": signal_by_thread,
     "limits-of-the-host": lambda: resource.prlimit(TOLD["victim"], resource.RLIMIT_CORE),
     "outlive-the-host": keep_living,

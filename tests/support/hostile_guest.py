@@ -47,6 +47,10 @@ def answer(rows: int) -> None:
     start, told = 0, rows
     if DOES == "nan":
         arrays[1][2, 0, 0] = np.nan
+    if DOES == "infinity":
+        arrays[1][2, 0, 0] = np.inf
+    if DOES == "denormal":
+        arrays[0][:] = 1e-42
     if DOES == "shape":
         arrays[1] = np.ones((rows - 1, 4, 2), np.float32)
     if DOES == "scalar":

@@ -17,7 +17,7 @@ from gyral.isolation.tier import Tier, allowed
 from gyral.models.card import ModelCard
 from gyral.models.model import Batch, Reduction
 from gyral.models.twins import Twin
-from gyral.models.upload import find_upload, hash_of
+from gyral.models.upload import card_of, find_upload, hash_of, kind_of
 
 
 class IsolatedModel:
@@ -78,9 +78,11 @@ class IsolatedModel:
             self._guest.end()
             self._guest = None
 
-    @property
+    @cached_property
     def card(self) -> ModelCard:
-        """What was declared of the model."""
+        """What was declared of the model; read here where it stands in a file, so that nobody waits for the guest."""
+        if kind_of(self.folder) in ("onnx", "transformers"):
+            return card_of(self.folder)
         return self._described()[0]
 
     @cached_property

@@ -1,5 +1,6 @@
 """The tier ``docker``: what is asked of an engine, and a guest that is held so."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,8 +14,8 @@ import pytest
 
 import docker_by_bubblewrap
 import uploads
-from guests import gone, hostile, jobs_left, run
-from gyral.errors import BadUpload, OutOfResources
+from guests import ATTACKING, gone, hostile, jobs_left, run
+from gyral.errors import BadUpload, OutOfResources, UserError
 from gyral.isolation import container
 from gyral.isolation.host import IsolatedModel, check
 from gyral.isolation.launch import command
@@ -210,6 +211,28 @@ def test_misbehaviour_in_a_container_ends_in_words(does: str, code: str, engine:
     with pytest.raises((BadUpload, OutOfResources)) as caught:
         run(hostile(tmp_path, does, "docker", limits), tmp_path)
     assert caught.value.code == code
+
+
+@pytest.mark.sandbox
+def test_code_in_a_container_reaches_nothing(engine: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "host" / "secret.txt"
+    secret.parent.mkdir()
+    secret.write_text("responses")
+    told = {
+        "secret": str(secret),
+        "other": str(secret),
+        "victim": os.getpid(),
+        "mark": 1,
+        "port": 9,
+        "socket": "/s",
+    }
+    with pytest.raises(UserError) as caught:
+        hostile(tmp_path, "attack", "docker", Limits(opening=60), program=ATTACKING, **told).layers()
+    assert caught.value.code == "found", caught.value
+    done, known = json.loads(caught.value.what)
+    # A container has a process of that number, too: the guest itself, or the entry point.
+    assert set(done) <= {"processes", "command-lines"}
+    assert known == []
 
 
 @pytest.mark.sandbox
