@@ -86,10 +86,12 @@ def test_position_may_score_and_is_published_as_a_floor() -> None:
     assert oasm(Case(data, data.split())).verdict == "pass"
 
 
-def test_slow_data_without_a_gap_are_warned_of_and_with_one_are_not() -> None:
+def test_slow_data_without_a_gap_are_refused_and_with_one_are_not() -> None:
     drift = told(autoregressive(300, 10, np.random.default_rng(1), None, 0.95))
-    warned = group_integrity(Case(drift, drift.split()))
-    assert warned.verdict == "warn" and "no groups" in warned.reason and "gap" in warned.mend
+    refused = group_integrity(Case(drift, drift.split()))
+    assert refused.verdict == "refuse" and "no groups" in refused.reason and "gap" in refused.mend
+    quick = told(autoregressive(300, 10, np.random.default_rng(1), None, 0.45))
+    assert group_integrity(Case(quick, quick.split())).verdict == "warn"
     apart = Case(drift, contiguous(300, 5, gap=40))
     assert (group_integrity(apart).verdict, group_integrity(apart).facts["gap"]) == ("pass", 40)
     assert temporal_kernel(apart).verdict == "pass"
