@@ -9,6 +9,7 @@ import pytest
 
 import uploads
 from gyral.benchmarks.installed import find_benchmark
+from gyral.cli.show import as_html
 from gyral.datasets.catalogue import open_dataset
 from gyral.evaluate import evaluate
 from gyral.models.upload import check_folder, open_folder
@@ -42,6 +43,8 @@ def test_extracted_features_score_as_the_model_does(
         assert (one.region, one.subject, one.layer) == (other.region, other.subject, other.layer)
         np.testing.assert_allclose(one.value, other.value, atol=1e-5)
     assert again.benchmark == direct.benchmark
+    assert (direct.model.features, again.model.features) == ("computed", "given")
+    assert "self-reported" in as_html(again) and "self-reported" not in as_html(direct)
     checked = gyral("check", out, "--benchmark", benchmark)
     assert checked.returncode == 0
     assert "nothing is wrong" in checked.stdout

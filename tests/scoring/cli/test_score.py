@@ -73,6 +73,7 @@ def test_show_prints_a_table_that_says_simulated(scored, tmp_path) -> None:
     folder, record = scored
     shown = invoke(show, str(folder)).output
     assert "SIMULATED DATA" in shown
+    assert "overlap of training data and stimuli: no overlap. The model was never trained." in shown
     for region in {r.region for r in record.rows}:
         assert region in shown
     page = tmp_path / "page.html"
