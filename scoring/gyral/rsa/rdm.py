@@ -152,12 +152,18 @@ def _check_finite(fine: NDArray[np.bool_]) -> None:
 def _angle(x: Floats) -> Floats:
     norm = np.linalg.norm(x, axis=1, keepdims=True)
     x = np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
-    return np.asarray(np.clip(1.0 - condensed(x @ x.T), 0.0, 2.0))
+    cosine = condensed(x @ x.T)
+    np.subtract(1.0, cosine, out=cosine)
+    return np.asarray(np.clip(cosine, 0.0, 2.0, out=cosine))
 
 
 def _distance(kernel: Floats) -> Floats:
-    own = np.diag(kernel)
-    return condensed(own[:, None] + own[None, :] - 2 * kernel)
+    """``K_ii + K_jj - 2 K_ij`` of each pair; writes into the kernel."""
+    own = np.diag(kernel).copy()
+    kernel *= -2
+    kernel += own
+    kernel += own[:, None]
+    return condensed(kernel)
 
 
 def _noise(values: Floats, covariance: Array | None) -> Floats:
