@@ -61,13 +61,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--controls",
-    type=click.Choice(["nuisances", "all"]),
+    type=click.Choice(["nuisances", "all", "none"]),
     default="nuisances",
     show_default=True,
     help="What runs beside the model; all: also the untrained twin, layers of one width, and for language scrambled "
     "and isolated words and random vectors.",
 )
-@click.option("--no-controls", "controls", flag_value="none", help="Nothing runs beside the model.")
+@click.option("--no-controls", "controls", flag_value="none", help="The same as --controls none.")
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of everything random."
 )
