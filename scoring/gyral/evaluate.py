@@ -136,8 +136,6 @@ def evaluate(
     card = draws[0].card
     for model in (draws[0], *beside):
         _same_modality(model.card.name, model.card.modality, benchmark, dataset)
-    asked = "--layers" if layers else CARD_LAYERS
-    wanted = choose_layers(draws[0].layers(), layers or card.layers, where=asked)
     if benchmark.metric not in METRICS[benchmark.task]:
         raise UserError(
             f"{benchmark.id} asks for the metric {benchmark.metric!r}; {benchmark.task} is scored by "
@@ -148,6 +146,9 @@ def evaluate(
     if benchmark.task == "encoding":
         posing = posed(dataset, benchmark.ceiling, memory=memory, progress=progress)
         problem = replace(posing, degrees=seen_degrees(dataset.stimuli, card))
+    # Asked only now: a guest comes up meanwhile.
+    asked = "--layers" if layers else CARD_LAYERS
+    wanted = choose_layers(draws[0].layers(), layers or card.layers, where=asked)
     solver = None if problem is None else _solver(readout or benchmark.readout, problem, device, reduce, beside)
     family = benchmark.readout if solver is None else label(solver)
     work = _Work(dataset, benchmark, problem, solver, beside, memory, procedure, seed, progress, features_in)
