@@ -184,7 +184,7 @@ def test_install_refuses_a_bundled_name_with_other_content(gyral, home, tmp_path
         ({"metric": "r2"}, "metric must be one of ['pearson']"),
         ({"task": "rsa"}, "metric must be one of ['rsa-cosine', 'rsa-pearson', 'rsa-spearman'"),
         ({"readout": "rigde"}, "readout must be one of ['assist-alone', "),
-        ({"ceiling": "rdm-bounds"}, "ceiling must be one of ['loso', 'ncsnr', 'none', 'published', 'split-half']"),
+        ({"ceiling": "rdm-bounds"}, "ceiling must be one of "),
         ({"version": "0"}, "version must be a whole number"),
         ({"name": "tuckute2024"}, "'tuckute2024' is the name of a bundled benchmark"),
         ({"reagion": "V4"}, "unknown field of [benchmark] 'reagion'"),

@@ -55,7 +55,8 @@ def test_arrays_beside_the_record_give_its_values(scored) -> None:
     folder, record = scored
     units = pd.read_parquet(folder / "units.parquet")
     for region, table in units.groupby("region"):
-        assert record.main(str(region)).value == pytest.approx(table["r"].median(), abs=1e-9)
+        over_subjects = table.groupby("subject")["r"].median().mean()
+        assert record.main(str(region)).value == pytest.approx(over_subjects, abs=1e-9)
     predictions = np.load(folder / "predictions.npy")
     assert predictions.dtype == np.float32
     assert predictions.shape == (1, record.rows[0].n_samples, len(units))
