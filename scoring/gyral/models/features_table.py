@@ -148,10 +148,11 @@ def open_array(folder: Path, entry: LayerFile, rows: int) -> Array:
         )
     try:
         # Never `numpy.load`, which also opens archives and pickles; object arrays cannot be mapped.
-        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, OSError, EOFError) as error:
+        with np.errstate(over="ignore"):  # a forged shape may overflow; it is then refused
+            array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # noqa: BLE001 - a forged header fails in the parser of Python, in as many ways as that has
         raise BadFeatures(
-            f"not a plain .npy file, or a truncated one ({error}).",
+            f"not a plain .npy file, or a truncated one ({str(error)[:200] or type(error).__name__}).",
             where=entry.file,
             mend="Write it with numpy.save(file, array.astype('float32')).",
             code="features-array",

@@ -69,7 +69,7 @@ def _placed(path: Path, name: str, entry: Any) -> tuple[int, int, tuple[str, str
     if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= set(entry):
         raise _fault(path, f"the tensor {name!r:.100} has no dtype, shape and data_offsets", "header")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if dtype not in _BITS:
+    if not isinstance(dtype, str) or dtype not in _BITS:
         raise _fault(path, f"the tensor {name!r:.100} has the dtype {dtype!r:.40}", "dtype")
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2:
         raise _fault(path, f"the tensor {name!r:.100} has a shape or offsets that are no counts", "header")

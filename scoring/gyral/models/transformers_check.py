@@ -5,6 +5,7 @@ taken out.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
@@ -17,6 +18,10 @@ from gyral.models.formats import refused_by_name
 from gyral.models.timm_names import as_transformers
 
 _MAX_JSON = 1 << 20
+_MOST_LAYERS = 512
+_DEPTH = re.compile(
+    r"n_layers?|num_layers|num_(hidden|encoder|decoder)_layers|(layer_)?depths?|num_stages|num_experts"
+)
 # Named in a configuration they would make the library fetch or run something of somebody else's.
 _DROPPED = ("_attn_implementation", "_attn_implementation_internal", "attn_implementation", "torch_dtype", "dtype")
 
@@ -112,6 +117,15 @@ def quiet() -> Iterator[None]:
 
 
 def configuration(settings: dict[str, Any]) -> Any:
+    """The configuration as the library has it, nothing built yet.
+
+    Raises
+    ------
+    BadUpload
+        More layers than any model has (``too-many-parameters``): even without memory each takes time to be made;
+        or the library refuses it (``config-value``).
+    """
+    _refuse_depth(settings)
     from transformers import AutoConfig  # nested: slow to import
 
     kept = {key: value for key, value in settings.items() if key not in _DROPPED}
@@ -120,6 +134,20 @@ def configuration(settings: dict[str, Any]) -> Any:
             return AutoConfig.for_model(**kept)
     except Exception as error:  # noqa: BLE001 - configurations fail in as many ways as there are families
         raise bad_configuration(error) from None
+
+
+def _refuse_depth(settings: dict[str, Any]) -> None:
+    for key, value in settings.items():
+        if not _DEPTH.fullmatch(key):
+            continue
+        counts = [n for n in (value if isinstance(value, list) else [value]) if isinstance(n, int)]
+        if sum(counts) > _MOST_LAYERS:
+            raise BadUpload(
+                f"{key} = {value!r:.60}, at most {_MOST_LAYERS} layers are taken.",
+                where="config.json",
+                mend="Save it with save_pretrained().",
+                code="too-many-parameters",
+            )
 
 
 def bad_configuration(error: Exception) -> BadUpload:

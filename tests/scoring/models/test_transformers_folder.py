@@ -277,6 +277,7 @@ def test_an_unknown_family_is_refused_with_the_list(folders: dict[str, Path], tm
         ({"num_hidden_layers": 9}, "safetensors-unfit"),
         ({"vocab_size": 5}, "tokenizer-size"),
         ({"hidden_size": 65536, "intermediate_size": 262144, "num_hidden_layers": 90}, "too-many-parameters"),
+        ({"num_hidden_layers": 10**9}, "too-many-parameters"),
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantised"),
     ],
 )

@@ -214,6 +214,7 @@ FAULTS: list[tuple[str, Spoil, str, str]] = [
     ("bert", with_file("model.safetensors", (4).to_bytes(8, "little") + b"[[[["), "safetensors-header", "JSON"),
     ("bert", header(lambda f: first(f).update(shape=[1 << 40, 1 << 40])), "safetensors-size", "bytes"),
     ("bert", header(lambda f: first(f).update(dtype="OBJ")), "safetensors-dtype", "'OBJ'"),
+    ("bert", header(lambda f: first(f).update(dtype=[])), "safetensors-dtype", "[]"),  # type: ignore[dict-item]
     ("bert", header(lambda f: first(f).update(data_offsets=[-4, 0])), "safetensors-header", "counts"),
     ("bert", header(overlap), "safetensors-layout", "overlaps"),
     ("vit", with_file("gyral.toml", b'name = "a"\nmodality = "language"'), "family-modality", "vision"),
