@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from plain_bootstrap import around, resampling_weights, weighted_r
 from scipy.signal import lfilter
 from scipy.stats import pearsonr
 
@@ -33,7 +34,6 @@ from gyral.scores.consistency import consistent
 from gyral.scores.difference import compare, compare_models
 from gyral.scores.halves import halves
 from gyral.scores.hierarchy import Crossed, EachSubject, crossed, normal_redraws, over_subjects
-from gyral.scores.interval import around, resampling_weights, weighted_r
 from gyral.scores.jackknife import delete_groups, jackknife_interval, trained_without
 from gyral.scores.problem import Problem
 from gyral.scores.pvalue import Null, significance

@@ -137,7 +137,9 @@ def test_benchmark_that_has_answered_enough_refuses_by_form_and_by_api(
     form |= {"image_size": "32", "image_crop": "1.0", "benchmarks": ["held@0"]}
     response = as_owner.post("/submit/", form)
     assert response.status_code == 400
-    assert "at most 1 submission of each person, and has scored 1 of yours." in str(response.context["form"].errors["benchmarks"])
+    assert "at most 1 submission of each person, and has scored 1 of yours." in str(
+        response.context["form"].errors["benchmarks"]
+    )
     assert not Submission.objects.filter(name="tiny-net").exists(), "a refused upload leaves nothing"
 
 

@@ -10,7 +10,18 @@ COLUMNS = (
     *("model", "version", "title", "family", "tier", "visibility", "benchmark", "simulated", "region", "metric"),
     *("value", "low", "high", "ceiling", "share_of_ceiling"),
     *("ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_unit", "ceiling_kind"),
-    *("rank_best", "rank_worst", "ties", "borda", "twin", "twin_spread", "n_units", "n_ceiled", "n_samples", "run"),
+    *(
+        "rank_best",
+        "rank_worst",
+        "ties",
+        "borda",
+        "twin",
+        "twin_spread",
+        "n_units",
+        "n_ceiled",
+        "n_samples",
+        "run",
+    ),
 )
 
 

@@ -103,4 +103,6 @@ def _print(path: Path, fields: dict[str, Any]) -> None:
         click.secho("  nothing is wrong with it", fg="green")
     else:
         count = len(fields["faults"])
-        click.secho(f"  {count} fault{'s' if count > 1 else ''} to mend; docs/faults.md explains each code", fg="red")
+        click.secho(
+            f"  {count} fault{'s' if count > 1 else ''} to mend; docs/faults.md explains each code", fg="red"
+        )

@@ -11,7 +11,6 @@ from gyral.errors import BadUpload
 from gyral.models.families import Family
 from gyral.models.transformers_check import quiet
 
-
 # What the weights of a head that is not tied to the embeddings are called in files.
 _HEADS = frozenset({"lm_head.weight", "embed_out.weight"})
 

@@ -19,7 +19,6 @@ from gyral.scores.blocks import block_sums, held_out_blocks
 from gyral.scores.conditional import redraws
 from gyral.scores.difference import compare_models
 from gyral.scores.halves import split_half
-from gyral.scores.interval import resampling_weights
 from gyral.scores.pvalue import significance
 from gyral.scores.resampling import Scored, block_weights
 
@@ -111,7 +110,6 @@ def everything(seed: int) -> dict[str, np.ndarray]:
     found = {
         "redraws": redraws(scored[0], draws=120, seed=seed).drawn,
         "weights": np.concatenate(list(block_weights(20, 120, seed))),
-        "rows": np.concatenate(resampling_weights(SPLIT, draws=120, seed=seed), axis=1),
         "halves": split_half(y[:, None] + rng.standard_normal((160, 4, 3)), seed).noise_ceiling,
     }
     nulls = ("permutation", "block", "shift", "phase")

@@ -1,9 +1,4 @@
-"""Interval: the ``conditional`` 95 % interval of a median over units.
-
-Maps stay as they were fitted and new stimuli are drawn: rows (or whole groups) are resampled with
-replacement inside each held-out fold, correlations follow from weighted moments, and a region's value is
-recomputed for each draw. The interval says nothing of redrawn training data (that is ``procedure``).
-"""
+"""The plain bootstrap of stimuli inside held-out folds that others report: what `coverage.py` compares ours with."""
 
 from collections.abc import Sequence
 from typing import Any
