@@ -15,7 +15,7 @@ from gyral.datasets.region import Region
 from gyral.datasets.split import contiguous, grouped
 from gyral.encoding import score_encoding
 from gyral.errors import BadArrays, BadFeatures, UserError
-from gyral.evaluate import kept, timing, usable
+from gyral.evaluate import kept, timing
 from gyral.features.features import Features
 from gyral.fitting import MEMORY, fit_layers
 from gyral.hashing import hash_array, hash_json
@@ -26,6 +26,7 @@ from gyral.record import Asked, BenchmarkRef, ModelRef, Provenance, Record, Resu
 from gyral.retraining import Retrained
 from gyral.scores.ceiling import from_repeats
 from gyral.scores.problem import Problem
+from gyral.work import usable
 from gyral.workplace import workplace
 
 Array = NDArray[np.floating[Any]]

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +19,25 @@ from numpy.typing import NDArray
 from gyral import __version__
 from gyral.benchmarks.benchmark import METRICS, Benchmark
 from gyral.between import posed
-from gyral.controls.altered import SEEDS as ALTERED_SEEDS
-from gyral.controls.altered import Isolated, RandomWords, Scrambled
-from gyral.controls.beside import Beside, nuisances_beside, why_missing, with_controls
+from gyral.controls.beside import with_controls
 from gyral.datasets.corpus import declared_overlap
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.region import Region
-from gyral.encoding import EncodingScores, score_encoding
 from gyral.errors import UserError
-from gyral.features.extract import extract
-from gyral.features.features import Features
-from gyral.fitting import MEMORY, LayerFits, fit_layers
+from gyral.fitting import MEMORY
 from gyral.hashing import hash_json
-from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
+from gyral.models.model import CARD_LAYERS, Model, choose_layers
 from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.twins import SEEDS, Twin
-from gyral.models.words import word_positions
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions, machine
 from gyral.readings import seen_degrees
-from gyral.readouts.readout import JointReadout, Readout, accepts, require
+from gyral.readouts.readout import JointReadout
 from gyral.readouts.reduced import reduced
-from gyral.readouts.ridge import Ridge
 from gyral.readouts.spec import label, open_readout, options_of
 from gyral.record import (
     Asked,
     BenchmarkRef,
-    Controls,
     ControlsAsked,
     ModelRef,
     Provenance,
@@ -55,16 +46,12 @@ from gyral.record import (
     Row,
     Timing,
 )
-from gyral.retraining import Retrained
 from gyral.scores.problem import Problem
 from gyral.scores.region import region_blocks, score_blocks
-from gyral.similarity import layer_rdms, score_similarity
+from gyral.work import Family, Setting, Work
 from gyral.workplace import Workplace, workplace
 
 Array = NDArray[np.floating[Any]]
-Family = Readout | JointReadout
-# Columns that the layers of all models are reduced to for one control: wide layers score higher for their width.
-COMMON_WIDTH = 256
 # Bytes of predictions kept beside a record; float32, because responses come in any unit (tesla, counts).
 PREDICTIONS_BUDGET = 256 << 20
 
@@ -151,7 +138,8 @@ def evaluate(
     wanted = choose_layers(draws[0].layers(), layers or card.layers, where=asked)
     solver = None if problem is None else _solver(readout or benchmark.readout, problem, device, reduce, beside)
     family = benchmark.readout if solver is None else label(solver)
-    work = _Work(dataset, benchmark, problem, solver, beside, memory, procedure, seed, progress, features_in)
+    setting = Setting(dataset, benchmark, problem, memory, seed, progress, features_in)
+    work = Work(setting, solver, beside, procedure=procedure)
     key: list[Any] = [[m.hash for m in (*draws, *beside)], dataset.content_hash, dataset.split().content_hash]
     key += [family, benchmark.grid, wanted, seed, memory, code_hash(), device]
     with workplace(hash_json(key)[:32]) if solver else nullcontext(Workplace.private()) as place:
@@ -232,189 +220,6 @@ def evaluate(
     )
     predictions, sums = (found.predictions, None) if problem is None else kept(found.predictions, problem)
     return Result(record, beside_it.units(found.units), predictions, sums, found.map_arrays, found.redraws)
-
-
-class _Work:
-    """Collects fits (or RDMs) of each draw and turns them into scores."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        benchmark: Benchmark,
-        problem: Problem | None,
-        solver: Family | None,
-        beside: Sequence[Model],
-        memory: int,
-        procedure: bool,
-        seed: int,
-        progress: Progress,
-        features_in: Path | None,
-    ) -> None:
-        self.features_in = features_in
-        self.dataset, self.benchmark, self.problem, self.solver = dataset, benchmark, problem, solver
-        self.memory, self.seed, self.progress = memory, seed, progress
-        self.retrained = Retrained(problem) if procedure and problem is not None else None
-        self.fits: list[LayerFits] = []
-        self.features: dict[str, Features] = {}  # of the last model
-        self.rdms: list[Array] = []
-        self.names: tuple[str, ...] = ()
-        self.features_seconds = self.readout_seconds = 0.0
-        text = dataset.stimuli.modality == "text" and solver is not None and solver.needs != "features"
-        words = word_positions(dataset.stimuli) if text else 0
-        self.reduction = Reduction(benchmark.grid, words=words, channels=benchmark.channels)
-        self.stimuli = dataset.stimuli.in_context() if benchmark.context == "group" else dataset.stimuli
-        self.beside = [space for model in beside for space in self._spaces(model)]
-
-    def add(self, model: Model, layers: Sequence[str], suffix: str, place: Workplace) -> None:
-        clock = time.perf_counter()
-        features = self._extract(model, self._readable(model, layers), f"features{suffix}")
-        self.features = features
-        self.features_seconds += time.perf_counter() - clock
-        clock = time.perf_counter()
-        if self.solver is None or self.problem is None:
-            self.names, rdms = layer_rdms(features, progress=self.progress, step=f"rdms{suffix}")
-            self.rdms.append(rdms)
-        else:
-            fit = partial(
-                fit_layers,
-                features,
-                readout=self.solver,
-                beside=self.beside,
-                seed=self.seed,
-                memory=self.memory,
-            )
-            step = f"{self.solver.name}{suffix}"
-            self.fits.append(fit(problem=self.problem, workplace=place, progress=self.progress, step=step))
-            if self.retrained is not None:
-                self.retrained.add(
-                    lambda problem, name: fit(problem=problem, workplace=place.below(name)),
-                    progress=self.progress,
-                    step=f"retraining{suffix}",
-                )
-        self.readout_seconds += time.perf_counter() - clock
-
-    def scores(self, family: str) -> EncodingScores:
-        self.progress("statistics", 0, 1)
-        if self.problem is None:
-            dataset = self.dataset
-            similar = score_similarity(
-                self.names,
-                self.rdms,
-                dataset.rdms,
-                dataset.split(),
-                metric=self.benchmark.metric,
-                exchangeable=not dataset.about.ordered and dataset.split().groups is None,
-                seed=self.seed,
-            )
-            rdms = np.stack(self.rdms).astype(np.float32)
-            found = EncodingScores(similar.rows, similar.subjects, rdms, similar.redraws, (), {}, ())
-        else:
-            found = score_encoding(
-                self.fits,
-                self.problem,
-                readout=family,
-                metric=self.benchmark.metric,
-                ids=self.dataset.stimuli.ids,
-                retrained=self.retrained,
-                seed=self.seed,
-            )
-        self.progress("statistics", 1, 1)
-        return found
-
-    def nuisances(self, asked: ControlsAsked, twin: Twin | None, device: str) -> Beside:
-        """What nuisances leave of the scores, or why nothing says it."""
-        why = why_missing(asked, self.solver, len(self.fits), twin)
-        if why or self.problem is None:
-            return Beside(Controls(missing=why))
-        # Made again with its features where somebody wants to see that it comes out the same.
-        kept = self.features_in is None
-        return nuisances_beside(
-            self.features,
-            self.fits[0],
-            self.problem,
-            self.dataset.stimuli,
-            key=[self.dataset.content_hash, self.problem.split.content_hash, code_hash()] if kept else (),
-            seed=self.seed,
-            memory=self.memory,
-            device=device,
-            folder=self.features_in,
-            progress=self.progress,
-        )
-
-    def further(
-        self, model: Model, layers: Sequence[str], family: str, untrained: Sequence[Model]
-    ) -> dict[str, tuple[int, list[Row]]]:
-        """Number of draws and rows of each further control."""
-        runs: dict[str, tuple[Sequence[Model], Family | None]] = {}
-        if untrained:
-            runs["untrained"] = (untrained, self.solver)
-        if self.dataset.stimuli.modality == "text" and not isinstance(model, PrecomputedFeatures):
-            width = max(layer.channels for layer in self.features.values())
-            runs["scrambled"] = ([Scrambled(model, seed) for seed in ALTERED_SEEDS], self.solver)
-            runs["isolated"] = ([Isolated(model)], self.solver)
-            runs["static"] = ([RandomWords(width, seed) for seed in ALTERED_SEEDS], self.solver)
-        if isinstance(self.solver, Ridge):
-            runs[f"pca-{COMMON_WIDTH}"] = ([model], reduced(self.solver, f"pca:{COMMON_WIDTH}"))
-        found = {}
-        for name, (draws, solver) in runs.items():
-            own = _Work(
-                self.dataset,
-                self.benchmark,
-                self.problem,
-                solver,
-                (),
-                self.memory,
-                False,
-                self.seed,
-                self.progress,
-                self.features_in,
-            )
-            for n, draw in enumerate(draws):
-                wanted = draw.layers() if isinstance(draw, RandomWords) else layers
-                own.add(draw, wanted, f" of {name} {n + 1}/{len(draws)}", Workplace.private())
-            found[name] = (len(draws), own.scores(family).rows)
-        return found
-
-    def _extract(self, model: Model, layers: Sequence[str], step: str) -> dict[str, Features]:
-        return extract(
-            model,
-            self.stimuli,
-            layers,
-            reduction=self.reduction,
-            progress=self.progress,
-            step=step,
-            folder=self.features_in,
-        )
-
-    def _readable(self, model: Model, layers: Sequence[str]) -> tuple[str, ...]:
-        """The layers the family can read, seen on one stimulus before the model is shown all of them."""
-        if self.solver is None or self.solver.needs == "features":
-            return tuple(layers)
-        stimuli = self.stimuli.subset(range(1))
-        (first,) = model.batches(stimuli, layers, reduction=self.reduction)
-        words = self.reduction.words > 0
-        return tuple(usable({k: Features(k, first.arrays[k], words) for k in layers}, self.solver))
-
-    def _spaces(self, model: Model) -> list[Features]:
-        wanted = choose_layers(model.layers(), model.card.layers, where=CARD_LAYERS)
-        found = self._extract(model, wanted, f"features of {model.card.name}")
-        return [Features(f"{model.card.name}/{k}", v.array, v.sequence) for k, v in found.items()]
-
-
-def usable(features: dict[str, Features], solver: Family) -> dict[str, Features]:
-    """The layers that have what the family needs.
-
-    Raises
-    ------
-    BadFeatures
-        No layer has (``needs-positions``).
-    """
-    if isinstance(solver, JointReadout):
-        return features
-    found = {k: v for k, v in features.items() if accepts(solver, v)}
-    if not found:
-        require(solver, next(iter(features.values())))
-    return found
 
 
 def kept(predictions: Array, problem: Problem) -> tuple[Array | None, dict[str, NDArray[Any]] | None]:

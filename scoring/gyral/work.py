@@ -1,0 +1,243 @@
+"""Work: what an evaluation does with each draw of a model; features, fits or RDMs, scores, and controls."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.benchmarks.benchmark import Benchmark
+from gyral.controls.altered import SEEDS as ALTERED_SEEDS
+from gyral.controls.altered import Isolated, RandomWords, Scrambled
+from gyral.controls.beside import Beside, nuisances_beside, why_missing
+from gyral.datasets.dataset import Dataset
+from gyral.encoding import EncodingScores, score_encoding
+from gyral.features.extract import extract
+from gyral.features.features import Features
+from gyral.fitting import LayerFits, fit_layers
+from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
+from gyral.models.precomputed import PrecomputedFeatures
+from gyral.models.twins import Twin
+from gyral.models.words import word_positions
+from gyral.progress import Progress
+from gyral.provenance import code_hash
+from gyral.readouts.readout import JointReadout, Readout, accepts, require
+from gyral.readouts.reduced import reduced
+from gyral.readouts.ridge import Ridge
+from gyral.record import Controls, ControlsAsked, Row
+from gyral.retraining import Retrained
+from gyral.scores.problem import Problem
+from gyral.similarity import layer_rdms, score_similarity
+from gyral.workplace import Workplace
+
+Array = NDArray[np.floating[Any]]
+Family = Readout | JointReadout
+# Columns that the layers of all models are reduced to for one control: wide layers score higher for their width.
+COMMON_WIDTH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What all work of one evaluation shares.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    benchmark : Benchmark
+    problem : Problem or None
+        None where RDMs are compared.
+    memory, seed : int
+    progress : Progress
+    features_in : Path or None
+        Folder to keep features in; None: the cache.
+    """
+
+    dataset: Dataset
+    benchmark: Benchmark
+    problem: Problem | None
+    memory: int
+    seed: int
+    progress: Progress
+    features_in: Path | None
+
+
+class Work:
+    """Collects fits (or RDMs) of each draw and turns them into scores.
+
+    Parameters
+    ----------
+    setting : Setting
+    solver : Readout or JointReadout or None
+        None where RDMs are compared.
+    beside : sequence of Model
+        Models whose layers are further feature spaces of a joint readout.
+    procedure : bool
+        Whether to fit again without each group of training rows.
+    """
+
+    def __init__(
+        self, setting: Setting, solver: Family | None, beside: Sequence[Model] = (), *, procedure: bool = False
+    ) -> None:
+        dataset, benchmark, problem = setting.dataset, setting.benchmark, setting.problem
+        self.setting, self.solver = setting, solver
+        self.retrained = Retrained(problem) if procedure and problem is not None else None
+        self.fits: list[LayerFits] = []
+        self.features: dict[str, Features] = {}  # of the last model
+        self.rdms: list[Array] = []
+        self.names: tuple[str, ...] = ()
+        self.features_seconds = self.readout_seconds = 0.0
+        text = dataset.stimuli.modality == "text" and solver is not None and solver.needs != "features"
+        words = word_positions(dataset.stimuli) if text else 0
+        self.reduction = Reduction(benchmark.grid, words=words, channels=benchmark.channels)
+        self.stimuli = dataset.stimuli.in_context() if benchmark.context == "group" else dataset.stimuli
+        self.beside = [space for model in beside for space in self._spaces(model)]
+
+    def add(self, model: Model, layers: Sequence[str], suffix: str, place: Workplace) -> None:
+        """Read and fit one draw; ``suffix`` tells its steps from those of others."""
+        clock = time.perf_counter()
+        features = self._extract(model, self._readable(model, layers), f"features{suffix}")
+        self.features = features
+        self.features_seconds += time.perf_counter() - clock
+        clock = time.perf_counter()
+        if self.solver is None or self.setting.problem is None:
+            self.names, rdms = layer_rdms(features, progress=self.setting.progress, step=f"rdms{suffix}")
+            self.rdms.append(rdms)
+        else:
+            fit = partial(
+                fit_layers,
+                features,
+                readout=self.solver,
+                beside=self.beside,
+                seed=self.setting.seed,
+                memory=self.setting.memory,
+            )
+            step = f"{self.solver.name}{suffix}"
+            self.fits.append(
+                fit(problem=self.setting.problem, workplace=place, progress=self.setting.progress, step=step)
+            )
+            if self.retrained is not None:
+                self.retrained.add(
+                    lambda problem, name: fit(problem=problem, workplace=place.below(name)),
+                    progress=self.setting.progress,
+                    step=f"retraining{suffix}",
+                )
+        self.readout_seconds += time.perf_counter() - clock
+
+    def scores(self, family: str) -> EncodingScores:
+        """Scores of all draws added."""
+        self.setting.progress("statistics", 0, 1)
+        if self.setting.problem is None:
+            dataset = self.setting.dataset
+            similar = score_similarity(
+                self.names,
+                self.rdms,
+                dataset.rdms,
+                dataset.split(),
+                metric=self.setting.benchmark.metric,
+                exchangeable=not dataset.about.ordered and dataset.split().groups is None,
+                seed=self.setting.seed,
+            )
+            rdms = np.stack(self.rdms).astype(np.float32)
+            found = EncodingScores(similar.rows, similar.subjects, rdms, similar.redraws, (), {}, ())
+        else:
+            found = score_encoding(
+                self.fits,
+                self.setting.problem,
+                readout=family,
+                metric=self.setting.benchmark.metric,
+                ids=self.setting.dataset.stimuli.ids,
+                retrained=self.retrained,
+                seed=self.setting.seed,
+            )
+        self.setting.progress("statistics", 1, 1)
+        return found
+
+    def nuisances(self, asked: ControlsAsked, twin: Twin | None, device: str) -> Beside:
+        """What nuisances leave of the scores, or why nothing says it."""
+        why = why_missing(asked, self.solver, len(self.fits), twin)
+        if why or self.setting.problem is None:
+            return Beside(Controls(missing=why))
+        # Made again with its features where somebody wants to see that it comes out the same.
+        kept = self.setting.features_in is None
+        return nuisances_beside(
+            self.features,
+            self.fits[0],
+            self.setting.problem,
+            self.setting.dataset.stimuli,
+            key=[self.setting.dataset.content_hash, self.setting.problem.split.content_hash, code_hash()]
+            if kept
+            else (),
+            seed=self.setting.seed,
+            memory=self.setting.memory,
+            device=device,
+            folder=self.setting.features_in,
+            progress=self.setting.progress,
+        )
+
+    def further(
+        self, model: Model, layers: Sequence[str], family: str, untrained: Sequence[Model]
+    ) -> dict[str, tuple[int, list[Row]]]:
+        """Number of draws and rows of each further control."""
+        runs: dict[str, tuple[Sequence[Model], Family | None]] = {}
+        if untrained:
+            runs["untrained"] = (untrained, self.solver)
+        if self.setting.dataset.stimuli.modality == "text" and not isinstance(model, PrecomputedFeatures):
+            width = max(layer.channels for layer in self.features.values())
+            runs["scrambled"] = ([Scrambled(model, seed) for seed in ALTERED_SEEDS], self.solver)
+            runs["isolated"] = ([Isolated(model)], self.solver)
+            runs["static"] = ([RandomWords(width, seed) for seed in ALTERED_SEEDS], self.solver)
+        if isinstance(self.solver, Ridge):
+            runs[f"pca-{COMMON_WIDTH}"] = ([model], reduced(self.solver, f"pca:{COMMON_WIDTH}"))
+        found = {}
+        for name, (draws, solver) in runs.items():
+            own = Work(self.setting, solver)
+            for n, draw in enumerate(draws):
+                wanted = draw.layers() if isinstance(draw, RandomWords) else layers
+                own.add(draw, wanted, f" of {name} {n + 1}/{len(draws)}", Workplace.private())
+            found[name] = (len(draws), own.scores(family).rows)
+        return found
+
+    def _extract(self, model: Model, layers: Sequence[str], step: str) -> dict[str, Features]:
+        return extract(
+            model,
+            self.stimuli,
+            layers,
+            reduction=self.reduction,
+            progress=self.setting.progress,
+            step=step,
+            folder=self.setting.features_in,
+        )
+
+    def _readable(self, model: Model, layers: Sequence[str]) -> tuple[str, ...]:
+        """The layers the family can read, seen on one stimulus before the model is shown all of them."""
+        if self.solver is None or self.solver.needs == "features":
+            return tuple(layers)
+        stimuli = self.stimuli.subset(range(1))
+        (first,) = model.batches(stimuli, layers, reduction=self.reduction)
+        words = self.reduction.words > 0
+        return tuple(usable({k: Features(k, first.arrays[k], words) for k in layers}, self.solver))
+
+    def _spaces(self, model: Model) -> list[Features]:
+        wanted = choose_layers(model.layers(), model.card.layers, where=CARD_LAYERS)
+        found = self._extract(model, wanted, f"features of {model.card.name}")
+        return [Features(f"{model.card.name}/{k}", v.array, v.sequence) for k, v in found.items()]
+
+
+def usable(features: dict[str, Features], solver: Family) -> dict[str, Features]:
+    """The layers that have what the family needs.
+
+    Raises
+    ------
+    BadFeatures
+        No layer has (``needs-positions``).
+    """
+    if isinstance(solver, JointReadout):
+        return features
+    found = {k: v for k, v in features.items() if accepts(solver, v)}
+    if not found:
+        require(solver, next(iter(features.values())))
+    return found
