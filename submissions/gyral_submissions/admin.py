@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain import submission as submissions
 from gyral_submissions.domain.run import CannotRun
-from gyral_submissions.models import Benchmark, Charge, Run, Score, Submission
+from gyral_submissions.models import Benchmark, Charge, Exposure, Run, Score, Submission, Upload
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -123,5 +123,24 @@ class ChargeAdmin(ReadOnly):
     """The quota's ledger."""
 
     list_display = ("owner", "run", "attempt", "created", "refunded")
+    list_select_related = ("owner",)
+    search_fields = ("owner__username",)
+
+
+@admin.register(Exposure)
+class ExposureAdmin(ReadOnly):
+    """What each benchmark has answered, and whom."""
+
+    list_display = ("benchmark", "owner", "run", "created")
+    list_filter = ("benchmark",)
+    list_select_related = ("benchmark", "owner")
+    search_fields = ("owner__username", "benchmark__name")
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnly):
+    """Files that arrive in pieces."""
+
+    list_display = ("id", "owner", "format", "received", "created", "touched")
     list_select_related = ("owner",)
     search_fields = ("owner__username",)

@@ -30,7 +30,7 @@ def test_leaders_that_are_floors_say_so(client: Client, board: Benchmark, owner:
 def test_texts_promise_no_more_than_the_data_allow(client: Client) -> None:
     assert "Where the data allow it" in client.get("/").content.decode()
     reading = client.get("/reading/").content.decode()
-    assert "middle 95 % of resampled scores" in reading
+    assert "not with other training data or other subjects" in reading
     assert "or as a correlation (<var>r</var>)" in reading
 
 

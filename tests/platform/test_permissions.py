@@ -11,8 +11,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from board_rows import make_run, make_scored
 from gyral_portal.accounts.models import Scope
 from gyral_portal.accounts.tokens import create_token
+from gyral_submissions.domain import upload as uploads
 from gyral_submissions.domain.log import note
-from gyral_submissions.enums import State, Visibility
+from gyral_submissions.enums import Format, State, Visibility
 from gyral_submissions.models import Benchmark, Run, Submission
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +49,8 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "portal:run-log": ("GET", "/runs/{run}/log/", HIDDEN),
     "portal:run-cancel": ("POST", "/runs/{run}/cancel/", (302, 404, 302, 302)),
     "portal:run-retry": ("POST", "/runs/{run}/retry/", (302, 404, 302, 302)),
+    "portal:faults": ("GET", "/faults/", OK),
+    "portal:fault": ("GET", "/faults/onnx-tensor-size/", OK),
     "accounts:account": ("GET", "/account/", (302, 200, 200, 200)),
     "accounts:tokens": ("GET", "/account/tokens/", (302, 200, 200, 200)),
     "accounts:revoke": ("POST", "/account/tokens/{token}/revoke/", (302, 404, 404, 302)),
@@ -68,6 +71,12 @@ API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "api:record": ("GET", "/api/v1/runs/{run}/record", HIDDEN),
     "api:quota": ("GET", "/api/v1/quota", (401, 200, 200, 200)),
     "api:submit": ("POST", "/api/v1/submissions", (401, 422, 422, 422)),
+    "api:upload-begin": ("POST", "/api/v1/uploads", (401, 422, 422, 422)),
+    "api:upload-list": ("GET", "/api/v1/uploads", (401, 200, 200, 200)),
+    "api:upload": ("GET", "/api/v1/uploads/{upload}", (401, 404, 404, 200)),
+    "api:upload-piece": ("PUT", "/api/v1/uploads/{upload}?offset=0", (401, 404, 404, 200)),
+    "api:upload-forget": ("DELETE", "/api/v1/uploads/{upload}", (401, 404, 404, 204)),
+    "api:upload-submit": ("POST", "/api/v1/uploads/{upload}/submit", (401, 422, 422, 422)),
     "api:log": ("GET", "/api/v1/runs/{run}/log", (401, 404, 200, 200)),
     "api:cancel": ("POST", "/api/v1/runs/{run}/cancel", (401, 404, 422, 422)),
     "api:retry": ("POST", "/api/v1/runs/{run}/retry", (401, 404, 422, 422)),
@@ -87,7 +96,14 @@ def private(board: Benchmark, owner: User) -> Submission:
 def places(private: Submission, owner: User) -> dict[str, object]:
     """What the templates name."""
     token, _ = create_token(owner, "of the owner", Scope.READ)
-    return {"name": NAME, "run": private.runs.get().pk, "submission": private.pk, "token": token.pk}
+    upload = uploads.begin(owner, Format.ONNX)
+    return {
+        "name": NAME,
+        "run": private.runs.get().pk,
+        "submission": private.pk,
+        "token": token.pk,
+        "upload": upload.pk,
+    }
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_least_tier_is_one_of_the_tiers(monkeypatch: pytest.MonkeyPatch) -> None
     assert conf.LEAST_TIER() == "landlock"
     monkeypatch.setenv("GYRAL_LEAST_TIER", "bubblewrap")
     assert conf.LEAST_TIER() == "bubblewrap"
-    monkeypatch.setenv("GYRAL_LEAST_TIER", "docker")
+    monkeypatch.setenv("GYRAL_LEAST_TIER", "castle")
     with pytest.raises(ImproperlyConfigured, match="process, landlock, bubblewrap"):
         conf.LEAST_TIER()
 

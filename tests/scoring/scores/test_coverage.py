@@ -15,13 +15,16 @@ from scipy.stats import binom
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
+    folder = Path(__file__).parents[2] / "benchmarks"
+    sys.path.insert(0, str(folder))  # as it has when it is run
+    path = folder / "coverage.py"
     spec = importlib.util.spec_from_file_location("gyral_coverage_benchmark", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
+    sys.path.remove(str(folder))
     return module
 
 
