@@ -80,20 +80,29 @@ def one(request: HttpRequest, upload: UUID) -> Upload:
     return _own(request, upload)
 
 
-@router.put("/uploads/{upload}", response={200: UploadOut, **FAULTS}, operation_id="send_piece", url_name="upload-piece")
+@router.put(
+    "/uploads/{upload}", response={200: UploadOut, **FAULTS}, operation_id="send_piece", url_name="upload-piece"
+)
 def piece(request: HttpRequest, upload: UUID, offset: int = Query(ge=0)) -> Upload:  # type: ignore[type-arg]
     """Send the bytes from `offset` on as the body (`application/octet-stream`), in pieces of 1 to 64 MiB."""
     return uploads.append(_own(request, upload), _body(request), offset=offset)
 
 
-@router.delete("/uploads/{upload}", response={204: None, **FAULTS}, operation_id="delete_upload", url_name="upload-forget")
+@router.delete(
+    "/uploads/{upload}", response={204: None, **FAULTS}, operation_id="delete_upload", url_name="upload-forget"
+)
 def forget(request: HttpRequest, upload: UUID) -> Status[None]:
     """Give an upload up."""
     uploads.forget(_own(request, upload))
     return Status(204, None)
 
 
-@router.post("/uploads/{upload}/submit", response={201: SubmittedOut, **FAULTS}, operation_id="submit_upload", url_name="upload-submit")
+@router.post(
+    "/uploads/{upload}/submit",
+    response={201: SubmittedOut, **FAULTS},
+    operation_id="submit_upload",
+    url_name="upload-submit",
+)
 def submit(request: HttpRequest, upload: UUID, fields: Finishing) -> Status[dict[str, Any]]:
     """Submit the whole file and queue its runs; the upload stays where anything is wrong, and is gone once it is in."""
     found = _own(request, upload)

@@ -125,6 +125,4 @@ def test_statistics_are_decided_by_their_seed() -> None:
     first, again, other = (everything(seed) for seed in (3, 3, 4))
     for name in first:
         np.testing.assert_array_equal(first[name], again[name], err_msg=name)
-    assert all(
-        not np.array_equal(first[name], other[name]) for name in ("redraws", "weights", "halves", "p")
-    )
+    assert all(not np.array_equal(first[name], other[name]) for name in ("redraws", "weights", "halves", "p"))
