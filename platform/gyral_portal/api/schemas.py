@@ -80,6 +80,10 @@ class CellOut(Schema):
     rank_worst: int | None = Field(description="number of models less those that are significantly worse")
     borda: float | None = Field(description="share of other models left behind, mean over the board's regions")
     ties: str = Field(description="models that share a letter cannot be told apart")
+    unique_r2: float | None = Field(description="R2 that is left when nuisances of the stimuli are taken out")
+    unique_low: float | None
+    unique_high: float | None
+    omega: float | None = Field(description="share of the model's R2 that nuisances explain as well")
     twin: float | None = Field(description="the untrained twin's value")
     twin_spread: float | None = Field(description="its standard deviation over draws")
     n_units: int
@@ -178,6 +182,18 @@ class ScoreOut(Schema):
     value: float | None
     low: float | None
     high: float | None
+    interval_kind: str = Field(
+        description="conditional: new stimuli; subjects: new subjects and stimuli; or empty"
+    )
+    interval_method: str
+    interval_groups: int = Field(description="independent blocks of stimuli, or subjects")
+    interval_df: float | None
+    se: float | None
+    procedure_low: float | None = Field(description="95 % interval with training redrawn as well")
+    procedure_high: float | None
+    p: float | None = Field(description="one-sided: unrelated predictions reach the value")
+    q: float | None = Field(description="p over the regions of the record")
+    null_kind: str
     ceiling: float | None
     ceiling_low: float | None = Field(description="lower end of the ceiling's 95 % interval")
     ceiling_high: float | None
@@ -185,10 +201,19 @@ class ScoreOut(Schema):
     ceiling_unit: str
     ceiling_kind: str
     ceiled: float | None
+    ceiled_low: float | None
+    ceiled_high: float | None
     r2: float | None
+    nuisance_r2: float | None = Field(description="R2 of nuisances of the stimuli alone")
+    joint_r2: float | None = Field(description="R2 of nuisances and model together")
+    unique_r2: float | None = Field(description="what the model adds to nuisances, with its 95 % interval")
+    unique_low: float | None
+    unique_high: float | None
+    omega: float | None = Field(description="share of the model's R2 that nuisances explain as well")
     n_units: int
     n_ceiled: int
     n_samples: int
+    n_missing: int
     spread: float | None
     layers_chosen: dict[str, int]
 

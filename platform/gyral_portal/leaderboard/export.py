@@ -10,18 +10,8 @@ COLUMNS = (
     *("model", "version", "title", "family", "tier", "visibility", "benchmark", "simulated", "region", "metric"),
     *("value", "low", "high", "ceiling", "share_of_ceiling"),
     *("ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_unit", "ceiling_kind"),
-    *(
-        "rank_best",
-        "rank_worst",
-        "ties",
-        "borda",
-        "twin",
-        "twin_spread",
-        "n_units",
-        "n_ceiled",
-        "n_samples",
-        "run",
-    ),
+    *("rank_best", "rank_worst", "ties", "borda", "unique_r2", "unique_low", "unique_high", "omega"),
+    *("twin", "twin_spread", "n_units", "n_ceiled", "n_samples", "run"),
 )
 
 
@@ -62,6 +52,10 @@ def _line(benchmark: Benchmark, line: Line, cell: Cell, *, twins: bool) -> dict[
         "rank_worst": mark.rank[1] if mark.rank else None,
         "ties": cell.ties if mark.rank else "",
         "borda": line.row.run.borda if not line.is_private else None,
+        "unique_r2": cell.unique_r2,
+        "unique_low": cell.unique_low,
+        "unique_high": cell.unique_high,
+        "omega": cell.omega,
         "twin": cell.twin if twins else None,
         "twin_spread": cell.twin_spread if twins else None,
         "n_units": cell.n_units,
