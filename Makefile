@@ -44,6 +44,8 @@ walls:
 	$(BIN)/lint-imports
 # Settings are read before any fixture runs, so that tests need a home of their own from the start.
 tests tests-slow doctests: export GYRAL_HOME := $(abspath .gyral/test-home)
+# Two workers with two threads each would wait for one another on two cores.
+tests tests-slow doctests: export OMP_NUM_THREADS ?= 1
 tests:
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 tests-slow:
