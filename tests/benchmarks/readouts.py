@@ -3,6 +3,7 @@
     python tests/benchmarks/readouts.py run                 score what is not yet scored (hours on two cores)
     python tests/benchmarks/readouts.py run --only gaussian --model efficientnet-lite0
     python tests/benchmarks/readouts.py table               Markdown tables of what has been scored
+    python tests/benchmarks/readouts.py gains               paired differences from ridge, with their intervals
     python tests/benchmarks/readouts.py plot OUT.svg        the readout gap: what each family gains over ridge
 
 All readouts of a network read the same layers (listed below: about six, evenly spaced), in the same folds, with the
@@ -16,8 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gyral.benchmarks.catalogue import find_benchmark
 from gyral.places import home
-from gyral.record import CHOSEN, Record, load_record
+from gyral.record import CHOSEN, Record, load_record, load_redraws
+from gyral.scores.conditional import Redraws
 
 LAYERS = {
     "efficientnet-lite0": ("blocks.1", "blocks.4", "blocks.7", "blocks.10", "blocks.13", "blocks.15"),
@@ -114,6 +117,39 @@ def cell(record: Record | None, region: str) -> str:
     return f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"
 
 
+def gains() -> None:
+    """What each readout gains over ridge in the main region, by differences on the same redraws."""
+    found = records()
+    for benchmark, models in BENCHMARKS.items():
+        there = [m for m in models if (benchmark, m, "ridge") in found]
+        print(f"\n| {benchmark} | " + " | ".join(there) + " |\n|---|" + "---|" * len(there))
+        for readout in READOUTS[1:]:
+            cells = [_gain((benchmark, m, readout), (benchmark, m, "ridge"), found) for m in there]
+            if any(cells):
+                print(f"| `{readout}` | " + " | ".join(cells) + " |")
+
+
+def _gain(
+    one: tuple[str, str, str], other: tuple[str, str, str], found: dict[tuple[str, str, str], Record]
+) -> str:
+    if one not in found:
+        return ""
+    region = find_benchmark(one[0]).main_region
+    values, drawn, groups = zip(*(_redrawn(job, found[job], region) for job in (one, other)), strict=True)
+    difference = np.array([values[0] - values[1]])
+    paired = Redraws(difference, difference + (drawn[0] - drawn[1])[:, None], groups[0]).intervals()[0]
+    star = "*" if paired.low > 0 or paired.high < 0 else ""
+    return f"{paired.value:+.3f} [{paired.low:+.3f}, {paired.high:+.3f}]{star}"
+
+
+def _redrawn(job: tuple[str, str, str], record: Record, region: str) -> tuple[float, np.ndarray, int]:
+    row = record.main(region)
+    deviations = load_redraws(folder(*job))
+    if row is None or row.value is None or deviations is None:
+        raise SystemExit(f"{folder(*job)}: no redraws of {region}")
+    return row.value, deviations[:, record.chosen.index(row)].astype(float), row.interval_groups
+
+
 def plot(out: Path) -> None:
     """What each readout gains over ridge, per region and network."""
     import matplotlib as mpl  # only for the picture
@@ -163,7 +199,7 @@ def _value(record: Record, region: str) -> float:
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "table", "plot"])
+    parser.add_argument("what", choices=["run", "table", "gains", "plot"])
     parser.add_argument("out", nargs="?", type=Path, default=Path("readout-gap.svg"))
     parser.add_argument("--only", help="one readout")
     parser.add_argument("--model", help="one model")
@@ -172,6 +208,8 @@ def main() -> None:
         run(asked.only, asked.model)
     elif asked.what == "table":
         table()
+    elif asked.what == "gains":
+        gains()
     else:
         plot(asked.out)
 
