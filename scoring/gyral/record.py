@@ -30,6 +30,8 @@ from gyral.errors import BadUpload
 
 # Layer of a row whose layers were picked inside training rows.
 CHOSEN = "chosen"
+# R2 beyond nuisances below which nothing is left: a model that is itself a nuisance comes out within this of 0.
+LEAST_LEFT = 0.005
 STATISTICS_VERSION = "statistics@1"
 
 
@@ -173,8 +175,8 @@ class Row(_Frozen):
 
     @property
     def nothing_left(self) -> bool:
-        """True where the interval of ``unique_r2`` reaches 0 or below."""
-        return self.unique_low is not None and self.unique_low <= 0
+        """True where ``unique_r2`` is below `LEAST_LEFT`, or its interval reaches 0 or below."""
+        return self.unique_low is not None and (self.unique_low <= 0 or (self.unique_r2 or 0.0) < LEAST_LEFT)
 
 
 class Controls(_Frozen):

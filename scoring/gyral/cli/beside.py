@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gyral.record import Record, Row
+from gyral.record import LEAST_LEFT, Record, Row
 
 
 def left_cell(row: Row) -> str:
@@ -14,7 +14,8 @@ def control_lines(record: Record, rows: Sequence[Row]) -> list[str]:
     """What stands beside the scores: which controls, and a sentence for each of ``rows`` that has any."""
     controls, lines = record.controls, []
     if controls.nuisances:
-        lines.append(f"left: R2 beyond {', '.join(controls.nuisances)} (* none: its 95 % interval reaches 0)")
+        none = f"its 95 % interval reaches 0, or it is below {LEAST_LEFT}"
+        lines.append(f"left: R2 beyond {', '.join(controls.nuisances)} (* none: {none})")
     elif controls.missing:
         lines.append(f"nuisances: not run; {controls.missing}")
     for row in rows:

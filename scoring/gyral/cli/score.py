@@ -12,6 +12,7 @@ import click
 
 from gyral.benchmarks.benchmark import measured_by
 from gyral.benchmarks.installed import find_benchmark
+from gyral.cli.place import require_place
 from gyral.cli.progress import Style, emit, reporting
 from gyral.device import check_device
 from gyral.errors import UnknownName, UserError
@@ -110,6 +111,8 @@ def score(
 
     def run() -> Path:
         size = _bytes(memory)
+        if json_file and json_file != "-":
+            require_place(Path(json_file), "--json")
         asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, size, procedure, controls, seed)
         with reporting(style) as report:
             result = _result(model, asked, isolated, report)

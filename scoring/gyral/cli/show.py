@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.cli.beside import control_lines, left_cell
+from gyral.cli.place import require_place
 from gyral.errors import BadUpload
 from gyral.heatmap import heatmap_svg
 from gyral.places import home
@@ -31,6 +32,7 @@ def show(record: Path, everything: bool, html: Path | None, as_json: bool) -> No
     if as_json:
         click.echo(found.to_json(), nl=False)
     elif html:
+        require_place(html, "--html")
         folder = record if record.is_dir() else record.parent
         html.write_text(as_html(found, everything=everything, maps=load_maps(folder)), "utf-8")
         click.echo(f"wrote {html}")

@@ -12,7 +12,7 @@ from gyral.errors import OutOfResources, Unavailable
 
 # EFBIG is what a process limit on file size (RLIMIT_FSIZE) gives.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}
 
 
 @contextmanager

@@ -17,6 +17,10 @@ Array = NDArray[np.floating[Any]]
 # Samples x units of one draw: beyond it every k-th unit is tested, so that a thousand draws take seconds.
 _ENTRIES = 2_000_000
 _LEAST_UNITS = 50
+# With folds that train on one another's rows, each pair of rows i, j in different folds enters a score twice, by
+# h_ij y_i y_j and h_ji y_j y_i. Where nothing is to be found its variance is twice that of a null that holds the
+# predictions: of 200 samples and 20 features of noise, .111 against .071.
+_PAIRS_TWICE = 2.0**0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,7 @@ def region_chance(
         runs,
         null,
         parts=[np.searchsorted(tested, units) for units in parts],
+        stretch=_PAIRS_TWICE if len(problem.split.folds) > 1 else 1.0,
         seed=seed,
     )
     return Chance(own.p, null)

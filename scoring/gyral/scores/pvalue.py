@@ -71,6 +71,7 @@ def significance(
     over: Literal["median", "mean"] = "median",
     parts: Sequence[NDArray[np.integer[Any]]] | None = None,
     block: int = 1,
+    stretch: float = 1.0,
     draws: int = DRAWS,
     seed: int = 0,
     memory: int = MEMORY,
@@ -89,6 +90,8 @@ def significance(
         Units of each value; default one value of all units.
     block : int
         Samples a block, for ``block``.
+    stretch : float
+        Factor on null scores: what a null that holds predictions leaves out (`gyral.scores.chance`).
     draws : int
         At most; a single run has no more shifts than samples.
     seed : int
@@ -123,7 +126,7 @@ def significance(
     chunk = max(1, memory // (8 * 4 * max(units, max(len(run) for run in runs))))
     reached, drawn = np.zeros(len(members)), 0
     for scores in _null_scores(pairs, weight, null, block, rng, draws, chunk):
-        scores = np.where(np.isfinite(r), scores, np.nan)
+        scores = np.where(np.isfinite(r), stretch * scores, np.nan)
         for k, part in enumerate(members):
             reached[k] += (statistic.of(scores[:, part]) >= values[k] - 1e-12).sum()
         drawn += len(scores)

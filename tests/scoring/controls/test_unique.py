@@ -178,10 +178,13 @@ def test_too_little_memory_says_so(case: Planted) -> None:
         replace(case.fitting, memory=1000).alone()
 
 
-@pytest.mark.parametrize(("low", "nothing"), [(-0.01, True), (0.0, True), (0.01, False), (None, False)])
-def test_a_row_says_where_nothing_is_left(low: float | None, nothing: bool) -> None:
+@pytest.mark.parametrize(
+    ("left", "low", "nothing"),
+    [(0.02, -0.01, True), (0.02, 0.0, True), (0.02, 0.01, False), (0.004, 0.003, True), (None, None, False)],
+)
+def test_a_row_says_where_nothing_is_left(left: float | None, low: float | None, nothing: bool) -> None:
     row = Row(
         region="V4", subject="all", layer="chosen", readout="ridge", metric="pearson", value=0.5, n_units=1,
-        n_samples=1, unique_low=low,
+        n_samples=1, unique_r2=left, unique_low=low,
     )  # fmt: skip
     assert row.nothing_left is nothing

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gyral import evaluate_arrays
 from gyral.datasets.region import Region
 from gyral.datasets.split import contiguous, grouped
 from gyral.scores import chance as module
@@ -91,3 +92,15 @@ def test_many_units_are_tested_by_every_other_one(monkeypatch: pytest.MonkeyPatc
     found = chance(replace(problem_of(y)), y + rng.standard_normal(y.shape))
     assert seen == [(200, 60)]
     assert found.p[0] < 0.01
+
+
+def test_noise_that_was_fitted_is_significant_as_often_as_promised() -> None:
+    hits = 0
+    for seed in range(150):
+        x, y = (np.random.default_rng([seed, k]).standard_normal((200, n)) for k, n in ((7, 20), (8, 1)))
+        row = evaluate_arrays(x, y).record.main("all units")
+        assert row is not None
+        assert row.p is not None
+        hits += row.p <= 0.05
+    # 7.5 are expected. A null that holds the fitted predictions calls 18 significant.
+    assert hits <= 14

@@ -15,6 +15,7 @@ from gyral_submissions.rules import Viewer
 
 CHOSEN = "chosen"  # layer of a row whose layers were picked inside training rows
 ALL = "all"  # subject of a row over all subjects
+LEAST_LEFT = 0.005  # as in `gyral.record`, which would load pandas
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Cell:
 
     @property
     def nothing_left(self) -> bool:
-        """True where the interval of what is left without nuisances reaches 0 or below."""
-        return self.unique_low is not None and self.unique_low <= 0
+        """True where what is left without nuisances is next to nothing, or its interval reaches 0 or below."""
+        return self.unique_low is not None and (self.unique_low <= 0 or (self.unique_r2 or 0.0) < LEAST_LEFT)
 
 
 @dataclass(frozen=True)
