@@ -22,6 +22,7 @@ def journey(visitor: Visitor, model: Path, name: str) -> None:
     visitor.wait_for_state("finished", 300)
     page.get_by_role("link", name="find it on the board").click()
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=f"The {name}"))
+    row.first.wait_for()  # counting does not wait for the page
     assert row.count() == 1
     assert any(character.isdigit() for character in row.inner_text())
     row.get_by_role("link", name=f"The {name}").click()
