@@ -122,15 +122,15 @@ def score_region(problem: Problem, region: Region, blocks: Blocks, *, seed: int 
     members = problem.members(region)
     plain = Scored(blocks, Statistic(), members)
     found = redraws(plain, seed=seed)
-    intervals = found.intervals()
     ceiling = None if problem.ceiling is None else problem.ceiling.of(region.units)
     ceiled, bounds = np.full(len(region), np.nan), None
     if ceiling is not None:
         over = Scored(blocks, Statistic(ceiling=ceiling), members)
         ceiled, bounds = over.units, redraws(over, seed=seed)
+    count = len(blocks.sums)
     draws = [
         Scored(Blocks(blocks.sums[[d]], blocks.fold_of, blocks.rows), Statistic(), members).values
-        for d in range(len(blocks.sums))
+        for d in range(count if count > 1 else 0)
     ]
     if len(problem.subjects) > 1:
         found, intervals = with_everyone(found)
@@ -140,7 +140,7 @@ def score_region(problem: Problem, region: Region, blocks: Blocks, *, seed: int 
         names = (ALL, *(str(owners[units[0]]) for units in members))
         members = [np.arange(len(region)), *members]
     else:
-        names = (ALL,)
+        intervals, names = found.intervals(), (ALL,)
     return RegionScore(
         names,
         tuple(members),
@@ -149,7 +149,7 @@ def score_region(problem: Problem, region: Region, blocks: Blocks, *, seed: int 
         found,
         tuple(intervals),
         None if bounds is None else tuple(bounds.intervals()),
-        np.std(draws, axis=0, ddof=1) if len(draws) > 1 else np.full(len(names), np.nan),
+        np.std(draws, axis=0, ddof=1) if draws else np.full(len(names), np.nan),
     )
 
 
