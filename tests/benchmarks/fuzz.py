@@ -1,4 +1,4 @@
-"""Fuzz the intake: at least 10,000 cases on headers, archives, cards, tables and tokenizers.
+"""Fuzz the intake: at least 10,000 cases on headers, archives, graphs, cards, tables, tokenizers and the wire.
 
     python tests/benchmarks/fuzz.py [--cases 10000] [--only TARGET ...]
 
@@ -45,7 +45,10 @@ def main() -> int:
             for death in sorted(set(found.deaths)):
                 print(f"  died: {death}")
     cases, deaths = sum(found.cases for found in done), sum(len(found.deaths) for found in done)
-    print(f"{cases} cases, {broken} targets broken, {deaths} guests died, 0 deaths of the parent")
+    parents = sum(len(found.deaths) for found in done if found.is_host)
+    print(
+        f"{cases} cases, {broken} targets broken, {deaths - parents} guests died, {parents} deaths of the parent"
+    )
     return 1 if broken else 0
 
 

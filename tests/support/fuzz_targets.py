@@ -96,11 +96,12 @@ def _features(folder: Path, name: str, data: bytes) -> None:
 
 def config(data: bytes, folder: Path) -> None:
     from gyral.models.folder_checks import check_config, check_files
+    from gyral.models.report import Report
 
     shutil.copytree(GOOD / "bert", folder / "bert")
     written(folder / "bert" / "config.json", data)
-    list(check_config(folder / "bert"))
-    check_files(folder / "bert", "transformers")
+    faults, _ = check_files(folder / "bert", "transformers")
+    Report("transformers", (*check_config(folder / "bert"), *faults)).require()
 
 
 def tokenizer(data: bytes, folder: Path) -> None:
@@ -118,13 +119,40 @@ def described(data: bytes, folder: Path) -> None:
     render(inspect_upload(written(folder / "model.onnx", data)))
 
 
+def wire(data: bytes, folder: Path) -> None:
+    """What a guest says, as the process that holds it hears it."""
+    from gyral.errors import EngineError, UserError
+    from gyral.isolation import wire
+    from gyral.isolation.answers import read_facts
+
+    for line in data.split(b"\n"):
+        message = wire.decode(line)
+        if message["say"] == "error":
+            error = wire.unpack_error(message.get("error"), ("/model/made", "/job"))
+            assert isinstance(error, (UserError, EngineError)) and str(error).isprintable(), repr(str(error))
+        elif message["say"] == "batch":
+            wire.whole_number(message, "start"), wire.whole_number(message, "rows")
+        else:
+            read_facts(message)
+
+
+def array(data: bytes, folder: Path) -> None:
+    """A batch that a guest hands over, as the process that holds it takes it."""
+    from gyral.datasets.stimulus import StimulusSet
+    from gyral.isolation.wire import take_array
+    from gyral.models.activation import require_finite
+
+    taken = take_array(written(folder / "000000000-00000.npy", data), 2, 1 << 20, layer="early")
+    require_finite("early", taken, StimulusSet.from_texts(["a", "b"]), 0)
+
+
 TARGETS: dict[str, Target] = {
     function.__name__: function
     for function in (
-        safetensors, stored, onnx_strip, onnx_parse, archive, card, manifest, features_toml, ids, npy, config, tokenizer, described,
+        safetensors, stored, onnx_strip, onnx_parse, archive, card, manifest, features_toml, ids, npy, config, tokenizer, described, wire, array,
     )
 }  # fmt: skip
-HOST = ("onnx_strip", "archive", "card", "manifest")
+HOST = ("onnx_strip", "archive", "card", "manifest", "wire", "array")
 
 
 def written(path: Path, data: bytes) -> Path:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -302,6 +303,21 @@ _ARRAYS = st.builds(
     st.sampled_from([1, 2, 3, 9]),
     st.binary(max_size=128),
 )
+_SAID = st.fixed_dictionaries(
+    {"say": st.sampled_from(["model", "batch", "done", "report", "error", "confined"]) | _JSON},
+    optional={
+        "card": st.fixed_dictionaries({"name": st.text(max_size=6), "modality": st.just("vision")}) | _JSON,
+        "layers": st.lists(st.text(max_size=4), max_size=4) | _JSON,
+        "start": _JSON,
+        "rows": _JSON,
+        "report": _JSON,
+        "error": st.fixed_dictionaries(
+            {"kind": st.sampled_from(["BadUpload", "UserError", "EngineError", "crash"]) | _JSON, "what": st.text() | _JSON},
+            optional={"code": st.text(max_size=9) | _JSON, "where": st.text() | _JSON, "mend": _JSON},
+        )
+        | _JSON,
+    },
+)  # fmt: skip
 _GRAMMAR: dict[str, st.SearchStrategy[bytes]] = {
     "safetensors": _HEADERS,
     "stored": _HEADERS,
@@ -310,11 +326,26 @@ _GRAMMAR: dict[str, st.SearchStrategy[bytes]] = {
     "manifest": _FIELDS,
     "features_toml": _FIELDS,
     "npy": _ARRAYS,
+    "array": _ARRAYS,
+    "wire": st.lists(_SAID.map(lambda said: json.dumps(said).encode()), min_size=1, max_size=3).map(b"\n".join),
     "config": st.dictionaries(st.sampled_from(["model_type", "architecture", "auto_map", "model_args"]) | st.text(max_size=6), _JSON, max_size=5).map(
         lambda fields: json.dumps(fields).encode()
     ),
     "tokenizer": _JSON.map(lambda value: json.dumps(value).encode()),
 }  # fmt: skip
+
+
+_MESSAGES = (
+    b'{"say": "model", "card": {"name": "made", "modality": "vision"}, "layers": ["early", "late"]}',
+    b'{"say": "batch", "start": 0, "rows": 32}',
+    b'{"say": "error", "error": {"kind": "BadUpload", "code": "a-b", "what": "/job/x failed", "where": "x", "mend": null}}',
+)
+
+
+def _array(*shape: int) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.ones(shape, np.float32))
+    return stream.getvalue()
 
 
 @cache
@@ -326,6 +357,10 @@ def _seeds(target: str) -> tuple[bytes, ...]:
         "manifest": ["features/features.toml"], "features_toml": ["features/features.toml"], "ids": ["features/ids.csv"],
         "npy": ["features/000-early-f40883.npy"], "config": ["bert/config.json"], "tokenizer": ["bert/tokenizer.json"],
     }  # fmt: skip
+    if target == "array":
+        return (_array(2, 3), _array(2, 3, 4, 4))
+    if target == "wire":
+        return _MESSAGES
     if target != "archive":
         return tuple((GOOD / name).read_bytes() for name in files[target])
     members = [(f.name, f.read_bytes()[:2000], 0, True) for f in sorted((GOOD / "features").iterdir())]
