@@ -40,7 +40,7 @@ def parse(data: bytes, where: str = "model.onnx") -> Any:
         model = onnx.ModelProto.FromString(data)
     except Exception:  # noqa: BLE001 - protobuf raises its own and built-in ones
         model = None
-    if model is None or not model.graph.node or not model.opset_import:
+    if model is None or not model.graph.node or not model.opset_import or not _is_text(model):
         raise BadUpload(
             "not an ONNX model, or a truncated one.", where=where, mend="Export it again.", code="onnx-unreadable"
         )
@@ -53,6 +53,17 @@ def parse(data: bytes, where: str = "model.onnx") -> Any:
     _check_sizes(model, where)
     _lift_constants(model.graph)
     return model
+
+
+def _is_text(message: Any) -> bool:
+    """Whether every name in the message, and below it, is text: protobuf hands out bytes where it is no UTF-8."""
+    for field, value in message.ListFields():
+        if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            continue
+        for one in [value] if isinstance(value, (str, bytes)) or hasattr(value, "ListFields") else value:
+            if isinstance(one, bytes) or (field.type == field.TYPE_MESSAGE and not _is_text(one)):
+                return False
+    return True
 
 
 def _refuse_external_data(model: Any, where: str) -> None:

@@ -33,9 +33,10 @@ from gyral.models.onnx_inputs import (
     numpy_type,
 )
 from gyral.models.onnx_layers import Layer, LayerMap
-from gyral.models.onnx_probe import Probed, probe_images, probe_texts, two_texts
+from gyral.models.onnx_probe import Probed, probe_images, probe_texts
 from gyral.models.onnx_session import Feed, cut, open_session, run_session
 from gyral.models.onnx_strip import stripped_hash
+from gyral.models.steadiness import two_texts
 from gyral.models.tokenizer import TextTokenizer, Tokens, read_out
 from gyral.models.twins import Twin
 from gyral.models.windows import windows

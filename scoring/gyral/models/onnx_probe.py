@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.errors import BadUpload
-from gyral.models import calibration
 from gyral.models.onnx_inputs import DYNAMIC
 from gyral.models.onnx_layers import Layer
 from gyral.models.onnx_session import Feed, run_session
-from gyral.models.tokenizer import TextTokenizer, Tokens
+from gyral.models.steadiness import MANY, refuse_change, refuse_padding
+from gyral.models.tokenizer import Tokens
 
-_MANY = 3
 _EVALUATION = "Export the model in evaluation mode: net.eval()."
+_MASK = "Make the model honour attention_mask, or export it without that input: texts are then not padded."
 _LENGTH = "Export with a dynamic sequence axis: dynamic_shapes={'input_ids': {0: 'batch', 1: 'length'}, ...}."
 
 Outputs = dict[str, NDArray[Any]]
@@ -59,7 +59,7 @@ def probe_images(session: Any, wanted: Sequence[Layer], one: Feed, many: Feed, w
     for layer in wanted:
         single, values = alone[layer.tensor], among[layer.tensor]
         if _is_readable(single, values):
-            _refuse_change(layer, values[:1], single, where)
+            refuse_change(layer.name, values[:1], single, where=where, mend=_EVALUATION, code="onnx-batch-mixing")
             kept[layer.name] = Probed(layer, values.shape[1:])
     return kept
 
@@ -86,7 +86,7 @@ def probe_texts(
     """
     (tokens, one), (longer, other) = short, long
     alone = _outputs(session, one, where)
-    among = _in_batch(session, {name: np.repeat(value, _MANY, axis=0) for name, value in one.items()}, where)
+    among = _in_batch(session, {name: np.repeat(value, MANY, axis=0) for name, value in one.items()}, where)
     second = _outputs(session, other, where, code="onnx-length", mend=_LENGTH)
     both = None if mixed is None else _outputs(session, mixed, where)
     kept = {}
@@ -94,7 +94,7 @@ def probe_texts(
         single, values = alone[layer.tensor], among[layer.tensor]
         if not _is_readable(single, values) or not _has_positions(values, tokens):
             continue
-        _refuse_change(layer, values[:1], single, where)
+        refuse_change(layer.name, values[:1], single, where=where, mend=_EVALUATION, code="onnx-batch-mixing")
         if not _has_positions(second[layer.tensor], longer):
             raise BadUpload(
                 f"the layer {layer.name!r} has the shape {list(second[layer.tensor].shape)} for a text of "
@@ -105,17 +105,9 @@ def probe_texts(
             )
         if both is not None:
             padded = both[layer.tensor][:1]
-            _refuse_padding(layer, padded[:, : single.shape[1]] if single.ndim == 3 else padded, single, where)
+            refuse_padding(layer.name, padded, single, where=where, mend=_MASK, code="onnx-padding")
         kept[layer.name] = Probed(layer, values.shape[1:])
     return kept
-
-
-def two_texts(tokenizer: TextTokenizer) -> tuple[Tokens, Tokens, Tokens]:
-    """The shortest and the longest of eight made sentences in this tokenizer's tokens, each alone, and both padded."""
-    texts = sorted(calibration.sentences()[:8], key=lambda text: tokenizer.encode([text], ["made"]).ids.shape[1])
-    short, long = texts[0], texts[-1]
-    alone, other = (tokenizer.encode([text], ["made"]) for text in (short, long))
-    return alone, other, tokenizer.encode([short, long], ["made", "made"])
 
 
 def _outputs(session: Any, feed: Feed, where: str, **error: Any) -> Outputs:
@@ -131,38 +123,9 @@ def _is_readable(alone: NDArray[Any], among: NDArray[Any]) -> bool:
     """One row an item, floating, of 2 to 4 axes."""
     if among.dtype.kind != "f" or among.ndim not in (2, 3, 4) or alone.ndim != among.ndim:
         return False
-    return len(among) == _MANY and len(alone) == 1 and among[0].size > 0
+    return len(among) == MANY and len(alone) == 1 and among[0].size > 0
 
 
 def _has_positions(values: NDArray[Any], tokens: Tokens) -> bool:
     """One vector a text, or one a token."""
     return values.ndim == 2 or (values.ndim == 3 and values.shape[1] == tokens.ids.shape[1])
-
-
-def _refuse_change(layer: Layer, among: NDArray[Any], alone: NDArray[Any], where: str) -> None:
-    if not _same(among, alone):
-        raise BadUpload(
-            f"the layer {layer.name!r} of one item changes with the other items of its batch.",
-            where=where,
-            mend=_EVALUATION,
-            code="onnx-batch-mixing",
-        )
-
-
-def _refuse_padding(layer: Layer, padded: NDArray[Any], alone: NDArray[Any], where: str) -> None:
-    if not _same(padded, alone):
-        raise BadUpload(
-            f"the layer {layer.name!r} of a text changes with the padding behind it, whatever its attention_mask says.",
-            where=where,
-            mend="Make the model honour attention_mask, or export it without that input: texts are then not padded.",
-            code="onnx-padding",
-        )
-
-
-def _same(given: NDArray[Any], alone: NDArray[Any]) -> bool:
-    if given.shape != alone.shape:
-        return False
-    if not np.isfinite(alone).all():
-        return True  # nothing to compare; `verify` and extraction refuse the layer
-    scale = float(np.abs(alone).max()) or 1.0
-    return bool(np.allclose(given, alone, rtol=1e-2, atol=1e-3 * scale, equal_nan=True))

@@ -31,6 +31,7 @@ from gyral.models.card import ModelCard
 from gyral.models.image import load_images, normalised
 from gyral.models.model import CARD_LAYERS, Batch, Reduction, choose_layers
 from gyral.models.onnx_layers import thinned
+from gyral.models.steadiness import MANY
 from gyral.models.surprisal import LAYER as SURPRISAL
 from gyral.models.tokenizer import TextTokenizer
 from gyral.models.transformers_check import (
@@ -42,6 +43,7 @@ from gyral.models.transformers_check import (
     stored_names,
 )
 from gyral.models.transformers_net import fresh, has_head, pretrained, run, states_of, with_fresh_head
+from gyral.models.transformers_probe import probe_images, probe_texts
 from gyral.models.transformers_text import TextReader
 from gyral.models.twins import Twin, permuted
 
@@ -144,19 +146,21 @@ class TransformersModel:
             yield Batch(start, arrays)
 
     def verify(self) -> None:
-        """Load the weights and run two made stimuli: what opening alone does not find out.
+        """Load the weights and run made stimuli, in two batch sizes, and texts of two lengths: opening does not do that.
 
         Raises
         ------
         BadUpload
-            The weights do not fit the configuration, or what they give is not finite.
+            The weights do not fit the configuration, what they give is not finite, or it changes with the other items
+            of a batch (``weights-batch-mixing``) or with padding (``weights-padding``).
         """
         layers = self.layers()
         net = self._load(head=SURPRISAL in layers)
         if self._reader is not None:
+            probe_texts(net, self._family, self._reader.tokenizer, tuple(self._shapes))
             states = self._states(net, StimulusSet.from_texts(calibration.sentences()[:2]), 0, layers)
         else:
-            states = self._read_images(net, self._made_images(2))
+            states = probe_images(net, self._family, self._made_images(MANY), tuple(self._shapes))
         read = {name: states[name] for name in layers}
         require_finite_weights(read, _weights(self._folder / "model.safetensors"), "model.safetensors")
 

@@ -10,7 +10,9 @@ import fuzz_targets
 from fuzzing import Child, run
 
 
-@pytest.mark.parametrize("target", ["onnx_strip", "archive", "card", "manifest", "npy", "tokenizer", "wire", "array"])
+@pytest.mark.parametrize(
+    "target", ["onnx_strip", "archive", "card", "manifest", "npy", "tokenizer", "wire", "array"]
+)
 def test_bytes_are_accepted_or_refused_by_name(target: str, tmp_path: Path) -> None:
     found = run(target, 25, tmp_path)
     assert found.cases >= 25 and set(found.ends) <= {"accepted", "refused"}

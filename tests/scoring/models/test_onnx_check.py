@@ -36,6 +36,13 @@ def test_bytes_that_are_no_model_are_refused(data: bytes) -> None:
     assert _refused(data).code == "onnx-unreadable"
 
 
+@pytest.mark.parametrize("name", ["relu0", "c0", "w0"])  # of a node, a value, a stored tensor
+def test_a_name_that_is_no_text_is_refused(name: str) -> None:
+    data = deep_plain_net(2)
+    assert name.encode() in data
+    assert _refused(data.replace(name.encode(), b"\xff" * len(name))).code == "onnx-unreadable"
+
+
 def test_an_unknown_operator_is_refused_by_name() -> None:
     error = _refused(onnx_bytes([helper.make_node("Conwolution", ["x"], ["out"], name="first")], {}))
     assert error.code == "onnx-operator" and "'Conwolution'" in error.what and "'first'" in error.what

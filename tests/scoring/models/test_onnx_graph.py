@@ -17,8 +17,8 @@ from gyral.models.image import load_images
 from gyral.models.model import Model, Reduction
 from gyral.models.onnx_check import parse
 from gyral.models.onnx_graph import OnnxModel
-from gyral.models.onnx_probe import two_texts
 from gyral.models.onnx_session import cut
+from gyral.models.steadiness import two_texts
 from gyral.models.tokenizer import TextTokenizer
 from made_models import (
     SIZE,

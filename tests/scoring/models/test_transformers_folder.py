@@ -19,6 +19,7 @@ from gyral.models.model import Model, Reduction
 from gyral.models.tokenizer import TextTokenizer
 from gyral.models.transformers_check import quiet
 from gyral.models.transformers_folder import TransformersModel
+from gyral.models.transformers_probe import probe_images
 from made_models import (
     LANGUAGE,
     TEXTS,
@@ -222,6 +223,43 @@ def test_hash_changes_with_the_weights_only(folders: dict[str, Path], tmp_path: 
     weights["embeddings.LayerNorm.bias"] = weights["embeddings.LayerNorm.bias"] + 1
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     assert TransformersModel(folder, text_card()).hash != base
+
+
+# The probe -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", [*LANGUAGE, *VISION])
+def test_a_sound_model_passes_the_probe(family: str, folders: dict[str, Path]) -> None:
+    TransformersModel(folders[family], text_card() if family in LANGUAGE else vision_card()).verify()
+
+
+def test_positions_scaled_by_the_longest_text_of_a_batch_are_refused(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = _copy(folders, "llama", tmp_path)
+    scaled = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0] * 4, "long_factor": [8.0] * 4}
+    beyond = 15  # tokens: between the short and the long made text
+    edit_json(folder / "config.json", rope_parameters={**scaled, "original_max_position_embeddings": beyond})
+    error = _refused(folder, text_card(text={"max_tokens": 24}))
+    assert (
+        error.code == "weights-padding" and error.where == "config.json" and "rope_parameters" in str(error.mend)
+    )
+    # What the probe says is so: the same text beside a longer one gives other features.
+    model = TransformersModel(folder, text_card(text={"max_tokens": 24}))
+    pair = StimulusSet.from_texts(["a cat", " ".join(["the dog sees a cat"] * 4)])
+    together, apart = features(model, pair), features(model, pair, memory=1)
+    assert not np.allclose(together["block.1"][0], apart["block.1"][0], rtol=1e-2, atol=1e-3)
+
+
+def test_a_net_that_mixes_the_items_of_a_batch_is_refused(folders: dict[str, Path]) -> None:
+    model = TransformersModel(folders["resnet"], vision_card())
+    net = model._load().train()  # batch normalisation by the batch at hand
+    images = model._made_images(3)
+    with pytest.raises(BadUpload, match="changes with the other items") as caught:
+        probe_images(net, model._family, images, tuple(model._shapes))
+    assert caught.value.code == "weights-batch-mixing"
+    shown = probe_images(net.eval(), model._family, images, tuple(model._shapes))
+    assert all(len(values) == 3 for values in shown.values())
 
 
 # Refusals ------------------------------------------------------------------------------------------------------
