@@ -23,6 +23,8 @@ RECIPES = Registry(
         "haxby2001": "gyral.datasets.recipes.haxby2001:RECIPE",
         "sim-vision": "gyral.datasets.simulated:make",
         "sim-language": "gyral.datasets.simulated:make",
+        "sim-meg": "gyral.datasets.simulated:make",
+        "sim-eeg": "gyral.datasets.simulated:make",
     },
     summaries={
         "tuckute2024": "1,000 sentences, 6 language regions (fMRI, mean of five people)",
@@ -31,6 +33,8 @@ RECIPES = Registry(
         "haxby2001": "8 categories in 12 runs, one slice of one person (decoding; a page, no board)",
         "sim-vision": "simulated: made images, units with known truth",
         "sim-language": "simulated: made sentences, units with known truth",
+        "sim-meg": "simulated: made images, 38 MEG sensors x 20 times with planted latencies",
+        "sim-eeg": "simulated: made sentences, 32 EEG sensors x 19 times with planted latencies",
     },
 )
 _STEP = "wait for another process that builds {}"

@@ -15,6 +15,7 @@ from gyral.datasets.reliability import Published
 from gyral.datasets.responses import RegionRdms, Responses
 from gyral.datasets.split import Split, contiguous, grouped, leave_one_group_out
 from gyral.datasets.stimulus import StimulusSet
+from gyral.datasets.time_axis import TimeAxis
 from gyral.errors import BadDataset, UnknownName
 
 Display = Literal["public", "login", "none"]
@@ -79,7 +80,7 @@ class Dataset:
         Empty for sets with responses.
     units : DataFrame
         One row a unit (subjects side by side): ``subject``, ``unit`` and, where known, ``hemisphere``,
-        ``vertex``, ``x``, ``y``, ``z``.
+        ``vertex``, ``x``, ``y``, ``z``; of M/EEG ``sensor`` and ``time``.
     regions : tuple of Region
         Rows of ``units`` by region.
     published : tuple of Published
@@ -88,6 +89,8 @@ class Dataset:
         Declared split.
     split_gap : int
         Rows on either side of a held-out block that a contiguous split leaves out of training.
+    time : TimeAxis, optional
+        Where units are sensors at time points: the times, and the window that regions hold.
     content_hash : str
         Hex sha256 over all of the above.
     root : Path, optional
@@ -104,6 +107,7 @@ class Dataset:
     split_kind: Literal["contiguous", "grouped", "leave-one-group-out"] = "contiguous"
     split_folds: int = 5
     split_gap: int = 0
+    time: TimeAxis | None = None
     content_hash: str = ""
     root: Path | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -108,6 +108,13 @@ class SplitEntry(_Table):
     gap: int = Field(0, ge=0, description="rows left out of training at either border of a contiguous fold")
 
 
+class TimeEntry(_Table):
+    """Times of M/EEG, in seconds after stimulus onset; each unit's own is in ``units.parquet``."""
+
+    times: tuple[float, ...] = Field(min_length=1)
+    window: tuple[float, float] = Field(description="first and last time that regions hold")
+
+
 class Manifest(_Table):
     """``dataset.toml``."""
 
@@ -121,6 +128,7 @@ class Manifest(_Table):
     responses: ResponsesEntry | None = None
     rdms: tuple[RdmsEntry, ...] = ()
     regions: tuple[RegionEntry, ...]
+    time: TimeEntry | None = None
     published: tuple[Published, ...] = ()
     benchmark: dict[str, Any] | None = Field(
         None, description="fields of a `Benchmark` an operator's pack declares"

@@ -2,7 +2,7 @@
 
 ::
 
-    dataset.toml             what it is, its split, published ceilings, and every file with size and sha256
+    dataset.toml             what it is, its split, times of M/EEG, published ceilings, and every file with size and sha256
     stimuli.parquet          id, sha256, file or text, group, further columns; rows of every array, in order
     stimuli/                 image files
     units.parquet            subject, unit, regions (list; regions may overlap), further columns
@@ -39,6 +39,7 @@ from gyral.datasets.manifest import (
     ResponsesEntry,
     SplitEntry,
     StimuliEntry,
+    TimeEntry,
     is_safe_name,
     read_manifest,
 )
@@ -54,6 +55,7 @@ from gyral.datasets.tables import (
     stimuli_from,
     units_frame,
 )
+from gyral.datasets.time_axis import TimeAxis
 from gyral.datasets.writer import Writer, plain
 from gyral.errors import BadDataset, UserError
 from gyral.hashing import hash_array, hash_file, hash_json
@@ -278,6 +280,7 @@ def _manifest(
         ),
         rdms=tuple(RdmsEntry(region=n, kind=r.kind, subjects=r.subjects) for n, r in dataset.rdms.items()),
         regions=tuple(RegionEntry(name=r.name, path=r.path, title=r.title) for r in dataset.regions),
+        time=None if dataset.time is None else TimeEntry(times=dataset.time.times, window=dataset.time.window),
         published=dataset.published,
         benchmark=dataset.extra.get("benchmark"),
         extra=dict(extra),
@@ -323,6 +326,7 @@ def _dataset(folder: Path, manifest: Manifest, listed: set[str]) -> Dataset:
         split_kind=manifest.split.kind,
         split_folds=manifest.split.folds,
         split_gap=manifest.split.gap,
+        time=None if manifest.time is None else TimeAxis(manifest.time.times, manifest.time.window),
         content_hash=manifest.content_hash,
         root=folder,
         extra=extra,

@@ -97,17 +97,17 @@ def measure(
     land = {side: territories(patches, side) for side in ("left", "right")}
     for subject, parts in populations.items():
         samples = len(parts[0].signal)
-        shown = _shown(samples, stream(seed, name, subject, "shown"), subject)
+        there = shown(samples, stream(seed, name, subject, "shown"), subject)
         single, table = [], []
         for part in parts:
             rng = stream(seed, name, subject, part.patch.name, "noise")
-            noisy, facts = _repeated(part, shown, rng)
+            noisy, facts = _repeated(part, there, rng)
             single.append(noisy)
             spots = stream(seed, name, subject, part.patch.name, "vertex")
             own = {side: land[side][part.patch.name] for side in land}
             table.append(facts.assign(**_placed(part, own, spots)))
         repeats[subject] = np.concatenate(single, axis=2).astype(np.float32)
-        values[subject] = _mean(repeats[subject])
+        values[subject] = mean_repeat(repeats[subject])
         tables.append(pd.concat(table).assign(subject=subject))
     units = pd.concat(tables, ignore_index=True)
     first = ["subject", "unit", "hemisphere", "vertex", "x", "y", "z", "region", "truth"]
@@ -116,7 +116,7 @@ def measure(
     return Responses("simulated", "a.u.", values, repeats), units, regions
 
 
-def _shown(samples: int, rng: np.random.Generator, subject: str) -> NDArray[np.bool_]:
+def shown(samples: int, rng: np.random.Generator, subject: str) -> NDArray[np.bool_]:
     """Which repeats were measured, samples x repeats; at least one of each stimulus."""
     shares = np.array(_SHOWN[subject])
     counts = np.repeat([1, 2, 3, 4], np.diff(np.round(np.cumsum([0, *shares]) * samples).astype(int)))
@@ -151,7 +151,7 @@ def _repeated(
     return noisy, facts
 
 
-def _mean(single: NDArray[np.float32]) -> NDArray[np.float32]:
+def mean_repeat(single: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean over the repeats that were measured, samples x units."""
     return np.asarray(np.round(np.nanmean(single.astype(np.float64), axis=1), 6).astype(np.float32))
 

@@ -9,6 +9,7 @@ from gyral.datasets.corpus import known_corpus
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.manifest import is_safe_name
 from gyral.datasets.responses import RegionRdms
+from gyral.datasets.time_axis import check_time
 from gyral.errors import BadDataset
 
 _AT_ONCE = 1 << 22  # bytes of an array looked at at once
@@ -51,6 +52,7 @@ def check_dataset(dataset: Dataset) -> None:
             raise BadDataset(f"region {region.name!r} names units outside the unit table.", where=where)
     if missing := sorted({p.region for p in dataset.published} - set(names)):
         raise BadDataset(f"published ceilings of unknown regions: {missing!r}.", where=where)
+    check_time(dataset)
     dataset.split()
 
 
