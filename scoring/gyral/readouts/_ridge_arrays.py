@@ -20,6 +20,7 @@ Precision = Literal["single", "double"]
 
 # Problems with fewer rows and fewer units than this run on one thread.
 _SMALL = 1500
+_CACHED = 256 << 10
 
 
 class Arrays(Protocol):
@@ -155,6 +156,13 @@ _TORCH = {"single": torch.float32, "double": torch.float64}
 def arrays_on(device: str) -> Arrays:
     """The namespace of a device: numpy for "cpu", torch for all others."""
     return NumpyArrays() if device == "cpu" else TorchArrays(device)
+
+
+def some_rows(values: Host) -> Iterator[slice]:
+    """Consecutive rows, as many at once as a cache holds beside what is made of them."""
+    step = max(1, _CACHED // max(1, values.shape[1] * values.itemsize))
+    for start in range(0, len(values), step):
+        yield slice(start, min(start + step, len(values)))
 
 
 def run_of(rows: Rows) -> slice | Rows:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gyral.datasets.split import Fold
 from gyral.readouts._responses import by_missing, varies
-from gyral.readouts._ridge_arrays import Arrays, Host, Matrix, run_of
+from gyral.readouts._ridge_arrays import Arrays, Host, Matrix, run_of, some_rows
 from gyral.readouts._ridge_design import Design
 from gyral.readouts.readout import Rows
 
@@ -163,9 +163,11 @@ def _holed(arrays: Arrays, raw: Host, units: Rows, start: int) -> Iterator[Block
 
 def _block(arrays: Arrays, raw: Host, mean: Host, present: NDArray[np.bool_], units: Rows) -> Block:
     # A large offset costs no precision: what is left of it after one subtraction, each fold takes off again.
-    y = raw - mean
-    squares = np.full(len(y), 1 / max(len(y), 1), y.dtype) @ (y * y)
-    still = np.flatnonzero(squares <= 1e-8 * mean**2)
+    y, squares = np.empty_like(raw, order="C"), np.zeros(len(mean), raw.dtype)
+    for rows in some_rows(raw):
+        part = np.subtract(raw[rows], mean, out=y[rows])
+        squares += np.ones(len(part), raw.dtype) @ (part * part)
+    still = np.flatnonzero(squares <= 1e-8 * len(y) * mean**2)
     # What is left of a constant unit is rounding of its mean; few units are so still that they are asked.
     constant = still[~varies(raw[present][:, still])]
     y[:, constant] = 0.0

@@ -1,6 +1,6 @@
 """Choice: a penalty for every unit of a block, and the coefficients it leads to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,7 @@ from gyral.readouts._ridge_arrays import Host, Matrix
 from gyral.readouts._ridge_block import Atoms, Block, Sums, total_of
 from gyral.readouts._ridge_design import Design
 from gyral.readouts._ridge_folds import fold_gains
+from gyral.readouts._ridge_search import Ahead, Search
 from gyral.readouts._ridge_solver import Gains, TurnedGains, generalised
 from gyral.readouts.readout import Rows
 
@@ -81,6 +82,7 @@ class Chooser:
         self._design, self._penalties, self._selection, self._units = design, penalties, selection, units
         self._inner = inner if selection != "gcv" else ()
         self._atoms = Atoms(self._inner, len(design.rows))
+        self._search = Search(design.arrays, penalties)
 
     def choose(self, block: Block) -> Choice:
         """Penalties of a block; the smallest of equals."""
@@ -89,11 +91,7 @@ class Chooser:
         if self._selection == "gcv":
             score, total = 1 - self._generalised(block, whole), self._total(block, whole)
         else:
-            gains, errors, total = self._gains(block, parts, whole, fine=False)
-            near = _near(gains, errors, total)
-            if len(near):
-                some = [part.some(near) for part in parts]
-                gains[near] = self._gains(block.some(near), some, whole.some(near), fine=True)[0]
+            gains, total = self._best(block, parts, whole)
             score = gains / np.where(total > 0, total, 1)[:, None]
         spread = self._total(block, whole)
         # Rounding leaves a constant unit a total of about 1e-14 of its squared size.
@@ -109,25 +107,57 @@ class Chooser:
         total: Host = host(whole.squares) - mean * host(whole.responses)
         return total.astype(np.float64)
 
+    def _best(self, block: Block, parts: Sequence[Sums], whole: Sums) -> tuple[Host, Host]:
+        """Gains, right for the best penalties at least (units x penalties), and squares around the training means."""
+        many = self._selection == "kfold" and self._search.pays(len(block.units), self._units)
+        if many and self._is_tall(block):
+            folds, totals = zip(*self._folds(block, parts, whole), strict=True)
+            gains, near = self._search.gains(folds)
+            total = np.sum(totals, axis=0)
+        else:
+            gains, errors, total = self._gains(block, parts, whole, fine=False)
+            near = _near(gains, errors, total)
+        if len(near):
+            some = [part.some(near) for part in parts]
+            gains[near] = self._gains(block.some(near), some, whole.some(near), fine=True)[0]
+        return gains, total
+
+    def _is_tall(self, block: Block) -> bool:
+        found = [
+            fold_gains(self._design, rows, ahead, self._penalties, self._units)
+            for _, rows, ahead in self._usable(block)
+        ]
+        return bool(found) and all(isinstance(each, TurnedGains) and each.tall for each in found)
+
     def _gains(self, block: Block, parts: Sequence[Sums], whole: Sums, fine: bool) -> tuple[Host, Host, Host]:
         """Gains and squared errors of them (units x penalties), and squares around the training means."""
         shape = len(block.units), len(self._penalties)
         gains, errors, total = np.zeros(shape), np.zeros(shape), np.zeros(len(block.units))
         reduced = self._selection == "kfold-reduced" and not fine
+        for ahead, squares in self._folds(block, parts, whole):
+            gain, error = ahead.gains.of(ahead.left, ahead.target, fine, reduced)
+            gains, errors, total = gains + gain, errors + error, total + squares
+        return gains, errors, total
+
+    def _usable(self, block: Block) -> Iterator[tuple[int, Rows, Rows]]:
+        """Number, training and held-out rows of the inner folds that have both."""
         for k, fold in enumerate(self._inner):
             rows, ahead = fold.train[block.present[fold.train]], fold.test[block.present[fold.test]]
-            if len(rows) < 2 or not len(ahead):
-                continue
+            if len(rows) >= 2 and len(ahead):
+                yield k, rows, ahead
+
+    def _folds(self, block: Block, parts: Sequence[Sums], whole: Sums) -> Iterator[tuple[Ahead, Host]]:
+        """Each inner fold, and squares around its training means."""
+        for k, rows, ahead in self._usable(block):
             train, test = self._atoms.train(k, parts, whole), self._atoms.test(k, parts, whole)
             mean = train.responses / len(rows)
             found = fold_gains(self._design, rows, ahead, self._penalties, self._units)
             left = self._design.centred(found.centre, block.y, train.products, mean)
             if isinstance(found, TurnedGains):
                 left = self._design.system(rows).turn(left)
-            gain, error = found.of(left, self._target(block, found, test, mean, ahead), fine, reduced)
-            gains, errors = gains + gain, errors + error
-            total += self._design.arrays.host(test.squares - mean * (2 * test.responses - len(ahead) * mean))
-        return gains, errors, total
+            target = self._target(block, found, test, mean, ahead)
+            squares = self._design.arrays.host(test.squares - mean * (2 * test.responses - len(ahead) * mean))
+            yield Ahead(found, left, target), squares
 
     def _target(self, block: Block, found: Gains, test: Sums, mean: Matrix, ahead: Rows) -> Matrix:
         """Held-out responses as `Gains.of` wants them."""
@@ -136,8 +166,10 @@ class Chooser:
             assert test.products is not None  # noqa: S101 - a primal system has products
             # A'y of centred features and responses, from sums that other folds need as well.
             system = self._design.system(found.centre.train)
-            crossed = system.turn(test.products.T) - mean[:, None] * found.held.sum(axis=0)
-            return crossed - test.responses[:, None] * system.turn(found.centre.mean)
+            crossed = system.turn(test.products.T)
+            crossed -= mean[:, None] * found.held.sum(axis=0)
+            crossed -= test.responses[:, None] * system.turn(found.centre.mean)
+            return crossed
         target = arrays.take(block.y, ahead) - mean
         return target.T @ found.held if isinstance(found, TurnedGains) and found.tall else arrays.turn(target)
 

@@ -184,6 +184,16 @@ class TurnedGains(Gains):
     def tall(self) -> bool:
         return self.triangle is not None
 
+    def size(self, shrunk: Matrix) -> Matrix:
+        """Squared sizes of predictions by the triangle, float64, for rows of ``B' diag(1 / (s + a))``."""
+        assert self.triangle is not None  # noqa: S101 - the caller asks `tall`
+        total = self.arrays.zeros((len(shrunk),), "double")
+        for start in range(0, len(self.triangle), _TRIANGLE):
+            rows = self.triangle[start : start + _TRIANGLE, start:]
+            made = self.arrays.cast(self.arrays.product(shrunk[:, start:], rows.T, reduced=False), "double")
+            total += (made * made).sum(axis=1)
+        return total
+
     def _panels(self, found: Span) -> Iterator[tuple[int, slice, Sequence[Matrix]]]:
         nodes = self.arrays.put(1 / (self.values + found.nodes[:, None]))
         design, step = (self.held, _PANEL) if self.triangle is None else (self.triangle, _TRIANGLE)

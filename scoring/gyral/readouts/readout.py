@@ -57,6 +57,18 @@ class Attentive(Protocol):
 
 
 @runtime_checkable
+class Weighing(Protocol):
+    """A fitted readout whose predictions are weighted sums of training responses, and that can say by what weights."""
+
+    def noise_gain(self, features: Features, rows: Rows) -> Array:
+        """Sum of squared weights of training responses, mean over ``rows``; one number a unit, NaN without a fit.
+
+        Responses that are independent noise of variance 1 are predicted with this variance.
+        """
+        ...
+
+
+@runtime_checkable
 class Readout(Protocol):
     """A family of maps from one layer to all units."""
 

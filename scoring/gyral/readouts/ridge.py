@@ -79,6 +79,32 @@ class FittedRidge:
                 out[:, run_of(part.units[fit])] = found if fit.all() else found[:, fit]
         return out
 
+    def noise_gain(self, features: Features, rows: Rows) -> Array:
+        """See `gyral.readouts.readout.Weighing`: ``mean over rows of sum_k A_k^2 / (s_k + a)^2``, with ``A`` the rows
+        along eigenvectors of the kernel, ``s`` its eigenvalues and ``a`` the penalty."""
+        design, out = self._design, np.full(len(self.penalties), np.nan)
+        with full_precision(), few_threads(max(len(design.rows), len(self.penalties))):
+            held = design.held(self._ridge.prepare(features), rows)
+            for units, train in self._trained():
+                system = design.system(train)
+                ahead = design.ahead(system, held)
+                squares = design.arrays.host((ahead * ahead).mean(axis=0)).astype(np.float64)
+                if not system.centre.dual:
+                    squares = squares * system.values
+                for penalty in np.unique(self.penalties[units][np.isfinite(self.penalties[units])]):
+                    gain = float((squares / (system.values + penalty) ** 2).sum())
+                    out[units[self.penalties[units] == penalty]] = gain
+        return out
+
+    def _trained(self) -> Iterator[tuple[Rows, Rows]]:
+        """Units that lack the same samples, and the training rows they have."""
+        for part in self._solved:
+            yield part.units, part.train
+        if self._again is not None:
+            responses, rows, columns = self._again
+            for block in blocks(self._design.arrays, responses, rows, columns):
+                yield block.units, np.flatnonzero(block.present)
+
     def _parts(self) -> Iterator[Solved]:
         yield from self._solved
         if self._again is not None:
