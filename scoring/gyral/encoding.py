@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.curves import Curve, series_curves
 from gyral.datasets.region import Region
 from gyral.fitting import LayerFits
 from gyral.metrics.correlation import squared_errors
@@ -44,6 +45,8 @@ class EncodingScores:
     maps : tuple of MapRef
     map_arrays : dict of str to array
     warnings : tuple of str
+    curves : tuple of Curve
+        Of each region, where units are sensors at time points.
     """
 
     rows: list[Row]
@@ -53,6 +56,7 @@ class EncodingScores:
     maps: tuple[MapRef, ...]
     map_arrays: dict[str, Array]
     warnings: tuple[str, ...]
+    curves: tuple[Curve, ...] = ()
 
 
 def score_encoding(
@@ -87,11 +91,12 @@ def score_encoding(
     kept: list[Array] = []
     redraws: list[Array] = []
     first_picks: dict[str, list[int]] = {}
+    all_picks: dict[str, list[list[int]]] = {}
     unreliable: list[str] = []
     constant = silent = 0
     for number, region in enumerate(problem.regions):
         picks = [fit.picks(problem, region) for fit in fits]
-        first_picks[region.name] = picks[0]
+        first_picks[region.name], all_picks[region.name] = picks[0], picks
         chosen = [fit.assembled(problem, region, pick) for fit, pick in zip(fits, picks, strict=True)]
         won = Counter(fit.layers[k] for fit, pick in zip(fits, picks, strict=True) for k in pick)
         columns = unit_columns(fits, problem, region, picks)
@@ -126,6 +131,11 @@ def score_encoding(
     warnings = (*dict.fromkeys(w for fit in fits for w in fit.warnings), *_notes(constant, silent, unreliable))
     names = ids or [str(i) for i in range(len(problem.responses))]
     maps, arrays = map_arrays(fits[0], problem, first_picks, names)
+    curves = [
+        curve
+        for series in problem.series
+        for curve in series_curves(problem, series, fits, all_picks[series.region], blocks, fold_of, seed=seed)
+    ]
     units = pd.concat(tables, ignore_index=True)
     return EncodingScores(
         with_q(rows),
@@ -135,6 +145,7 @@ def score_encoding(
         maps,
         arrays,
         warnings,
+        tuple(curves),
     )
 
 

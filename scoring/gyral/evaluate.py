@@ -20,6 +20,7 @@ from gyral import __version__
 from gyral.benchmarks.benchmark import METRICS, Benchmark
 from gyral.between import posed
 from gyral.controls.beside import with_controls
+from gyral.curves import curve_arrays
 from gyral.datasets.corpus import declared_overlap
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.region import Region
@@ -44,6 +45,7 @@ from gyral.record import (
     Record,
     Result,
     Row,
+    TimeRef,
     Timing,
 )
 from gyral.scores.problem import Problem
@@ -156,6 +158,7 @@ def evaluate(
         rows = with_controls(rows, {name: own for name, (_, own) in further.items()})
     controls_seconds = time.perf_counter() - clock_controls
     name = f"{card.name}:{twin}" if twin else card.name
+    curves, over_time = curve_arrays(found.curves)
     record = Record(
         model=ModelRef(
             name=name,
@@ -181,6 +184,8 @@ def evaluate(
         ),
         rows=tuple(rows),
         maps=found.maps,
+        time=None if dataset.time is None else TimeRef(times=dataset.time.times, window=dataset.time.window),
+        curves=curves,
         controls=beside_it.controls.model_copy(update={"runs": {name: n for name, (n, _) in further.items()}}),
         warnings=found.warnings,
         overlap=declared_overlap(
@@ -219,7 +224,7 @@ def evaluate(
         timing=timing(started, clock, work.features_seconds, work.readout_seconds, controls_seconds),
     )
     predictions, sums = (found.predictions, None) if problem is None else kept(found.predictions, problem)
-    return Result(record, beside_it.units(found.units), predictions, sums, found.map_arrays, found.redraws)
+    return Result(record, beside_it.units(found.units), predictions, sums, found.map_arrays, found.redraws, over_time)
 
 
 def kept(predictions: Array, problem: Problem) -> tuple[Array | None, dict[str, NDArray[Any]] | None]:

@@ -7,6 +7,7 @@ On disk a record is a folder::
     predictions.npy        out-of-fold predictions, draws x samples x rows of units.parquet, float32 (NaN where
                            never held out); for RSA the condensed model RDMs, draws x layers x pairs
     maps.npz               where readouts with masks or attention read: one array a `MapRef`
+    curves.npz             scores over time of M/EEG: one array a `CurveRef`
     blocks.npz             instead, where predictions are over budget: sums a block (`gyral.scores.blocks`)
     redraws.npy            draws x chosen rows (in the order of record.json), float32: what the value of each would be
                            for other stimuli, less the value; draws of two models on one benchmark belong together
@@ -93,6 +94,34 @@ class MapRef(_Frozen):
     layer: str
     grid: tuple[int, int] = Field(description="rows and columns of the positions; (1, words) for sentences")
     stimuli: tuple[str, ...] = Field((), description="held-out stimuli shown as examples")
+
+
+# Rows of each array of ``curves.npz``.
+CURVE = ("value", "low", "high", "ceiling", "p", "line")
+
+
+class TimeRef(_Frozen):
+    """Times of the curves, in seconds after stimulus onset."""
+
+    times: tuple[float, ...] = Field(description="columns of each array of curves.npz")
+    window: tuple[float, float] = Field(description="first and last time that the rows' values are taken over")
+
+
+class CurveRef(_Frozen):
+    """One array of ``curves.npz``: what is named by `CURVE` x times.
+
+    ``value`` at a time is the median over the sensors of the region (of "all" the mean over subjects), ``low`` and ``high``
+    its 95 % interval at that time, ``ceiling`` the median noise ceiling (r2), ``p`` that unrelated predictions reach the
+    value at any time (maximum statistic), ``line`` what 95 % of those stay below at that time; NaN where not tested.
+    """
+
+    name: str
+    region: str
+    subject: str
+    layer: str
+    peak: float | None = Field(None, description="highest value")
+    peak_time: float | None = Field(None, description="seconds; where the value is highest")
+    first_time: float | None = Field(None, description="seconds; the first time with p <= .05, if any")
 
 
 class ControlScore(_Frozen):
@@ -243,6 +272,8 @@ class Record(_Frozen):
     benchmark: BenchmarkRef
     rows: tuple[Row, ...]
     maps: tuple[MapRef, ...] = ()
+    time: TimeRef | None = Field(None, description="of M/EEG: the times of the curves, and the window of the rows")
+    curves: tuple[CurveRef, ...] = ()
     controls: Controls = Controls()
     warnings: tuple[str, ...] = ()
     overlap: Overlap = Field(description="declared training data against where the stimuli come from")
@@ -301,8 +332,8 @@ class Result:
         Instead of predictions over budget: ``sums``, ``fold_of`` and ``rows`` of `gyral.scores.blocks.Blocks`.
     redraws : array or None, draws x chosen rows
         Deviations of the values of `Record.chosen`.
-    maps : dict of str to array
-        Arrays behind ``record.maps``.
+    maps, curves : dict of str to array
+        Arrays behind ``record.maps`` and ``record.curves``.
     """
 
     def __init__(
@@ -313,9 +344,10 @@ class Result:
         blocks: Mapping[str, np.ndarray[Any, Any]] | None = None,
         maps: Mapping[str, np.ndarray[Any, Any]] | None = None,
         redraws: np.ndarray[Any, Any] | None = None,
+        curves: Mapping[str, np.ndarray[Any, Any]] | None = None,
     ) -> None:
         self.record, self.units, self.predictions, self.blocks = record, units, predictions, blocks
-        self.maps, self.redraws = dict(maps or {}), redraws
+        self.maps, self.redraws, self.curves = dict(maps or {}), redraws, dict(curves or {})
 
     def save(self, folder: Path) -> Path:
         """Write the folder, whole or not at all, replacing an older one; returns the path of ``record.json``.
@@ -332,7 +364,11 @@ class Result:
                 save_array(scratch / "predictions.npy", self.predictions)
             if self.redraws is not None:
                 save_array(scratch / "redraws.npy", self.redraws)
-            several: dict[str, Mapping[str, Any]] = {"blocks": self.blocks or {}, "maps": self.maps}
+            several: dict[str, Mapping[str, Any]] = {
+                "blocks": self.blocks or {},
+                "maps": self.maps,
+                "curves": self.curves,
+            }
             for name, arrays in several.items():
                 if arrays:
                     np.savez(scratch / f"{name}.npz", **arrays)
@@ -355,7 +391,15 @@ def load_redraws(folder: Path) -> np.ndarray[Any, Any] | None:
 
 def load_maps(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Arrays behind ``Record.maps``; none where the record's readout has none."""
-    file = folder / "maps.npz"
+    return _load_arrays(folder / "maps.npz")
+
+
+def load_curves(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Arrays behind ``Record.curves``; none where responses have no time axis."""
+    return _load_arrays(folder / "curves.npz")
+
+
+def _load_arrays(file: Path) -> dict[str, np.ndarray[Any, Any]]:
     if not file.is_file():
         return {}
     with np.load(file, allow_pickle=False) as found:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.region import Region
 from gyral.datasets.split import Split
+from gyral.datasets.time_axis import series_units
 from gyral.errors import BadArrays, BadDataset, EngineError
 from gyral.scores.ceiling import Ceiling, from_repeats, from_subjects, published
+from gyral.scores.series import Series
 
 # Ceilings from subjects predicting each other, which takes fits.
 BETWEEN = ("extrapolation", "consistency")
@@ -37,6 +39,8 @@ class Problem:
         True where samples are in no order and in no groups.
     degrees : float or None
         Width of what the model sees of an image, in degrees of visual angle.
+    series : tuple of Series
+        Where units are sensors at time points: those of each region at all times.
     """
 
     responses: NDArray[np.floating[Any]]
@@ -47,6 +51,7 @@ class Problem:
     repeats: NDArray[np.floating[Any]] | None = None
     exchangeable: bool = False
     degrees: float | None = None
+    series: tuple[Series, ...] = ()
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -61,14 +66,16 @@ class Problem:
 
     @cached_property
     def scored(self) -> NDArray[np.int64]:
-        """Units that stand in at least one region, ascending."""
-        return np.unique(np.concatenate([r.units for r in self.regions])).astype(np.int64)
+        """Units that stand in at least one region, or in its series, ascending."""
+        return np.unique(
+            np.concatenate([*(r.units for r in self.regions), *(s.units for s in self.series)])
+        ).astype(np.int64)
 
     @cached_property
     def parts(self) -> tuple[Region, ...]:
         """Each region's units of each subject (``path`` is region and subject): what may share parameters."""
         found = []
-        for region in self.regions:
+        for region in [s.as_region for s in self.series] or self.regions:
             for units in self.members(region):
                 mine = region.units[units]
                 subject = str(self.subject_of[mine[0]])
@@ -128,7 +135,16 @@ def problem_of(dataset: Dataset, ceiling: str) -> Problem:
         found,
         repeats=repeats if ceiling == "ncsnr" else None,
         exchangeable=not dataset.about.ordered and split.groups is None,
+        series=_series(dataset),
     )
+
+
+def _series(dataset: Dataset) -> tuple[Series, ...]:
+    axis = dataset.time
+    if axis is None:
+        return ()
+    found = [(r.name, *series_units(dataset.units, r, axis.times)) for r in dataset.regions]
+    return tuple(Series(name, units, time_of, axis.times, axis.window) for name, units, time_of in found)
 
 
 @contextmanager

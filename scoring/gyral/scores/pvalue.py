@@ -103,6 +103,45 @@ def significance(
     BadArrays
         Shapes differ, samples are missing, or runs are too short for the null.
     """
+    values, chunks = null_values(
+        measured,
+        predicted,
+        runs,
+        null,
+        over=over,
+        parts=parts,
+        block=block,
+        stretch=stretch,
+        draws=draws,
+        seed=seed,
+        memory=memory,
+    )
+    reached, drawn = np.zeros(len(values)), 0
+    for scores in chunks:
+        reached += (scores >= values - 1e-12).sum(axis=0)
+        drawn += len(scores)
+    return Significance(values, np.where(np.isfinite(values), (1 + reached) / (1 + drawn), np.nan), null, drawn)
+
+
+def null_values(
+    measured: Array,
+    predicted: Array,
+    runs: Sequence[Rows],
+    null: Null,
+    *,
+    over: Literal["median", "mean"] = "median",
+    parts: Sequence[NDArray[np.integer[Any]]] | None = None,
+    block: int = 1,
+    stretch: float = 1.0,
+    draws: int = DRAWS,
+    seed: int = 0,
+    memory: int = MEMORY,
+) -> tuple[Floats, Iterator[Floats]]:
+    """Values, and what unrelated predictions reach: parts, and chunks of draws x parts.
+
+    Parameters and errors as `significance`; the parts of a draw belong together, so that a maximum over them is one of
+    the same null.
+    """
     if measured.shape != predicted.shape:
         raise BadArrays(f"predictions are {predicted.shape!r}, responses {measured.shape!r}.", where="predicted")
     for name, array in (("measured", measured), ("predicted", predicted)):
@@ -124,13 +163,13 @@ def significance(
     values = np.array([float(statistic.of(r[part])) for part in members])
     rng = np.random.default_rng([seed, 0x9A1E])
     chunk = max(1, memory // (8 * 4 * max(units, max(len(run) for run in runs))))
-    reached, drawn = np.zeros(len(members)), 0
-    for scores in _null_scores(pairs, weight, null, block, rng, draws, chunk):
-        scores = np.where(np.isfinite(r), stretch * scores, np.nan)
-        for k, part in enumerate(members):
-            reached[k] += (statistic.of(scores[:, part]) >= values[k] - 1e-12).sum()
-        drawn += len(scores)
-    return Significance(values, np.where(np.isfinite(values), (1 + reached) / (1 + drawn), np.nan), null, drawn)
+
+    def chunks() -> Iterator[Floats]:
+        for scores in _null_scores(pairs, weight, null, block, rng, draws, chunk):
+            scores = np.where(np.isfinite(r), stretch * scores, np.nan)
+            yield np.stack([statistic.of(scores[:, part]) for part in members], axis=1)
+
+    return values, chunks()
 
 
 def false_discovery(p: Array) -> Floats:
