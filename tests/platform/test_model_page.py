@@ -163,3 +163,22 @@ def test_record_page_draws_where_the_readout_reads(client: Client, board: Benchm
     sent = client.get(f"/records/{run.pk}/maps.npz")
     assert b"".join(sent.streaming_content).startswith(b"PK")
     sent.close()
+
+
+def test_record_page_draws_curves_with_their_numbers(client: Client, board: Benchmark) -> None:
+    run = make_scored("net", board, {"V4": 0.5}).runs.get()
+    assert "Over time" not in client.get(f"/records/{run.pk}/").content.decode()
+    rows = np.array([[0.0, 0.31], [-0.1, 0.2], [0.1, 0.4], [np.nan, 0.5], [0.9, 0.002], [0.1, 0.1]], np.float32)
+    np.savez(conf.runs() / run.record_path / "curves.npz", curve0=rows, curve1=rows)
+    said = {"name": "curve0", "region": "V<4", "subject": "all", "layer": "chosen", "first_time": 0.1}
+    other = {**said, "name": "curve1", "layer": "block.3"}
+    time = {"times": [0.0, 0.1], "window": [0.05, 0.1]}
+    run.record = {**run.record, "curves": [said, other], "time": time}
+    run.save(update_fields=["record"])
+    text = client.get(f"/records/{run.pk}/").content.decode()
+    assert text.count('class="curve" role="img"') == 1, "single layers are in the file only"
+    assert "V&lt;4: from 0 to 100 ms, highest 0.310 at 100 ms" in text
+    assert "above chance from 0.1 s" in text
+    numbers = text.split("Numbers of V&lt;4")[1]
+    assert ">100<" in numbers and "0.31" in numbers
+    assert client.get(f"/records/{run.pk}/curves.npz").status_code == 200

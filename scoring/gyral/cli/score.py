@@ -128,7 +128,7 @@ def score(
         elif not quiet and json_file != "-":
             from gyral.cli.show import print_record  # rich is slow to import
 
-            print_record(record)
+            print_record(record, curves=result.curves)
             click.echo(f"\nrecord: {path}")
         return path
 

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.cli.beside import control_lines, left_cell
+from gyral.cli.over_time import curve_lines, curve_section
 from gyral.cli.place import require_place
 from gyral.errors import BadUpload
 from gyral.heatmap import heatmap_svg
 from gyral.places import home
-from gyral.record import CHOSEN, Record, Row, load_maps, load_record
+from gyral.record import CHOSEN, Record, Row, load_curves, load_maps, load_record
 
 Array = NDArray[np.floating[Any]]
 
@@ -29,15 +30,16 @@ _BAR = 24
 def show(record: Path, everything: bool, html: Path | None, as_json: bool) -> None:
     """Show RECORD (a record folder or its record.json)."""
     found = _find(record)
+    folder = record if record.is_dir() else record.parent
     if as_json:
         click.echo(found.to_json(), nl=False)
     elif html:
         require_place(html, "--html")
-        folder = record if record.is_dir() else record.parent
-        html.write_text(as_html(found, everything=everything, maps=load_maps(folder)), "utf-8")
+        page = as_html(found, everything=everything, maps=load_maps(folder), curves=load_curves(folder))
+        html.write_text(page, "utf-8")
         click.echo(f"wrote {html}")
     else:
-        print_record(found, everything=everything)
+        print_record(found, everything=everything, curves=load_curves(folder))
 
 
 def _find(path: Path) -> Record:
@@ -49,8 +51,8 @@ def _find(path: Path) -> Record:
     raise BadUpload("there is no such record.", where=str(path), mend=mend, code="record-missing")
 
 
-def print_record(record: Record, *, everything: bool = False) -> None:
-    """Print a record to standard output."""
+def print_record(record: Record, *, everything: bool = False, curves: Mapping[str, Array] | None = None) -> None:
+    """Print a record to standard output; ``curves`` are what `gyral.record.load_curves` gives."""
     from rich.console import Console  # slow to import
     from rich.table import Table
 
@@ -83,6 +85,8 @@ def print_record(record: Record, *, everything: bool = False) -> None:
     console.print(table)
     for line in control_lines(record, _wanted(record, everything)):
         console.print(line, highlight=False)
+    for line in curve_lines(record, curves or {}, everything=everything):
+        console.print(line, highlight=False, markup=False, no_wrap=True)
     beside = record.provenance.readout.get("beside")
     if beside:
         console.print(f"beside: {', '.join(beside)}", highlight=False)
@@ -99,7 +103,13 @@ def print_record(record: Record, *, everything: bool = False) -> None:
         console.print(f"[yellow]note:[/] {text}")
 
 
-def as_html(record: Record, *, everything: bool = False, maps: Mapping[str, Array] | None = None) -> str:
+def as_html(
+    record: Record,
+    *,
+    everything: bool = False,
+    maps: Mapping[str, Array] | None = None,
+    curves: Mapping[str, Array] | None = None,
+) -> str:
     """One HTML page without scripts or outside files.
 
     Parameters
@@ -109,6 +119,8 @@ def as_html(record: Record, *, everything: bool = False, maps: Mapping[str, Arra
         Also subjects and single layers.
     maps : mapping of str to array, optional
         What `gyral.record.load_maps` gives; drawn as heat maps.
+    curves : mapping of str to array, optional
+        What `gyral.record.load_curves` gives; drawn as line charts.
     """
     head = ("region", "subject", "layer", "score", "95 % interval", "ceiling", "score / ceiling", "units")
     body = "".join(
@@ -148,6 +160,7 @@ def as_html(record: Record, *, everything: bool = False, maps: Mapping[str, Arra
             for r in _wanted(record, everything)
             for line in _further(record, r)
         )
+        + curve_section(record, curves or {}, everything=everything)
         + _pictures(record, maps or {})
         + "</body></html>\n"
     )

@@ -11,6 +11,7 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
 from gyral.heatmap import heatmap_svg
+from gyral.line_chart import line_chart_svg
 from gyral_submissions import conf
 from gyral_submissions.enums import State
 from gyral_submissions.models import Run, Submission
@@ -24,6 +25,7 @@ FILES = {
     "blocks.npz": "application/zip",
     "redraws.npy": "application/octet-stream",
     "maps.npz": "application/zip",
+    "curves.npz": "application/zip",
 }
 
 
@@ -37,6 +39,7 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
         "record": found.record or {},
         "command": command_at_home(found.submission, (found.record or {}).get("provenance", {}).get("command")),
         "maps": draw_maps(folder, found.record or {}),
+        "curves": draw_curves(folder, found.record or {}),
         "scores": found.scores.order_by("region", "subject", "id"),
         "files": [name for name in FILES if (folder / name).is_file()],
     }
@@ -54,6 +57,38 @@ def draw_maps(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
             svg = heatmap_svg(arrays[m["name"]][0], tuple(m["grid"]), f"{m['region']}, {m['subject']}")
             # Made of numbers and a title that heatmap_svg escapes.
             drawn.append({**m, "svg": mark_safe(svg)})  # noqa: S308
+    return drawn
+
+
+def draw_curves(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Scores over time of the chosen layers, all subjects: a picture and its numbers a region; none without a time axis."""
+    import numpy as np  # nested: loads with pandas below
+
+    from gyral.record import CURVE, load_curves
+
+    arrays = load_curves(folder) if record.get("curves") else {}
+    drawn = []
+    for c in record.get("curves", []):
+        if c["name"] not in arrays or c["layer"] != "chosen" or c["subject"] != "all":
+            continue
+        rows = {k: v.astype(float) for k, v in zip(CURVE, arrays[c["name"]], strict=True)}
+        times, ceiling = record["time"]["times"], rows["ceiling"]
+        svg = line_chart_svg(
+            times,
+            rows["value"],
+            str(c["region"]),
+            low=rows["low"],
+            high=rows["high"],
+            bound=np.sqrt(np.maximum(ceiling, 0.0)) if np.isfinite(ceiling).any() else None,
+            marked=rows["p"] <= 0.05,
+            window=tuple(record["time"]["window"]),
+        )
+        points = [
+            {"ms": round(t * 1000, 3)} | {k: float(v[i]) if np.isfinite(v[i]) else None for k, v in rows.items()}
+            for i, t in enumerate(times)
+        ]
+        # Made of numbers and a title that line_chart_svg escapes.
+        drawn.append({**c, "svg": mark_safe(svg), "points": points})  # noqa: S308
     return drawn
 
 
