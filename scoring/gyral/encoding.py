@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from gyral.curves import Curve, series_curves
 from gyral.datasets.region import Region
-from gyral.fitting import LayerFits
+from gyral.datasets.split import Rows
+from gyral.fitting import NOISE_GAIN, LayerFits
 from gyral.metrics.correlation import squared_errors
 from gyral.readings import map_arrays, summaries, unit_columns
 from gyral.record import CHOSEN, MapRef, Row
@@ -21,8 +22,10 @@ from gyral.rows import interval_fields, number_or_none, with_q
 from gyral.scores.bound import Bound, region_bounds
 from gyral.scores.ceiling import FLOOR
 from gyral.scores.chance import region_chance
+from gyral.scores.pairs import twice
 from gyral.scores.problem import Problem
 from gyral.scores.region import RegionScore, region_blocks, score_blocks, score_region
+from gyral.scores.resampling import unit_scores
 
 Array = NDArray[np.floating[Any]]
 
@@ -97,10 +100,11 @@ def score_encoding(
     for number, region in enumerate(problem.regions):
         picks = [fit.picks(problem, region) for fit in fits]
         first_picks[region.name], all_picks[region.name] = picks[0], picks
-        chosen = [fit.assembled(problem, region, pick) for fit, pick in zip(fits, picks, strict=True)]
-        won = Counter(fit.layers[k] for fit, pick in zip(fits, picks, strict=True) for k in pick)
+        pairs = list(zip(fits, picks, strict=True))
+        chosen = [fit.assembled(problem, region, pick) for fit, pick in pairs]
+        won = Counter(fit.layers[k] for fit, pick in pairs for k in pick)
         columns = unit_columns(fits, problem, region, picks)
-        score = score_region(problem, region, region_blocks(problem, region, chosen, blocks, fold_of), seed=seed)
+        score = _scored(problem, region, chosen, [_gains(f, region, p) for f, p in pairs], blocks, fold_of, seed)
         constant += int(np.isnan(score.r).sum())
         silent += int(_says_nothing(problem, chosen).sum())
         r2 = _r2(problem, region, chosen)
@@ -124,9 +128,8 @@ def score_encoding(
         kept.append(np.stack(chosen))
         for k, layer in enumerate(fits[0].layers):
             fixed = [np.asarray(fit.predictions[k][:, region.units]) for fit in fits]
-            alone = score_region(
-                problem, region, region_blocks(problem, region, fixed, blocks, fold_of), seed=seed
-            )
+            gains = [_gains(fit, region, [k] * len(problem.split.folds)) for fit in fits]
+            alone = _scored(problem, region, fixed, gains, blocks, fold_of, seed)
             rows += labelled(problem, region, alone, _r2(problem, region, fixed), bounds, layer=layer)
     warnings = (*dict.fromkeys(w for fit in fits for w in fit.warnings), *_notes(constant, silent, unreliable))
     names = ids or [str(i) for i in range(len(problem.responses))]
@@ -147,6 +150,27 @@ def score_encoding(
         warnings,
         tuple(curves),
     )
+
+
+def _scored(
+    problem: Problem,
+    region: Region,
+    predictions: Sequence[Array],
+    gains: Sequence[Array | None],
+    rows: Sequence[Rows],
+    fold_of: NDArray[np.int64],
+    seed: int,
+) -> RegionScore:
+    blocks = region_blocks(problem, region, predictions, rows, fold_of)
+    r = unit_scores(blocks, np.ones((1, len(blocks))), strict=True)[0]
+    shares = twice(problem, region, predictions, gains, r)
+    return score_region(problem, region, blocks, twice=shares, seed=seed)
+
+
+def _gains(fit: LayerFits, region: Region, picks: Sequence[int]) -> Array | None:
+    """Noise gain of a region's units with one layer a fold: folds x units."""
+    found = fit.traits.get(NOISE_GAIN)
+    return None if found is None else np.stack([found[f, k, region.units] for f, k in enumerate(picks)])
 
 
 def _notes(constant: int, silent: int, unreliable: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from gyral.datasets.split import Fold
 from gyral.errors import OutOfResources
 from gyral.features.features import Features
 from gyral.progress import Progress, silent
-from gyral.readouts.readout import Attentive, FittedJoint, FittedReadout, JointReadout, Readout
+from gyral.readouts.readout import Attentive, FittedJoint, FittedReadout, JointReadout, Readout, Weighing
 from gyral.scores.problem import Problem
 from gyral.workplace import Piece, Reading, Workplace
 
@@ -23,6 +23,8 @@ Units = NDArray[np.int64]
 
 # Bytes that fitting may take beside features, responses and predictions.
 MEMORY = 2 << 30
+# Trait of fits that are `gyral.readouts.readout.Weighing`.
+NOISE_GAIN = "noise_gain"
 # Held-out samples of each fold whose maps are kept.
 _EXAMPLES = 2
 # Responses in training below which a unit is left out.
@@ -216,7 +218,10 @@ def _fit_known(
         fitted = readout.fit(job.spaces[0], responses, fold.train, inner, regions=regions, seed=seed)
         predictions = fitted.predict(job.spaces[0], fold.test)
     readings = _readings(fitted, job, fold.test) if isinstance(fitted, Attentive) else {}
-    return Piece(predictions, fitted.inner_r2, dict(fitted.traits), dict(explained), fitted.warnings, readings)
+    traits = dict(fitted.traits)
+    if isinstance(fitted, Weighing):
+        traits[NOISE_GAIN] = fitted.noise_gain(job.spaces[0], fold.test)
+    return Piece(predictions, fitted.inner_r2, traits, dict(explained), fitted.warnings, readings)
 
 
 def _readings(fitted: Attentive, job: _Job, test: Units) -> dict[int, Reading]:

@@ -213,23 +213,30 @@ def blocks_for(
 def correlated_rows(measured: Array, split: Split) -> float:
     """Integrated autocorrelation time of the responses inside held-out folds, in rows (1: independent).
 
-    ``1 + 2 sum rho_k`` of autocovariances added over units (at most `_UNITS` of them) and folds, over lags in pairs as
-    long as a pair is positive (Geyer 1992, Statistical Science 7, 473-483). What a row adds to r stays correlated for
-    no longer than that, however smooth the predictions.
+    ``1 + 2 sum rho_k`` over lags in pairs as long as a pair is positive (Geyer 1992, Statistical Science 7, 473-483).
+    What a row adds to r stays correlated for no longer than that, however smooth the predictions.
     """
-    step = -(-measured.shape[1] // _UNITS)
-    longest = max(len(f.test) for f in split.folds)
-    covariance = np.zeros(longest)
+    return max(1.0, float(2 * pairs_of_lags(autocorrelation(measured, split)).sum() - 1))
+
+
+def autocorrelation(values: Array, split: Split) -> Floats:
+    """Autocorrelation inside held-out folds at lags from 0, autocovariances added over units (at most `_UNITS` of them)
+    and folds; all 0 where nothing varies."""
+    step = -(-values.shape[1] // _UNITS)
+    covariance = np.zeros(max(len(f.test) for f in split.folds))
     for fold in split.folds:
-        y = measured[fold.test, ::step].astype(np.float64)
+        y = values[fold.test, ::step].astype(np.float64)
         y = _standardised(y, np.isfinite(y))
         spectrum = np.fft.rfft(y, 2 * len(y), axis=0)
         covariance[: len(y)] += np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), 2 * len(y))[: len(y)]
-    if covariance[0] <= 0:
-        return 1.0
-    pairs = (covariance / covariance[0])[: longest // 2 * 2].reshape(-1, 2).sum(axis=1)
+    return covariance / covariance[0] if covariance[0] > 0 else covariance
+
+
+def pairs_of_lags(rho: Floats) -> Floats:
+    """Sums of ``rho`` over lags (0, 1), (2, 3) ... as long as they are positive, never rising."""
+    pairs = rho[: len(rho) // 2 * 2].reshape(-1, 2).sum(axis=1)
     stop = int(np.argmax(pairs <= 0)) if (pairs <= 0).any() else len(pairs)
-    return max(1.0, float(2 * np.minimum.accumulate(pairs[: max(stop, 1)]).sum() - 1))
+    return np.minimum.accumulate(pairs[: max(stop, 1)])
 
 
 def _standardised(values: Floats, present: NDArray[np.bool_], least: float = _FLAT_MEASURED) -> Floats:

@@ -37,6 +37,8 @@ class Redraws:
         Whether training is redrawn too.
     seed : int
         Of the draws; redraws of two models belong together only where it is the same.
+    widened : array, parts, optional
+        By how much ``drawn`` was widened for folds that train on one another's rows (`gyral.scores.pairs`); None: not.
     """
 
     values: Floats
@@ -44,21 +46,39 @@ class Redraws:
     groups: int
     kind: Kind = "conditional"
     seed: int = 0
+    widened: Floats | None = None
 
     def of(self, parts: Sequence[int] | NDArray[np.integer[Any]]) -> "Redraws":
         """The same for some parts only."""
         chosen = np.asarray(parts, np.int64)
-        return replace(self, values=self.values[chosen], drawn=self.drawn[:, chosen])
+        widened = None if self.widened is None else self.widened[chosen]
+        return replace(self, values=self.values[chosen], drawn=self.drawn[:, chosen], widened=widened)
+
+    def wider(self, factor: Floats) -> "Redraws":
+        """The same with standard errors times ``factor``, one a part."""
+        return replace(self, drawn=self.values + (self.drawn - self.values) * factor, widened=factor)
+
+    def as_drawn(self) -> "Redraws":
+        """The same as it was before `wider`."""
+        if self.widened is None:
+            return self
+        return replace(self, drawn=self.values + (self.drawn - self.values) / self.widened, widened=None)
 
     def with_mean(self) -> "Redraws":
         """The same with the mean over parts that have a value before them."""
         known = np.isfinite(self.values)
         drawn = self.drawn[:, known].mean(axis=1) if known.any() else np.full(len(self.drawn), np.nan)
         value = self.values[known].mean() if known.any() else np.nan
+        widened = self.widened
+        if widened is not None:
+            before = self.as_drawn().drawn[:, known].mean(axis=1) if known.any() else drawn
+            ratio = float(np.sqrt(_variance(drawn) / _variance(before))) if _variance(before) > 0 else 1.0
+            widened = np.concatenate([[ratio], widened])
         return replace(
             self,
             values=np.concatenate([[value], self.values]),
             drawn=np.concatenate([drawn[:, None], self.drawn], axis=1),
+            widened=widened,
         )
 
     def intervals(self, level: float = LEVEL) -> list[Interval]:
@@ -158,6 +178,8 @@ def with_training(conditional: Redraws, fixed: Floats, retrained: Floats) -> Red
             f"left-out means are {fixed.shape!r} and {retrained.shape!r}, for {len(conditional.values)} values.",
             where="retrained",
         )
+    # What a training row and a held-out one do together is in both parts already.
+    conditional = conditional.as_drawn()
     tested, trained = jackknife_variance(fixed), jackknife_variance(retrained)
     factor = np.sqrt(1 + np.where(tested > 0, trained / np.where(tested > 0, tested, 1.0), 0.0))
     drawn = conditional.values + (conditional.drawn - conditional.values) * factor

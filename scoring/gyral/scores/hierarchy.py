@@ -95,7 +95,8 @@ def over_subjects(redraws: Redraws, *, shared: bool = True, level: float = LEVEL
         se = float(there.values.std(ddof=1) / np.sqrt(len(known)))
         value = float(there.values.mean())
         return t_interval("subjects", value, se, df=len(known) - 1, groups=len(known), level=level)
-    found = crossed([there])
+    # Subjects scatter by all that is their own, pairs of rows included.
+    found = crossed([there.as_drawn()])
     se = float(np.sqrt(found.covariance[0, 0]))
     return t_interval(
         "subjects", float(found.values[0]), se, df=found.df, groups=len(known), method="crossed", level=level

@@ -17,6 +17,7 @@ from gyral.scores.blocks import Blocks, block_sums, blocks_for, held_out_blocks
 from gyral.scores.conditional import Redraws, redraws
 from gyral.scores.confidence import Interval
 from gyral.scores.hierarchy import with_everyone
+from gyral.scores.pairs import widened_by
 from gyral.scores.problem import Problem
 from gyral.scores.resampling import Scored, Statistic
 
@@ -107,7 +108,9 @@ def region_blocks(
     return block_sums(measured, np.stack(list(predictions)), rows, fold_of, repeats=repeats)
 
 
-def score_region(problem: Problem, region: Region, blocks: Blocks, *, seed: int = 0) -> RegionScore:
+def score_region(
+    problem: Problem, region: Region, blocks: Blocks, *, twice: Array | None = None, seed: int = 0
+) -> RegionScore:
     """Score a region from the block sums of its units.
 
     Parameters
@@ -116,17 +119,21 @@ def score_region(problem: Problem, region: Region, blocks: Blocks, *, seed: int 
     region : Region
     blocks : Blocks
         From `region_blocks`.
+    twice : array, units, optional
+        Share of each unit's predictions that rests on rows which other folds hold out (`gyral.scores.pairs.twice`);
+        None for maps that were fitted elsewhere.
     seed : int
         Of the redraws: the same for all that are to be compared.
     """
     members = problem.members(region)
     plain = Scored(blocks, Statistic(), members)
-    found = redraws(plain, seed=seed)
+    factor = np.ones(len(members)) if twice is None else widened_by(twice, members)
+    found = redraws(plain, seed=seed).wider(factor)
     ceiling = None if problem.ceiling is None else problem.ceiling.of(region.units)
     ceiled, bounds = np.full(len(region), np.nan), None
     if ceiling is not None:
         over = Scored(blocks, Statistic(ceiling=ceiling), members)
-        ceiled, bounds = over.units, redraws(over, seed=seed)
+        ceiled, bounds = over.units, redraws(over, seed=seed).wider(factor)
     count = len(blocks.sums)
     draws = [
         Scored(Blocks(blocks.sums[[d]], blocks.fold_of, blocks.rows), Statistic(), members).values
