@@ -65,7 +65,7 @@ class Setting(Generic[T]):
             raise ImproperlyConfigured(f"{self.name}={text!r}: {error}") from None
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     number = int(text)
     if number < 0:
         raise ValueError("must be 0 or more")
@@ -79,6 +79,13 @@ def _positive(text: str) -> float:
     return number
 
 
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not number >= 0:
+        raise ValueError("must be 0 or more")
+    return number
+
+
 def _tier(text: str) -> Tier:
     for tier in TIERS:
         if text == tier:
@@ -86,19 +93,19 @@ def _tier(text: str) -> Tier:
     raise ValueError(f"must be one of {', '.join(TIERS)}")
 
 
-UPLOAD_BYTES = Setting("GYRAL_UPLOAD_BYTES", 1 << 30, _count, "largest upload, bytes, counted while it streams")
+UPLOAD_BYTES = Setting("GYRAL_UPLOAD_BYTES", 1 << 30, count, "largest upload, bytes, counted while it streams")
 UPLOAD_HOURS = Setting(
     "GYRAL_UPLOAD_HOURS", 24.0, _positive, "hours after which an upload in pieces is removed if no piece comes"
 )
-OPEN_UPLOADS = Setting("GYRAL_OPEN_UPLOADS", 3, _count, "uploads in pieces a person may have open")
-RUNS_PER_DAY = Setting("GYRAL_RUNS_PER_DAY", 20, _count, "evaluations a person may start in one day (UTC)")
+OPEN_UPLOADS = Setting("GYRAL_OPEN_UPLOADS", 3, count, "uploads in pieces a person may have open")
+RUNS_PER_DAY = Setting("GYRAL_RUNS_PER_DAY", 20, count, "evaluations a person may start in one day (UTC)")
 ANSWERS = Setting(
     "GYRAL_ANSWERS",
     50,
-    _count,
+    count,
     "submissions of one person that a benchmark with private data scores, ever; 0: any",
 )
-ACTIVE_RUNS = Setting("GYRAL_ACTIVE_RUNS", 20, _count, "runs a person may have queued or running, twins included")
+ACTIVE_RUNS = Setting("GYRAL_ACTIVE_RUNS", 20, count, "runs a person may have queued or running, twins included")
 LEAST_TIER: Setting[Tier] = Setting(
     LEAST,
     "landlock",
@@ -108,7 +115,7 @@ LEAST_TIER: Setting[Tier] = Setting(
 LEASE_SECONDS = Setting(
     "GYRAL_LEASE_SECONDS", 60.0, _positive, "a run nobody renewed for this long is taken up again"
 )
-MAX_ATTEMPTS = Setting("GYRAL_MAX_ATTEMPTS", 3, _count, "attempts before a run whose workers vanish is given up")
+MAX_ATTEMPTS = Setting("GYRAL_MAX_ATTEMPTS", 3, count, "attempts before a run whose workers vanish is given up")
 WALL_CLOCK_SECONDS = Setting("GYRAL_WALL_CLOCK_SECONDS", 7200.0, _positive, "longest evaluation, seconds")
 REPUBLISH_SECONDS = Setting(
     "GYRAL_REPUBLISH_SECONDS",
@@ -117,7 +124,13 @@ REPUBLISH_SECONDS = Setting(
     "a queued run whose message seems lost is published again after this",
 )
 SWEEP_SECONDS = Setting("GYRAL_SWEEP_SECONDS", 10.0, _positive, "pause between two rounds of the sweeper")
-LOG_BYTES = Setting("GYRAL_LOG_BYTES", 1 << 18, _count, "longest log kept of a run, bytes")
+WARM_SECONDS = Setting(
+    "GYRAL_WARM_SECONDS",
+    600.0,
+    _not_negative,
+    "how long a worker keeps its next child ready after a run of an upload, seconds (about 1 GiB of memory); 0: never",
+)
+LOG_BYTES = Setting("GYRAL_LOG_BYTES", 1 << 18, count, "longest log kept of a run, bytes")
 DEVICE = Setting("GYRAL_DEVICE", "cpu", str, "device evaluations run on (cpu, cuda, cuda:0)")
 SCORE_COMMAND: Setting[list[str]] = Setting(
     "GYRAL_SCORE_COMMAND", [sys.executable, "-m", "gyral.cli.main"], shlex.split, "command line that scores"
@@ -136,6 +149,7 @@ SETTINGS: tuple[Setting[int] | Setting[Tier] | Setting[float] | Setting[str] | S
     WALL_CLOCK_SECONDS,
     REPUBLISH_SECONDS,
     SWEEP_SECONDS,
+    WARM_SECONDS,
     LOG_BYTES,
     DEVICE,
     SCORE_COMMAND,

@@ -1,9 +1,14 @@
 """Celery tasks: they take ids by keyword, and delegate."""
 
 import uuid
+from functools import cache
+from typing import TYPE_CHECKING
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutdown
+
+if TYPE_CHECKING:
+    from gyral_submissions.domain.standby import Standby
 
 
 # Acknowledged late, so that a busy worker holds no second message back; that a broker delivers it again after
@@ -15,7 +20,7 @@ def evaluate_run(*, run_id: str, attempt: int) -> None:
     from gyral_submissions.domain.execution import Interrupted, execute
 
     try:
-        execute(uuid.UUID(run_id), attempt, is_stopping=_is_stopping)
+        execute(uuid.UUID(run_id), attempt, is_stopping=_is_stopping, standby=_standby())
     except Interrupted:
         return
 
@@ -27,6 +32,22 @@ def say_how_guests_are_held(**_: object) -> None:
     from gyral.isolation.tier import examine
 
     examine()
+
+
+@cache
+def _standby() -> "Standby":
+    """Where this worker's next child waits."""
+    # Nested: only a worker needs it.
+    from gyral_submissions.domain.standby import Standby
+
+    return Standby()
+
+
+@worker_shutdown.connect
+def end_what_waits(**_: object) -> None:
+    """Leave nothing behind."""
+    if _standby.cache_info().currsize:
+        _standby().end()
 
 
 def _is_stopping() -> bool:

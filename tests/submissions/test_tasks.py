@@ -37,6 +37,7 @@ def start_worker(home: Path, tmp_path: Path) -> Iterator[StartWorker]:
             "GYRAL_HOME": str(home),
             "GYRAL_SCORE_COMMAND": " ".join(conf.SCORE_COMMAND()),
             "GYRAL_LEASE_SECONDS": str(conf.LEASE_SECONDS()),
+            "GYRAL_WARM_SECONDS": "0",
             "PYTHONWARNINGS": "",
         }
         argv = [sys.executable, "-m", "celery", "--app", "gyral_portal.worker", "--quiet", "worker"]

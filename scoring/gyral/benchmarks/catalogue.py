@@ -136,7 +136,7 @@ def find_benchmark(reference: str, known: tuple[Benchmark, ...] = BUNDLED) -> Be
     Raises
     ------
     UnknownName
-        No such name or version; the nearest ones are suggested.
+        No such name or version (``unknown-benchmark``); the nearest ones are suggested.
 
     Examples
     --------
@@ -146,5 +146,7 @@ def find_benchmark(reference: str, known: tuple[Benchmark, ...] = BUNDLED) -> Be
     name, _, version = reference.partition("@")
     matching = [b for b in known if b.name == name and version in ("", str(b.version))]
     if not matching:
-        raise UnknownName("benchmark", reference, [b.name for b in known] + [b.id for b in known])
+        unknown = UnknownName("benchmark", reference, [b.name for b in known] + [b.id for b in known])
+        unknown.code = "unknown-benchmark"  # not a submitter's fault, where other names may be
+        raise unknown
     return max(matching, key=lambda b: b.version)

@@ -9,12 +9,15 @@ import traceback
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gyral import __version__
 from gyral.errors import UserError
+
+if TYPE_CHECKING:
+    from gyral.isolation.spare import Spare
 
 # name -> (module:object, one line for --help); nothing is imported before a command runs.
 _COMMANDS = {
@@ -31,6 +34,7 @@ _COMMANDS = {
     "data": ("gyral.cli.data:data", "Fetch, list, verify and install datasets."),
     "models": ("gyral.cli.models:models", "Fetch and list reference models."),
 }
+_HIDDEN = {"standby": "gyral.cli.standby:standby"}
 _SITE_COMMANDS = {"serve": "Start the site, a worker and the sweeper."}
 
 
@@ -43,8 +47,8 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one command; None for an unknown name."""
-        if cmd_name in _COMMANDS:
-            module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        if cmd_name in _COMMANDS or cmd_name in _HIDDEN:
+            module, _, attribute = (_HIDDEN.get(cmd_name) or _COMMANDS[cmd_name][0]).partition(":")
             return _command(getattr(import_module(module), attribute))
         entry = _plugins().get(cmd_name)
         if entry is None:
@@ -84,11 +88,11 @@ def cli() -> None:
     """Score vision and language models against brain recordings, region by region."""
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its status."""
+def main(arguments: list[str] | None = None, *, spare: "Spare | None" = None) -> None:
+    """Run the command line and exit with its status; ``spare`` is a guest for `gyral score --isolated`."""
     try:
         # Outside standalone mode click returns the code of an Exit, and what a command returned.
-        returned = cli.main(args=arguments, prog_name="gyral", standalone_mode=False)
+        returned = cli.main(args=arguments, prog_name="gyral", standalone_mode=False, obj=spare)
         status = returned if isinstance(returned, int) else 0
     except click.exceptions.Abort:
         click.echo("interrupted; the same command goes on after what is finished", err=True)

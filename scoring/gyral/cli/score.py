@@ -20,6 +20,7 @@ from gyral.places import home
 from gyral.readouts import READOUTS
 
 if TYPE_CHECKING:
+    from gyral.isolation.spare import Spare
     from gyral.models.model import Model
     from gyral.models.twins import Twin
     from gyral.progress import Progress
@@ -83,7 +84,9 @@ if TYPE_CHECKING:
     help="How to report.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No bars, no table.")
+@click.pass_obj
 def score(
+    spare: "Spare | None",
     model: str,
     benchmark: str,
     readout: str | None,
@@ -115,7 +118,7 @@ def score(
             require_place(Path(json_file), "--json")
         asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, size, procedure, controls, seed)
         with reporting(style) as report:
-            result = _result(model, asked, isolated, report)
+            result = _result(model, asked, isolated, report, spare)
         record = result.record
         folder = out or _folder(record, asked)
         path = result.save(folder)
@@ -172,7 +175,7 @@ class _Asked:
     seed: int
 
 
-def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress") -> "Result":
+def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress", spare: "Spare | None") -> "Result":
     found = measured_by(find_benchmark(asked.benchmark), asked.metric)
     family = asked.readout.partition(":")[0] if asked.readout else None
     if family is not None and found.task == "encoding" and family not in READOUTS:
@@ -186,7 +189,7 @@ def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress") -
     path, twin = split_twin(reference)
     device = asked.device
     # A guest comes up while this process imports torch and transformers, which takes seconds: names are checked first.
-    guests = _isolated(path, twin, device) if isolated else ()
+    guests = _isolated(path, twin, device, spare) if isolated else ()
 
     from gyral.datasets.catalogue import open_dataset
     from gyral.evaluate import evaluate
@@ -243,11 +246,11 @@ def _bytes(text: str) -> int:
     return int(float(number) * (1 << 20 if unit == "M" else 1 << 30))
 
 
-def _isolated(path: str, twin: "Twin | None", device: str) -> "Sequence[Model]":
+def _isolated(path: str, twin: "Twin | None", device: str, spare: "Spare | None" = None) -> "Sequence[Model]":
     from gyral.isolation.host import isolated
     from gyral.models.twins import SEEDS
 
-    return isolated(Path(path), twin=twin, seeds=SEEDS[twin] if twin else (0,), device=device)
+    return isolated(Path(path), twin=twin, seeds=SEEDS[twin] if twin else (0,), device=device, spare=spare)
 
 
 def _untrained(reference: str, twin: "Twin | None", asked: _Asked, isolated: bool) -> "Sequence[Model]":

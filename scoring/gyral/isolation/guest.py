@@ -10,11 +10,19 @@ import os
 import select
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from gyral.isolation import wire
 
+_AHEAD = (
+    "onnxruntime",
+    "gyral.models.onnx_graph",
+    "safetensors.torch",
+    "tokenizers",
+    "gyral.models.transformers_folder",
+)
 _MEMORY_SIGNS = ("allocate memory", "bad_alloc", "bad allocation", "out of memory", "Cannot allocate")
 
 
@@ -51,6 +59,12 @@ class Guest:
 
     def serve(self) -> None:
         """Answer until the host asks for the end."""
+        if self.facts["task"] == "wait":
+            import_ahead()
+            self.say({"say": "ready"})
+            if self.hear() != "open":
+                raise HungUp
+            self.facts |= json.loads((self.job / "open.json").read_text("utf-8"))
         if self.facts["task"] == "check":
             from gyral.models.upload import check_folder  # nested: after the limits are set
 
@@ -87,6 +101,19 @@ class Guest:
     def _wait_until_taken(self) -> None:
         if self.hear() != "next":
             raise HungUp
+
+
+def import_ahead() -> None:
+    """Import what opening a model of any form imports; a library that is not installed is left out."""
+    from gyral.models.upload import open_folder  # noqa: F401 - nested: after the limits are set
+
+    for name in _AHEAD:
+        with contextlib.suppress(ImportError):
+            import_module(name)
+    with contextlib.suppress(ImportError):
+        from gyral.models.transformers_net import warm_up  # nested: only a guest that waits needs it
+
+        warm_up()
 
 
 def explain(error: Exception) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gyral.isolation.answers import read_facts, receive
 from gyral.isolation.launch import GUEST
 from gyral.isolation.limits import Limits
 from gyral.isolation.session import Guest
+from gyral.isolation.spare import Spare
 from gyral.isolation.tier import Tier, allowed
 from gyral.models.card import ModelCard
 from gyral.models.model import Batch, Reduction
@@ -42,6 +43,8 @@ class IsolatedModel:
         The guest program, for tests.
     follower : IsolatedModel, optional
         Whose guest is started ahead once this one's pass begins; see `isolated`.
+    spare : Spare, optional
+        A guest that is up already, for the first start.
     """
 
     def __init__(
@@ -55,8 +58,9 @@ class IsolatedModel:
         tier: Tier | None = None,
         program: Sequence[str] = GUEST,
         follower: "IsolatedModel | None" = None,
+        spare: Spare | None = None,
     ) -> None:
-        self.follower = follower
+        self.follower, self._spare = follower, spare
         self.folder, self.twin, self.seed = find_upload(folder), twin, seed
         self.limits, self.device, self.program = limits, device, tuple(program)
         self.tier: Tier = tier or allowed()
@@ -141,16 +145,10 @@ class IsolatedModel:
         """Start the guest without waiting for it: it imports its libraries and opens the model meanwhile."""
         if self._guest is None:
             self._awaited = True
-            self._guest = Guest(
-                self.folder,
-                "model",
-                limits=self.limits,
-                tier=self.tier,
-                program=self.program,
-                device=self.device,
-                twin=self.twin,
-                seed=self.seed,
-            )
+            held = {"limits": self.limits, "tier": self.tier, "program": self.program, "device": self.device}
+            asked: dict[str, Any] = {**held, "twin": self.twin, "seed": self.seed}
+            ready = self._spare.take(self.folder, **asked) if self._spare is not None else None
+            self._guest = ready or Guest(self.folder, "model", **asked)
 
     def _started(self) -> Guest:
         """The running guest, or a new one, that has opened the model."""
@@ -168,11 +166,16 @@ class IsolatedModel:
 
 
 def isolated(
-    folder: Path, *, twin: Twin | None = None, seeds: Sequence[int] = (0,), device: str = "cpu"
+    folder: Path,
+    *,
+    twin: Twin | None = None,
+    seeds: Sequence[int] = (0,),
+    device: str = "cpu",
+    spare: Spare | None = None,
 ) -> tuple[IsolatedModel, ...]:
     """The draws of an uploaded model, one for each seed, with one idle guest ahead of the one that works.
 
-    The first guest is started here: call this before the imports and the data that the host needs itself, and the
+    The first guest is started here, unless ``spare`` is up already: call this before the imports and the data that the host needs itself, and the
     seconds a guest takes to come up pass meanwhile.
 
     Raises
@@ -183,9 +186,10 @@ def isolated(
         This machine cannot hold it as firmly as is asked (code ``sandbox-tier``).
     """
     draws: list[IsolatedModel] = []
-    for seed in reversed(seeds):
+    for n, seed in reversed([*enumerate(seeds)]):
         follower = draws[-1] if draws else None
-        draws.append(IsolatedModel(folder, twin=twin, seed=seed, device=device, follower=follower))
+        ready = spare if n == 0 else None
+        draws.append(IsolatedModel(folder, twin=twin, seed=seed, device=device, follower=follower, spare=ready))
     draws.reverse()
     draws[0].start_ahead()
     return tuple(draws)

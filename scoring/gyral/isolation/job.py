@@ -42,6 +42,11 @@ class Job:
         """The only folder the guest writes to."""
         return self.folder / "scratch"
 
+    @property
+    def model(self) -> Path:
+        """Where a guest that was started before its model was known finds it; no other guest has such a folder."""
+        return self.folder / "model"
+
     def write(self, name: str, fields: dict[str, Any]) -> None:
         """Write ``name`` as JSON for the guest to read."""
         (self.folder / name).write_text(json.dumps(fields), "utf-8")

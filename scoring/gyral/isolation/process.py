@@ -41,7 +41,7 @@ class Process:
     """
 
     def __init__(self, started: Started, limits: Limits, hidden: Sequence[str] = ()) -> None:
-        self.limits, self.hidden = limits, hidden
+        self.limits, self.hidden = limits, tuple(hidden)
         self._started, self._child = started, started.child
         assert self._child.stdin and self._child.stdout and self._child.stderr  # noqa: S101 - for the type checker
         self._in, self._out, self._err = self._child.stdin, self._child.stdout, self._child.stderr
@@ -58,6 +58,11 @@ class Process:
     def pid(self) -> int:
         """Process id, and id of the guest's session and process group."""
         return self._child.pid
+
+    @property
+    def lives(self) -> bool:
+        """Whether it runs, as far as the kernel has told."""
+        return self._child.poll() is None
 
     @property
     def log(self) -> str:

@@ -16,7 +16,7 @@ from gyral.isolation.process import Process
 from gyral.isolation.tier import Tier, has_namespaces
 from gyral.models.twins import Twin
 
-Task = Literal["model", "check"]
+Task = Literal["model", "check", "wait"]
 
 
 class Guest:
@@ -24,15 +24,15 @@ class Guest:
 
     Parameters
     ----------
-    path : Path
-        The model's folder or file.
-    task : {"model", "check"}
-        What the guest does at first: open the model, or list its faults.
+    path : Path or None
+        The model's folder or file; None for a guest that waits for ``open``.
+    task : {"model", "check", "wait"}
+        What the guest does at first: open the model, list its faults, or import its libraries and wait.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         task: Task,
         *,
         limits: Limits,
@@ -43,8 +43,12 @@ class Guest:
         seed: int = 0,
     ) -> None:
         self.job, self.limits, self.tier = Job(), limits, tier
-        places = Places(self.job.folder, path.resolve())
+        self._ready = False
+        if path is None:
+            self.job.model.mkdir()
+        places = Places(self.job.folder, self.job.model if path is None else path.resolve())
         folder, model = places.seen(tier)
+        self._model = model
         facts = {
             "protocol": wire.PROTOCOL,
             "task": task,
@@ -71,9 +75,21 @@ class Guest:
     def listen(self, expected: Sequence[str], deadline: float | None = None) -> dict[str, Any]:
         """The next message, which must say one of ``expected``."""
         message = self.process.listen(self.deadline if deadline is None else deadline)
+        if message["say"] == "ready" and "ready" not in expected and not self._ready:
+            self._ready = True
+            return self.listen(expected, deadline)
+        self._ready |= message["say"] == "ready"
         if message["say"] not in expected:
             raise wire.broken(f"it says {message['say']!r:.40} where {' or '.join(expected)} was due")
         return message
+
+    def open(self, name: str, *, twin: Twin | None, seed: int) -> None:
+        """Have a guest that waits open the model called ``name``, which lies in the job's model folder."""
+        model = f"{self._model}/{name}"
+        self.job.write("open.json", {"task": "model", "model": model, "twin": twin, "seed": seed})
+        self.process.hidden = (model, *self.process.hidden)
+        self.deadline = time.monotonic() + self.limits.opening
+        self.process.tell(do="open")
 
     @property
     def lives(self) -> bool:

@@ -2,14 +2,16 @@
 
 ::
 
-    host -> guest   stdin    {"do": "features"} | {"do": "next"} | {"do": "check"} | {"do": "end"}
+    host -> guest   stdin    {"do": "open"} | {"do": "features"} | {"do": "next"} | {"do": "check"} | {"do": "end"}
     guest -> host   stdout   {"say": "confined"}, before anything of the model is read
+                             {"say": "ready"}, where it waits for a model
                              {"say": "model", "card": {...}, "layers": [...]}
                              {"say": "batch", "start": 0, "rows": 32}
                              {"say": "done"} | {"say": "report", "report": {...}}
                              {"say": "error", "error": {"kind", "code", "what", "where", "mend"}}
 
     JOB/job.json       which model, device, twin, limits
+    JOB/open.json      the model of a guest that waited, in JOB/model/
     JOB/request.json   layers, reduction, memory, stimuli (ids, hashes, texts or file names; never a response)
     JOB/stimuli/       image files, named by row
     JOB/scratch/       the only place the guest writes: START-LAYER.npy

@@ -27,6 +27,22 @@ def fresh(config: Any) -> Any:
     return net.eval()
 
 
+def warm_up() -> None:
+    """Run a network of no weights, so that what the library imports late is there when a real one comes."""
+    import torch  # nested: slow to import
+    from transformers import AutoConfig  # nested: slow to import
+
+    small = {
+        "hidden_size": 4,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "intermediate_size": 4,
+        "vocab_size": 4,
+    }
+    with torch.device("meta"), torch.inference_mode():
+        fresh(AutoConfig.for_model("bert", **small))(input_ids=torch.zeros(1, 2, dtype=torch.long))
+
+
 def pretrained(folder: Path, config: Any, *, head: bool = False) -> Any:
     """The network with the folder's weights; with the head that expects the next token where ``head``.
 

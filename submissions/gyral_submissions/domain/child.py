@@ -1,7 +1,7 @@
 """Child: the process that scores, in a process group of its own, and what it says.
 
-It speaks JSON lines on standard output (see `gyral.cli.score`): ``{"step", "done", "total"}`` while it works,
-then ``{"record": path}`` or ``{"error": {...}}``. Anything else it prints is ignored; its standard error goes
+It speaks JSON lines on standard output (see `gyral.cli.score`): ``{"ready": true}`` once it waits for an order (see
+`gyral.cli.standby`), ``{"step", "done", "total"}`` while it works, then ``{"record": path}`` or ``{"error": {...}}``. Anything else it prints is ignored; its standard error goes
 to the operators' log.
 """
 
@@ -37,11 +37,14 @@ class Said:
         Path of the record, once there is one.
     error : mapping or None
         The error it ended with.
+    is_ready : bool
+        It waits for an order.
     """
 
     steps: tuple[Step, ...] = ()
     record: str = ""
     error: Mapping[str, Any] | None = None
+    is_ready: bool = False
 
 
 class Child:
@@ -53,16 +56,16 @@ class Child:
         What to run.
     environment : mapping
         All of its environment variables.
-    errors : CappedFile
-        Where standard error goes.
+    errors : CappedFile or None
+        Where standard error goes; None: nowhere, until ``order`` names a file.
     folder : Path
         Working directory.
     """
 
     def __init__(
-        self, command: Sequence[str], *, environment: Mapping[str, str], errors: CappedFile, folder: Path
+        self, command: Sequence[str], *, environment: Mapping[str, str], errors: CappedFile | None, folder: Path
     ) -> None:
-        self._said, self._began = Said(), time.monotonic()
+        self._said, self._began, self._errors = Said(), time.monotonic(), errors
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gyral_submissions.keeper", *command],
@@ -76,7 +79,7 @@ class Child:
         assert self._process.stdout is not None and self._process.stderr is not None  # noqa: S101 (pipes asked for)
         self._threads = [
             threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True),
-            threading.Thread(target=_drain, args=(self._process.stderr, errors), daemon=True),
+            threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -91,6 +94,26 @@ class Child:
         """The latest of each thing it said."""
         with self._lock:
             return self._said
+
+    def order(self, arguments: Sequence[str], *, errors: CappedFile, folder: Path) -> bool:
+        """Tell a command that waits (`gyral standby`) what to do, and where; False where it is gone.
+
+        Parameters
+        ----------
+        arguments : sequence of str
+            Of the command line.
+        errors, folder : CappedFile, Path
+            As above, from now on.
+        """
+        assert self._process.stdin is not None  # noqa: S101 (a pipe was asked for)
+        self._errors = errors
+        line = json.dumps({"arguments": [*arguments], "folder": str(folder)}).encode() + b"\n"
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except OSError:
+            return False
+        return not self._has_exited()
 
     def has_ended(self, seconds: float) -> bool:
         """Wait up to ``seconds``; True once its leader has exited."""
@@ -131,11 +154,20 @@ class Child:
             if message is not None:
                 self._take(message)
 
+    def _drain(self, stream: IO[bytes]) -> None:
+        for chunk in iter(lambda: stream.read1(_LINE), b""):  # type: ignore[attr-defined]
+            # On a full disk the log is lost; the pipe must still be emptied, or the child would wait for ever.
+            with suppress(OSError):
+                if self._errors is not None:
+                    self._errors.write(chunk)
+
     def _take(self, message: Mapping[str, Any]) -> None:
         error, record = message.get("error"), message.get("record")
         step, done, total = message.get("step"), message.get("done"), message.get("total")
         with self._lock:
-            if isinstance(error, dict):
+            if message.get("ready") is True:
+                self._said = replace(self._said, is_ready=True)
+            elif isinstance(error, dict):
                 self._said = replace(self._said, error=error)
             elif isinstance(record, str):
                 self._said = replace(self._said, record=record)
@@ -156,10 +188,3 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return message if isinstance(message, dict) else None
-
-
-def _drain(stream: IO[bytes], errors: CappedFile) -> None:
-    for chunk in iter(lambda: stream.read1(_LINE), b""):  # type: ignore[attr-defined]
-        # On a full disk the log is lost; the pipe must still be emptied, or the child would wait for ever.
-        with suppress(OSError):
-            errors.write(chunk)

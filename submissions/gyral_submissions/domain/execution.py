@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from django.db import OperationalError
@@ -25,6 +26,7 @@ from gyral_submissions.domain import attempt as attempts
 from gyral_submissions.domain import fault as faults
 from gyral_submissions.domain import log
 from gyral_submissions.domain.child import Child
+from gyral_submissions.domain.standby import Standby
 from gyral_submissions.domain.step import Step
 from gyral_submissions.enums import State
 from gyral_submissions.models import Run
@@ -61,6 +63,7 @@ def execute(
     *,
     progress: Progress = silent,
     is_stopping: Callable[[], bool] = lambda: False,
+    standby: Standby | None = None,
 ) -> State | None:
     """Evaluate, and leave the run finished, failed, or to whoever took it away.
 
@@ -72,6 +75,8 @@ def execute(
         Told of every step as well (bars of a management command).
     is_stopping : callable
         True once this worker should go; the run is released then.
+    standby : Standby, optional
+        Where the next child waits; used where the run is of an upload.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def execute(
     )
     scratch = conf.runs() / str(run.pk) / f"scratch-{attempt}"
     try:
-        fault = _evaluate(run, scratch, progress, is_stopping)
+        fault = _evaluate(run, scratch, progress, is_stopping, standby)
         if fault is None:
             log.note(run.pk, attempt, "Finished; the scores are stored.")
             return State.FINISHED
@@ -116,11 +121,11 @@ class _Gone(Exception):
     """The run is no longer this attempt's."""
 
 
-def command(run: Run, out: Path) -> list[str]:
-    """The command line of a run; ``out`` is the record's folder."""
+def arguments(run: Run, out: Path) -> list[str]:
+    """The command line of a run, behind the program; ``out`` is the record's folder."""
     submission = run.submission
     reference = submission.name if submission.is_reference else str(conf.uploads() / submission.path)
-    argv = [*conf.SCORE_COMMAND(), "score", f"{reference}:{run.twin}" if run.twin else reference]
+    argv = ["score", f"{reference}:{run.twin}" if run.twin else reference]
     argv += ["--benchmark", run.benchmark.identifier, "--device", conf.DEVICE()]
     argv += ["--out", str(out), "--progress", "json"]
     if run.readout != run.benchmark.readout:
@@ -139,10 +144,18 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if is_passed(name)}
 
 
-def _evaluate(run: Run, scratch: Path, progress: Progress, is_stopping: Callable[[], bool]) -> faults.Fault | None:
+def _evaluate(
+    run: Run,
+    scratch: Path,
+    progress: Progress,
+    is_stopping: Callable[[], bool],
+    standby: Standby | None,
+) -> faults.Fault | None:
     """Run the child and keep its record; the fault if there is none."""
     variables = environment(os.environ)
-    if run.submission.format in RUNS_CODE:
+    if run.submission.format not in RUNS_CODE:
+        standby = None
+    else:
         findings = examine()
         if not may_be_held(run.submission, findings.tier):
             return faults.ours(
@@ -157,9 +170,12 @@ def _evaluate(run: Run, scratch: Path, progress: Progress, is_stopping: Callable
     scratch.mkdir(parents=True)
     errors = log.CappedFile(log.run_folder(run.pk) / "stderr.txt", conf.LOG_BYTES())
     with closing(errors):
-        argv = command(run, scratch / "record")
-        with Child(argv, environment=variables, errors=errors, folder=scratch) as child:
-            in_time = _attend(run, child, progress, is_stopping)
+        argv = arguments(run, scratch / "record")
+        ready = standby and standby.take(argv, environment=variables, errors=errors, folder=scratch)
+        cold = partial(Child, environment=variables, errors=errors, folder=scratch)
+        with ready or cold([*conf.SCORE_COMMAND(), *argv]) as child:
+            at_work = partial(standby.start, variables) if standby else (lambda: None)
+            in_time = _attend(run, child, progress, is_stopping, at_work=at_work)
             status = child.end()
         said = child.said
     if not in_time:
@@ -182,8 +198,15 @@ def _evaluate(run: Run, scratch: Path, progress: Progress, is_stopping: Callable
     return None
 
 
-def _attend(run: Run, child: Child, progress: Progress, is_stopping: Callable[[], bool]) -> bool:
-    """Watch the child until it ends; False where it took too long.
+def _attend(
+    run: Run,
+    child: Child,
+    progress: Progress,
+    is_stopping: Callable[[], bool],
+    *,
+    at_work: Callable[[], None],
+) -> bool:
+    """Watch the child until it ends; False where it took too long. ``at_work`` is told when it has done its imports.
 
     Raises
     ------
@@ -199,6 +222,8 @@ def _attend(run: Run, child: Child, progress: Progress, is_stopping: Callable[[]
             return False
         if is_stopping():
             raise Interrupted
+        if child.said.steps:
+            at_work()
         _tell(child.said.steps, account, progress)
     _tell(child.said.steps, account, progress)
     return True

@@ -64,7 +64,7 @@ def test_mistakes_reach_a_parent_process_as_json() -> None:
     done = gyral("score", "pixels", "-b", "tuckute2042", "--progress", "json")
     assert done.returncode == 1
     error = json.loads(done.stdout)["error"]
-    assert error["code"] == "unknown-name"
+    assert error["code"] == "unknown-benchmark"
     assert "tuckute2024" in error["mend"]
 
 

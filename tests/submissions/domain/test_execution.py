@@ -363,21 +363,20 @@ def test_child_knows_no_secret() -> None:
 
 
 def test_command_isolates_uploads_and_names_reference_models(
-    make_submission: Callable[..., Submission], benchmark_row: Benchmark, settings: Any
+    make_submission: Callable[..., Submission], benchmark_row: Benchmark
 ) -> None:
-    settings.GYRAL_SCORE_COMMAND = ["gyral"]
     out = Path("/tmp/out")
     tail = ["--benchmark", "cortex@0", "--device", "cpu", "--out", "/tmp/out", "--progress", "json"]
     upload = make_submission()
     found = Run(submission=upload, benchmark=benchmark_row, readout="ridge", twin="untrained")
     reference = f"{conf.uploads() / upload.path}:untrained"
-    assert execution.command(found, out) == ["gyral", "score", reference, *tail, "--isolated"]
+    assert execution.arguments(found, out) == ["score", reference, *tail, "--isolated"]
     ours = make_submission("mini", format=Format.REFERENCE, tier=Tier.REFERENCE, owner=None, path="")
     found = Run(submission=ours, benchmark=benchmark_row, readout="gap")
-    assert execution.command(found, out) == ["gyral", "score", "mini", *tail, "--readout", "gap"]
+    assert execution.arguments(found, out) == ["score", "mini", *tail, "--readout", "gap"]
     features = make_submission("arrays", format=Format.FEATURES, tier=Tier.SELF_REPORTED)
     found = Run(submission=features, benchmark=benchmark_row, readout="ridge")
-    assert "--isolated" not in execution.command(found, out)
+    assert "--isolated" not in execution.arguments(found, out)
 
 
 def test_keeper_ends_the_group_when_its_worker_is_killed(
