@@ -20,7 +20,8 @@ Precision = Literal["single", "double"]
 
 # Problems with fewer rows and fewer units than this run on one thread.
 _SMALL = 1500
-_CACHED = 256 << 10
+# Numbers that a processor's cache holds beside what is made of them.
+_CACHED = 64 << 10
 
 
 class Arrays(Protocol):
@@ -59,7 +60,7 @@ class Arrays(Protocol):
         ...
 
     def triangle(self, tall: Matrix) -> Matrix:
-        """R of the QR factors."""
+        """R of the QR factors; of a Cholesky factor where that is defined, which is as good for ``R' R``."""
         ...
 
     def product(self, left: Matrix, right: Matrix, reduced: bool) -> Matrix:
@@ -96,7 +97,10 @@ class NumpyArrays:
         return right_solve(torch.from_numpy(within), torch.from_numpy(right).T, 1.0).T.numpy()
 
     def triangle(self, tall: Matrix) -> Matrix:
-        return np.linalg.qr(tall, mode="r")
+        try:
+            return np.linalg.cholesky(tall.T @ tall).T
+        except np.linalg.LinAlgError:
+            return np.linalg.qr(tall, mode="r")
 
     def product(self, left: Matrix, right: Matrix, reduced: bool) -> Matrix:
         if not (reduced and has_fast_bfloat16()):
@@ -143,7 +147,8 @@ class TorchArrays:
         return right_solve(within, right.T, 1.0).T
 
     def triangle(self, tall: Matrix) -> Matrix:
-        return torch.linalg.qr(tall, mode="r").R
+        found, failed = torch.linalg.cholesky_ex(tall.T @ tall, upper=True)
+        return torch.linalg.qr(tall, mode="r").R if failed else found
 
     def product(self, left: Matrix, right: Matrix, reduced: bool) -> Matrix:
         return (left.bfloat16() @ right.bfloat16()).float() if reduced else left @ right
@@ -158,9 +163,9 @@ def arrays_on(device: str) -> Arrays:
     return NumpyArrays() if device == "cpu" else TorchArrays(device)
 
 
-def some_rows(values: Host) -> Iterator[slice]:
-    """Consecutive rows, as many at once as a cache holds beside what is made of them."""
-    step = max(1, _CACHED // max(1, values.shape[1] * values.itemsize))
+def some_rows(values: Matrix) -> Iterator[slice]:
+    """Consecutive rows: as many at once as a processor's cache holds beside what is made of them, else all."""
+    step = max(1, _CACHED // max(1, values.shape[1]) if isinstance(values, np.ndarray) else len(values))
     for start in range(0, len(values), step):
         yield slice(start, min(start + step, len(values)))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gyral.readouts._ridge_arrays import Arrays, Host, Matrix
+from gyral.readouts._ridge_arrays import Arrays, Host, Matrix, some_rows
 from gyral.readouts._ridge_solver import Gains, TurnedGains
 from gyral.readouts.readout import Rows
 
@@ -95,10 +95,13 @@ class Search:
         arrays, gains = self._arrays, _turned(fold)
         shrink = 1 / (gains.values[:, None] + self._penalties)
         diagonal = arrays.host(arrays.cast(gains.triangle, "double") ** 2).sum(axis=0)
-        product = arrays.cast(fold.left, "double") * arrays.cast(fold.target, "double")
-        both = product @ arrays.put(shrink, "double")
-        nearly = (fold.left * fold.left) @ arrays.put(diagonal[:, None] * shrink**2)
-        return 2 * arrays.host(both), arrays.host(nearly).astype(np.float64)
+        crossed, nearly = np.empty((2, len(fold.left), len(self._penalties)))
+        exact, squared = arrays.put(shrink, "double"), arrays.put(diagonal[:, None] * shrink**2)
+        for rows in some_rows(fold.left):
+            left = fold.left[rows]
+            product = arrays.cast(left, "double") * arrays.cast(fold.target[rows], "double")
+            crossed[rows], nearly[rows] = arrays.host(2 * product @ exact), arrays.host((left * left) @ squared)
+        return crossed, nearly
 
     def _sizes(self, folds: Sequence[Ahead], units: Rows, at: Rows) -> Host:
         """``<f, f>`` over all folds, one for each unit and its penalty, float64."""
