@@ -161,12 +161,12 @@ class _Shrunk:
             return self.fixed
         count, weight, norms = int(self.count[fold]), self.weight[fold], self.norms[self.pool.training[fold], fold]
         # Sum of the squared entries of the standardised covariance.
+        whole = 0.0
         if scatter is not None:
-            whole = weight @ np.square(scatter) @ weight
-        else:
-            assert rows is not None
-            whole = np.square((rows * weight) @ rows.T).sum()
-        return _ledoit_wolf(norms, float(whole) / count**2, float(self.level[fold]), count, self.x.shape[1])
+            whole = float(weight @ np.square(scatter) @ weight)
+        elif rows is not None:
+            whole = float(np.square((rows * weight) @ rows.T).sum())
+        return _ledoit_wolf(norms, whole / count**2, float(self.level[fold]), count, self.x.shape[1])
 
     @cached_property
     def _adds_up(self) -> bool:
