@@ -4,35 +4,32 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gyral import __version__
 from gyral.datasets.corpus import Overlap
-from gyral.datasets.region import Region
-from gyral.datasets.split import contiguous, grouped
+from gyral.datasets.split import Split, contiguous, grouped
 from gyral.encoding import score_encoding
-from gyral.errors import BadArrays, BadFeatures, UserError
+from gyral.errors import BadArrays, BadFeatures
 from gyral.evaluate import kept, timing
-from gyral.features.features import Features
 from gyral.fitting import MEMORY, fit_layers
+from gyral.given import check, groups_of, published_of, region, repeats_of, responses_of, table
 from gyral.hashing import hash_array, hash_json
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions, machine
 from gyral.readouts.spec import label, open_readout, options_of
 from gyral.record import Asked, BenchmarkRef, ModelRef, Provenance, Record, Result
 from gyral.retraining import Retrained
-from gyral.scores.ceiling import from_repeats
+from gyral.scores.ceiling import Ceiling, from_repeats, published
 from gyral.scores.problem import Problem
 from gyral.work import usable
 from gyral.workplace import workplace
 
 Array = NDArray[np.floating[Any]]
-
-# Values whose squares, summed, float32 keeps: tesla of MEG are 1e-14, counts 1e6.
-_SMALLEST, _LARGEST = 1e-17, 1e15
+CeilingOf = Literal["ncsnr", "split-half"]
 
 
 def evaluate_arrays(
@@ -41,6 +38,7 @@ def evaluate_arrays(
     *,
     groups: Sequence[Any] | NDArray[Any] | None = None,
     repeats: Array | None = None,
+    ceiling: CeilingOf | Sequence[float] | Array | None = None,
     folds: int = 5,
     readout: str = "ridge",
     regions: Mapping[str, Sequence[int] | NDArray[Any]] | None = None,
@@ -64,7 +62,9 @@ def evaluate_arrays(
     groups : sequence, one a sample, optional
         Story, run or passage; groups are held out whole. None: contiguous folds in the given order.
     repeats : array, samples x repeats x units, optional
-        Single presentations (NaN where missing), for a noise ceiling.
+        Single presentations (NaN where missing) that average to the responses, for a noise ceiling.
+    ceiling : {"ncsnr", "split-half"} or array, one a unit, optional
+        Its estimator, "ncsnr" by default; or ceilings of your own, in r2, NaN where there is none.
     folds : int
         Number of outer folds.
     regions : mapping of region name to columns of ``responses``, optional
@@ -79,7 +79,8 @@ def evaluate_arrays(
     Raises
     ------
     BadArrays, BadFeatures, BadDataset
-        Shapes that do not fit, features that are not finite, fewer samples or groups than folds.
+        Shapes that do not fit, ragged arrays, features that are not finite, samples without a group, repeats that do not
+        average to the responses, a ceiling without repeats, fewer samples or groups than folds.
 
     Examples
     --------
@@ -92,12 +93,9 @@ def evaluate_arrays(
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     named = dict(features) if isinstance(features, Mapping) else {"features": features}
-    _check(named, folds, memory, seed)
-    y = responses if isinstance(responses, np.memmap) else np.asarray(responses, np.float64)
-    if y.ndim != 2:
-        raise BadArrays(f"responses have shape {y.shape}; samples x units are expected.", where="responses")
-    _measurable(y)
-    tables = {str(k): _table(str(k), v, sequence) for k, v in named.items()}
+    check(named, folds, memory, seed)
+    y = responses_of(responses)
+    tables = {str(k): table(str(k), v, sequence) for k, v in named.items()}
     for layer in tables.values():
         if len(layer) != len(y):
             raise BadFeatures(
@@ -105,17 +103,17 @@ def evaluate_arrays(
                 where=f"layer {layer.layer!r}",
                 code="features-rows",
             )
-    if groups is not None and len(groups) != len(y):
-        raise BadArrays(f"{len(groups)} groups for {len(y)} samples.", where="groups")
-    split = contiguous(len(y), folds) if groups is None else grouped(groups, folds)
-    repeats = None if repeats is None else _same_shape(repeats, y)
-    ceiling = None if repeats is None else from_repeats(repeats, split)
+    split = contiguous(len(y), folds) if groups is None else grouped(groups_of(groups, len(y)), folds)
+    repeats = None if repeats is None else repeats_of(repeats, y)
+    bound = _ceiling(ceiling, repeats, split, y.shape[1])
     named_regions = regions if regions is not None else {"all units": np.arange(y.shape[1])}
     if not isinstance(named_regions, Mapping) or not named_regions:
         raise BadArrays("a mapping of region name to columns is expected, with one at least.", where="regions")
-    found = tuple(_region(name, units, y.shape[1]) for name, units in named_regions.items())
+    found = tuple(region(name, units, y.shape[1]) for name, units in named_regions.items())
     alone = exchangeable and groups is None
-    problem = Problem(y, split, found, np.full(y.shape[1], "all"), ceiling, repeats, exchangeable=alone)
+    # Only this ceiling is redrawn together with r.
+    redrawn = repeats if bound is not None and bound.kind == "ncsnr" else None
+    problem = Problem(y, split, found, np.full(y.shape[1], "all"), bound, redrawn, exchangeable=alone)
     solver = open_readout(readout, device=device, exchangeable=alone)
     layers = usable(tables, solver)
     hashes = [hash_json([[k, hash_array(v.array)] for k, v in tables.items()]), hash_array(y)]
@@ -159,88 +157,22 @@ def evaluate_arrays(
     return Result(record, scores.units, *kept(scores.predictions, problem), scores.map_arrays, scores.redraws)
 
 
-def _check(named: Mapping[str, Array], folds: int, memory: int, seed: int) -> None:
-    if not named:
-        raise BadFeatures("there is no layer.", where="features", code="features-shape")
-    for where, value, least in (("folds", folds, 2), ("memory", memory, 1), ("seed", seed, 0)):
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-            raise BadArrays(f"{value!r} is no whole number of at least {least}.", where=where)
-
-
-def _measurable(y: Array) -> None:
-    """Refuse responses that are infinite, or so large or small that float32 loses their squares."""
-    if not y.size:
-        raise BadArrays(f"responses have shape {y.shape}; at least one of each is expected.", where="responses")
-    ends = float(np.fmin.reduce(y, axis=None)), float(np.fmax.reduce(y, axis=None))
-    if np.isinf(ends).any():
-        sample, unit = (int(i[0]) for i in np.nonzero(np.isinf(y)))
-        raise BadArrays(
-            f"sample {sample} of unit {unit} is infinite.",
-            where="responses",
-            mend="Write NaN where it is missing.",
-        )
-    _in_range(max(map(abs, ends)), "responses", BadArrays)
-
-
-def _in_range(largest: float, where: str, error: type[UserError]) -> None:
-    if largest > _LARGEST or 0 < largest < _SMALLEST:
-        raise error(
-            f"the largest value is {largest:.1g}; float32 keeps squares of {_SMALLEST:g} to {_LARGEST:g}.",
-            where=where,
-            mend="Give them in another unit.",
-            code="out-of-range",
-        )
-
-
-def _region(name: str, units: Sequence[int] | NDArray[Any], columns: int) -> Region:
-    index = np.asarray(units)
-    if index.dtype == bool and index.shape == (columns,):
-        index = np.flatnonzero(index)
-    name = str(name)
-    if (
-        index.ndim != 1
-        or index.dtype.kind not in "iu"
-        or not len(index)
-        or index.min() < 0
-        or index.max() >= columns
-    ):
-        raise BadArrays(
-            f"region {name!r} needs whole numbers from 0 to {columns - 1}, at least one.", where="regions"
-        )
-    return Region(name, index.astype(np.int64))
-
-
-def _table(layer: str, values: Array, sequence: bool) -> Features:
-    array = values if isinstance(values, np.memmap) else np.asarray(values)
-    if array.ndim not in (2, 3, 4) or array.dtype.kind not in "fiu":
-        raise BadFeatures(
-            f"an array of {array.dtype} with shape {array.shape}; numbers, samples x features (or x positions x "
-            "channels, or x channels x height x width), are expected.",
-            where=f"layer {layer!r}",
-            code="features-shape",
-        )
-    if not array.size:
-        raise BadFeatures(
-            f"an array of shape {array.shape} is empty.", where=f"layer {layer!r}", code="features-shape"
-        )
-    if sequence and array.ndim != 3:
-        raise BadFeatures(
-            f"{array.ndim} axes; a sequence has three: samples x words x channels.",
-            where=f"layer {layer!r}",
-            code="features-shape",
-        )
-    if array.dtype.kind == "f" and array.dtype != np.float16:
-        ends = float(np.fmin.reduce(array, axis=None)), float(np.fmax.reduce(array, axis=None))
-        if np.isfinite(ends).all():  # others are refused by sample, where they are read
-            _in_range(max(map(abs, ends)), f"layer {layer!r}", BadFeatures)
-    return Features(layer, array, sequence)
-
-
-def _same_shape(repeats: Array, y: Array) -> Array:
-    repeats = np.asarray(repeats, np.float32)
-    if repeats.ndim != 3 or repeats.shape[0] != y.shape[0] or repeats.shape[2] != y.shape[1]:
-        raise BadArrays(
-            f"repeats have shape {repeats.shape}; samples x repeats x units ({len(y)} x ? x {y.shape[1]}) are expected.",
-            where="repeats",
-        )
-    return repeats
+def _ceiling(
+    asked: CeilingOf | Sequence[float] | Array | None, repeats: Array | None, split: Split, units: int
+) -> Ceiling | None:
+    if isinstance(asked, str) or asked is None:
+        if asked not in (None, "ncsnr", "split-half"):
+            raise BadArrays(
+                f"there is no ceiling {asked!r}.",
+                where="ceiling",
+                mend="Use 'ncsnr', 'split-half', or an array of your own.",
+            )
+        if repeats is None and asked is not None:
+            raise BadArrays(
+                f"{asked!r} is estimated from single presentations, and there are none.",
+                where="ceiling",
+                mend="Give repeats: samples x repeats x units.",
+                code="no-repeats",
+            )
+        return None if repeats is None else from_repeats(repeats, split, asked or "ncsnr")
+    return published(published_of(asked, units), len(split.folds))

@@ -158,12 +158,61 @@ def test_a_unit_without_responses_does_not_stop_the_others() -> None:
         ({"regions": {"a": [99]}}, "regions: region 'a' needs whole numbers from 0 to 7"),
         ({"readout": None}, "readout: None is no readout"),
         ({"sequence": True}, "2 axes; a sequence has three"),
+        ({"groups": [None] * 300}, "groups: sample 0 has no group: None"),
+        ({"groups": [*range(299), float("nan")]}, "groups: sample 299 has no group: nan"),
+        ({"groups": [["a"]] * 300}, r"groups: sample 0 has the group \['a'\]"),
+        ({"ceiling": "ncsnr"}, "ceiling: 'ncsnr' is estimated from single presentations"),
+        ({"ceiling": "loso"}, "ceiling: there is no ceiling 'loso'"),
+        ({"ceiling": [0.5]}, "ceiling: ceilings have shape"),
+        ({"ceiling": [1.5] * 8}, "ceiling: unit 0 has the ceiling 1.5"),
     ],
 )
 def test_wrong_arguments_are_named(change: dict[str, object], words: str) -> None:
     layers, single = planted()
     with pytest.raises(UserError, match=words):
         evaluate_arrays(layers, single.mean(1), **change)
+
+
+def test_ragged_arrays_are_named() -> None:
+    ragged = [[1.0, 2.0], [3.0]] * 10
+    with pytest.raises(BadFeatures, match="layer 'features': rows of different lengths"):
+        evaluate_arrays(ragged, np.zeros((20, 2)))
+    with pytest.raises(BadArrays, match="responses: rows of different lengths"):
+        evaluate_arrays(np.zeros((20, 2)), ragged)
+
+
+def test_groups_may_be_names_beside_numbers() -> None:
+    layers, single = planted()
+    n = len(single)
+    mixed = ["a", 1, "b", 2, "c", 3]
+    found = evaluate_arrays(layers, single.mean(1), groups=[mixed[i * 6 // n] for i in range(n)])
+    assert found.record.main("all units").value > 0.5
+
+
+def test_repeats_must_average_to_the_responses() -> None:
+    layers, single = planted()
+    y = single.mean(1)
+    assert (
+        evaluate_arrays(layers, y.astype(np.float32), repeats=single).record.main("all units").ceiling is not None
+    )
+    with pytest.raises(BadArrays, match="repeats of sample 0, unit 0 average"):
+        evaluate_arrays(layers, (y - y.mean(0)) / y.std(0), repeats=single)
+    gone = single.copy()
+    gone[4, :, 2] = np.nan
+    with pytest.raises(BadArrays, match="repeats of sample 4, unit 2 are all missing"):
+        evaluate_arrays(layers, y, repeats=gone)
+
+
+def test_the_ceiling_of_arrays_is_chosen() -> None:
+    layers, single = planted()
+    y, units = single.mean(1), single.shape[2]
+    rows = {
+        name: evaluate_arrays(layers, y, repeats=single, ceiling=asked).record.main("all units")
+        for name, asked in (("ncsnr", None), ("split-half", "split-half"), ("published", np.full(units, 0.6)))
+    }
+    assert {name: row.ceiling_kind for name, row in rows.items()} == {name: name for name in rows}
+    assert rows["split-half"].ceiling == pytest.approx(rows["ncsnr"].ceiling, abs=0.05)
+    assert rows["published"].ceiling == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(

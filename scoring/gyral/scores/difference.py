@@ -13,6 +13,9 @@ from gyral.scores.confidence import LEVEL
 
 Floats = NDArray[np.float64]
 
+# Scores and redraws (float32 in files) nearer than this are the same.
+_SAME = 1e-7
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -114,14 +117,15 @@ def compare(values: Floats, drawn: Floats, *, df: float, level: float = LEVEL) -
         deviations -= deviations.mean(axis=0)
         spread = deviations.std(axis=0)
         # Two copies of one model differ by rounding only.
-        spread[spread <= 1e-9] = 0.0
+        spread[spread <= _SAME] = 0.0
         se[i, others] = se[others, i] = spread
         apart = spread > 0
         if apart.any():
             largest = np.maximum(largest, (np.abs(deviations[:, apart]) / spread[apart]).max(axis=1))
     critical = float(_to_t(np.quantile(largest, level), df)) if len(largest) else float("inf")
     with np.errstate(invalid="ignore", divide="ignore"):
-        t = np.where(se > 0, difference / se, 0.0)
+        # What never varies and is not rounding is a difference for certain.
+        t = np.where(se > 0, difference / se, np.where(np.abs(difference) > _SAME, difference * np.inf, 0.0))
     known = np.isfinite(se)
     order = np.sort(largest)
     exceeding = len(order) - np.searchsorted(order, _to_normal(np.abs(t), df), side="left")

@@ -34,6 +34,18 @@ def test_pearson_constant_measured_is_undefined_and_constant_predicted_is_zero()
     assert r[1] == 0
 
 
+@pytest.mark.parametrize("size", [0.1, 3.7, 1000.3])
+def test_rounding_of_a_constant_prediction_is_no_signal(size: float) -> None:
+    rng = np.random.default_rng(4)
+    y = rng.standard_normal((500, 200))
+    # What float32 products leave of a constant: some units in the last place.
+    steps = rng.integers(-2, 3, y.shape) * np.spacing(np.float32(size))
+    p = np.float32(size) + steps.astype(np.float32)
+    assert (pearson_r(y, p) == 0).all()
+    # A prediction that moves by a hundred of them is one.
+    assert pearson_r(y, size * (1 + 1e-5 * y).astype(np.float32)) == pytest.approx(1.0, abs=1e-3)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0.01, 1e3), st.floats(-1e3, 1e3), st.integers(0, 1000))
 def test_pearson_ignores_scale_and_offset(scale: float, offset: float, seed: int) -> None:

@@ -63,6 +63,14 @@ def test_copies_of_a_model_are_never_told_apart() -> None:
     assert found.better[3, 0] == found.better[2, 0]
 
 
+def test_models_apart_in_every_redraw_alike_are_no_copies() -> None:
+    values, drawn = board(2, 3)
+    shifted = compare(np.append(values, values[1] + 0.1), np.column_stack([drawn, drawn[:, 1] + 0.1]), df=50)
+    assert shifted.better[2, 1]
+    assert not shifted.better[1, 2]
+    assert shifted.p[2, 1] == pytest.approx(1 / (1 + len(drawn)))
+
+
 def test_missing_models_are_compared_with_none() -> None:
     values, drawn = board(4, 4, gap=2.0)
     whole = compare(values, drawn, df=50)
