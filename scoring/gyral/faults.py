@@ -13,7 +13,7 @@ from importlib.resources import files
 _HEAD = """# Faults
 
 Every fault that a submitter can mend has a code that never changes. It stands in the message of `gyral check`, on the page of a
-run, and in the API's error as `code`, with `page` leading here. A message says what is wrong in your case and where; this page says
+run, and in the API's error as `code`, its `type` leading here. A message says what is wrong in your case and where; this page says
 what the code means. There is never a traceback: what fails by our fault carries a reference number instead, costs no quota, and is
 written with all its details to the operators' log.
 

@@ -47,7 +47,8 @@ def submit(api: Client) -> Callable[..., Any]:
 def _is_error(answer: Any, status: int, code: str) -> dict[str, Any]:
     body: dict[str, Any] = answer.json()
     assert (answer.status_code, body["code"]) == (status, code)
-    assert set(body) == {"code", "what", "where", "mend", "page"}
+    assert set(body) == {"type", "title", "status", "detail", "code", "where", "mend"}
+    assert body["status"] == status and answer["Content-Type"] == "application/problem+json"
     return body
 
 
@@ -132,7 +133,7 @@ def test_head_is_answered_where_get_is(client: Client, board: Benchmark) -> None
 
 def test_record_of_an_unfinished_run_is_not_there(client: Client, board: Benchmark) -> None:
     run = make_run(make_submission("one"), board)
-    assert "queued" in _is_error(client.get(f"/api/v1/runs/{run.pk}/record"), 404, "not-found")["what"]
+    assert "queued" in _is_error(client.get(f"/api/v1/runs/{run.pk}/record"), 404, "not-found")["detail"]
 
 
 @pytest.mark.parametrize("header", ["Bearer gyral_wrong", "Bearer x", "Basic YTpi", "nonsense"])
@@ -240,5 +241,5 @@ def test_site_error_has_a_reference_and_no_traceback(
     monkeypatch.setattr("gyral_portal.api.read.cell_lines", fail)
     answer = client.get("/api/v1/boards/cortex")
     body = _is_error(answer, 500, "site-error")
-    assert "reference" in body["what"]
+    assert "reference" in body["detail"]
     assert "secret detail" not in answer.content.decode()

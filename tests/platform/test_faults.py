@@ -41,8 +41,8 @@ def test_a_fault_of_the_site_shows_its_reference_and_no_page(client: Client, boa
 
 
 def test_errors_of_the_api_lead_to_their_page(client: Client, db: None) -> None:
-    assert client.get("/api/v1/models/nothing").json()["page"] == "/faults/not-found/"
-    assert client.get("/api/v1/quota").json()["page"] == "/faults/unauthorised/"
+    assert client.get("/api/v1/models/nothing").json()["type"] == "/faults/not-found/"
+    assert client.get("/api/v1/quota").json()["type"] == "/faults/unauthorised/"
     for address in ("/api/v1/models/nothing", "/api/v1/quota", "/api/v1/nosuch"):
-        page = client.get(address).json()["page"]
+        page = client.get(address).json()["type"]
         assert client.get(page).status_code == 200

@@ -6,10 +6,11 @@ from django.utils import timezone
 
 
 class Scope(models.TextChoices):
-    """What a token may do; ``submit`` includes reading."""
+    """What a token may do; each includes those before it."""
 
     READ = "read", "read"
     SUBMIT = "submit", "read and submit"
+    MANAGE = "manage", "read, submit and manage"
 
 
 class ApiToken(models.Model):
@@ -23,6 +24,8 @@ class ApiToken(models.Model):
     hint = models.CharField(max_length=16)
     created = models.DateTimeField(auto_now_add=True)
     used = models.DateTimeField(null=True, blank=True)
+    # Null: until it is revoked.
+    expires = models.DateTimeField(null=True, blank=True)
     revoked = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -31,9 +34,15 @@ class ApiToken(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}...)"
 
+    @property
+    def is_expired(self) -> bool:
+        """True once its time is over."""
+        return self.expires is not None and self.expires <= timezone.now()
+
     def may(self, scope: Scope) -> bool:
         """True if the token is valid and carries ``scope``."""
-        return self.revoked is None and (self.scope == Scope.SUBMIT or self.scope == scope)
+        known = Scope.values
+        return self.revoked is None and not self.is_expired and known.index(self.scope) >= known.index(scope)
 
     def revoke(self) -> None:
         """End the token; it stays in the list as revoked."""

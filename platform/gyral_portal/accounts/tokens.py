@@ -14,10 +14,13 @@ PREFIX = "gyral_"
 USED_RESOLUTION = timedelta(minutes=5)
 
 
-def create_token(owner: User, name: str, scope: Scope) -> tuple[ApiToken, str]:
-    """A new token and its text; the text cannot be had again."""
+def create_token(owner: User, name: str, scope: Scope, *, days: int | None = None) -> tuple[ApiToken, str]:
+    """A new token, valid for ``days`` or until it is revoked, and its text; the text cannot be had again."""
     text = PREFIX + secrets.token_urlsafe(32)
-    token = ApiToken.objects.create(owner=owner, name=name, scope=scope, hash=_hash(text), hint=text[:10])
+    expires = timezone.now() + timedelta(days=days) if days else None
+    token = ApiToken.objects.create(
+        owner=owner, name=name, scope=scope, hash=_hash(text), hint=text[:10], expires=expires
+    )
     return token, text
 
 
@@ -30,7 +33,9 @@ def find_token(text: str) -> ApiToken | None:
         .filter(hash=_hash(text), revoked=None, owner__is_active=True)
         .first()
     )
-    if token is not None and (token.used is None or timezone.now() - token.used > USED_RESOLUTION):
+    if token is None or token.is_expired:
+        return None
+    if token.used is None or timezone.now() - token.used > USED_RESOLUTION:
         ApiToken.objects.filter(pk=token.pk).update(used=timezone.now())
     return token
 

@@ -35,7 +35,8 @@ def tokens(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST or None)
     text = ""
     if request.method == "POST" and form.is_valid():
-        _, text = create_token(owner, form.cleaned_data["name"], Scope(form.cleaned_data["scope"]))
+        data = form.cleaned_data
+        _, text = create_token(owner, data["name"], Scope(data["scope"]), days=data["days"] or None)
         form = TokenForm()
     context = {"form": form, "tokens": ApiToken.objects.filter(owner=owner), "text": text}
     return render(request, "accounts/tokens.html", context, status=400 if form.errors else 200)

@@ -1,20 +1,29 @@
-"""Errors of the API: always ``{"code", "what", "where", "mend", "page"}``, whatever went wrong."""
+"""Errors of the API: problem details (RFC 9457), whatever went wrong.
+
+``type`` is the page where the code is explained, ``detail`` says what is wrong here; ``code``, ``where`` and ``mend`` are ours.
+"""
 
 import logging
 import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from gyral.errors import UserError
+from gyral.faults import catalogue
+from gyral_portal.api.rate import TooManyRequests, allowance_of
 from gyral_portal.portal.fault_pages import page_of
 from gyral_submissions.domain.exposure import ExposureSpent
 from gyral_submissions.domain.intake import Refused
-from gyral_submissions.domain.quota import QuotaExceeded
+from gyral_submissions.domain.quota import QuotaExceeded, seconds_to_reset
 
 logger = logging.getLogger(__name__)
+
+PROBLEM = "application/problem+json"
 
 
 class Forbidden(UserError):
@@ -33,31 +42,32 @@ def install_errors(api: NinjaAPI) -> None:
     """Answer every exception in the one shape."""
 
     def user_error(request: HttpRequest, error: UserError) -> HttpResponse:
-        return api.create_response(
-            request, shape(error.code, error.what, error.where, error.mend), status=status_of(error)
-        )
+        status = status_of(error)
+        headers = _retry_after(request, error)
+        return problem(status, shape(error.code, error.what, error.where, error.mend), headers)
 
     def no_token(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
         body = shape(
             "unauthorised", "a valid token is needed.", "Authorization", "Send `Authorization: Bearer gyral_...`."
         )
-        return api.create_response(request, body, status=401)
+        return problem(401, body, {"WWW-Authenticate": "Bearer"})
 
     def missing(request: HttpRequest, error: Http404) -> HttpResponse:
-        return api.create_response(
-            request, shape("not-found", str(error) or "there is no such thing."), status=404
-        )
+        return problem(404, shape("not-found", str(error) or "there is no such thing."))
 
     def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         first = error.errors[0]
         where = ".".join(str(part) for part in first.get("loc", ()))
-        return api.create_response(request, shape("invalid", f"{first.get('msg', 'invalid')}.", where), status=422)
+        return problem(422, shape("invalid", f"{first.get('msg', 'invalid')}.", where))
 
     def http(request: HttpRequest, error: HttpError) -> HttpResponse:
-        return api.create_response(request, shape("invalid", str(error)), status=error.status_code)
+        return problem(error.status_code, shape("invalid", str(error)))
 
     def denied(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
-        return api.create_response(request, shape("forbidden", str(error) or "not allowed."), status=403)
+        return problem(403, shape("forbidden", str(error) or "not allowed."))
+
+    def too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+        return problem(413, shape("too-large", "the fields of the request are larger than 1 MiB."))
 
     def ours(request: HttpRequest, error: Exception) -> HttpResponse:
         reference = secrets.token_hex(5)
@@ -65,7 +75,7 @@ def install_errors(api: NinjaAPI) -> None:
         body = shape(
             "site-error", f"the site failed; reference {reference}.", None, "Tell the operators the reference."
         )
-        return api.create_response(request, body, status=500)
+        return problem(500, body)
 
     handlers = [
         (UserError, user_error),
@@ -74,6 +84,7 @@ def install_errors(api: NinjaAPI) -> None:
         (ValidationError, invalid),
         (HttpError, http),
         (PermissionDenied, denied),
+        (RequestDataTooBig, too_big),
         (Exception, ours),
     ]
     for kind, handler in handlers:
@@ -84,7 +95,7 @@ def status_of(error: UserError) -> int:
     """HTTP status of an error: 404, 403, 409, 413, 429, else 422."""
     if isinstance(error, NotFound):
         return 404
-    if isinstance(error, QuotaExceeded | ExposureSpent):
+    if isinstance(error, QuotaExceeded | ExposureSpent | TooManyRequests):
         return 429
     by_code = {"forbidden": 403, "unsandboxed": 403, "too-large": 413, "disk-full": 507}
     if error.code in by_code:
@@ -92,6 +103,37 @@ def status_of(error: UserError) -> int:
     return 409 if isinstance(error, Refused) else 422
 
 
-def shape(code: str, what: str, where: str | None = None, mend: str | None = None) -> dict[str, str | None]:
-    """The body of every error; ``page`` is where its code is explained."""
-    return {"code": code, "what": what, "where": where, "mend": mend, "page": page_of(code)}
+def shape(
+    code: str, detail: str, where: str | None = None, mend: str | None = None
+) -> dict[str, str | int | None]:
+    """The members of a problem that follow from its code and words."""
+    known = catalogue().get(code)
+    return {
+        "type": page_of(code) or "about:blank",
+        "title": known.what if known else None,
+        "detail": detail,
+        "code": code,
+        "where": where,
+        "mend": mend,
+    }
+
+
+def problem(
+    status: int, body: Mapping[str, str | int | None], headers: Mapping[str, str] | None = None
+) -> JsonResponse:
+    """The answer: ``application/problem+json``, which nobody may keep."""
+    title = body["title"] or HTTPStatus(status).phrase
+    kept = {"Cache-Control": "no-store", **(headers or {})}
+    return JsonResponse(
+        {**body, "title": title, "status": status}, status=status, content_type=PROBLEM, headers=kept
+    )
+
+
+def _retry_after(request: HttpRequest, error: UserError) -> dict[str, str]:
+    """Seconds until asking again can help, where that is known."""
+    allowance = allowance_of(request)
+    if isinstance(error, TooManyRequests) and allowance is not None:
+        return {"Retry-After": str(allowance.seconds)}
+    if isinstance(error, QuotaExceeded) and error.code == "quota-day":
+        return {"Retry-After": str(seconds_to_reset())}
+    return {}

@@ -10,13 +10,15 @@ from gyral_portal.portal.fault_pages import page_of
 
 
 class ErrorOut(Schema):
-    """Any error."""
+    """Any error: problem details (RFC 9457)."""
 
+    type: str = Field(description="address of the page where the code is explained, or about:blank")
+    title: str = Field(description="what the code means, in general")
+    status: int = Field(description="as in the answer's first line")
+    detail: str = Field(description="what is wrong here, one sentence")
     code: str = Field(description="stable identifier, kebab-case")
-    what: str = Field(description="what is wrong, one sentence")
     where: str | None = Field(None, description="field, file or argument")
     mend: str | None = Field(None, description="what to do about it")
-    page: str | None = Field(None, description="where the code is explained")
 
 
 class BenchmarkOut(Schema):

@@ -11,22 +11,20 @@ from ninja.files import UploadedFile
 from pydantic import Json
 
 from gyral.errors import UnknownName, UserError
-from gyral_portal.accounts.models import Scope
-from gyral_portal.api.auth import Token
+from gyral_portal.api.auth import ReadToken, SubmitToken
 from gyral_portal.api.errors import Forbidden
 from gyral_portal.api.read import find_run
-from gyral_portal.api.schemas import ErrorOut, LogOut, QuotaOut, RunOut, SubmittedOut
+from gyral_portal.api.schemas import ErrorOut, LogOut, RunOut, SubmittedOut
 from gyral_portal.portal.capped import TOO_LARGE
 from gyral_submissions import conf, rules
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain.intake import receive
 from gyral_submissions.domain.log import read_log
 from gyral_submissions.domain.payload import too_large
-from gyral_submissions.domain.quota import Quota, quota_of
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Benchmark, Run, Submission
 
-router = Router(auth=Token(Scope.SUBMIT), tags=["submit"])
+router = Router(auth=SubmitToken(), tags=["submit"])
 FAULTS = dict.fromkeys((401, 403, 404, 409, 413, 422, 429), ErrorOut)
 
 
@@ -38,12 +36,6 @@ class Submitting(Schema):
     card: Json[dict[str, Any]] | None = None
     visibility: Visibility = Visibility.PRIVATE
     twin: bool = True
-
-
-@router.get("/quota", auth=Token(Scope.READ), response={200: QuotaOut, 401: ErrorOut}, operation_id="get_quota")
-def quota(request: HttpRequest) -> Quota:
-    """What is left today, and when more comes."""
-    return quota_of(cast(User, request.user))
 
 
 @router.post("/submissions", response={201: SubmittedOut, **FAULTS}, operation_id="submit")
@@ -68,7 +60,7 @@ def submit(
     return Status(201, {"submission": submission, "runs": queued})
 
 
-@router.get("/runs/{run}/log", auth=Token(Scope.READ), response={200: LogOut, **FAULTS}, operation_id="get_log")
+@router.get("/runs/{run}/log", auth=ReadToken(), response={200: LogOut, **FAULTS}, operation_id="get_log")
 def log(request: HttpRequest, run: UUID, after: int = 0) -> dict[str, Any]:
     """The log, all of it or what came after a position (in characters)."""
     found = find_run(request, run)

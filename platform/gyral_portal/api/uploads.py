@@ -12,8 +12,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
-from gyral_portal.accounts.models import Scope
-from gyral_portal.api.auth import Token
+from gyral_portal.api.auth import SubmitToken
 from gyral_portal.api.errors import NotFound
 from gyral_portal.api.schemas import SubmittedOut
 from gyral_portal.api.submit import FAULTS, benchmarks_called, queue_or_forget
@@ -22,7 +21,7 @@ from gyral_submissions.domain import upload as uploads
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Upload
 
-router = Router(auth=Token(Scope.SUBMIT), tags=["submit"])
+router = Router(auth=SubmitToken(), tags=["submit"])
 _BLOCK = 1 << 20
 
 

@@ -21,10 +21,6 @@ def operations(request: HttpRequest) -> HttpResponse:
     return render(request, "api/operations.html", {"operations": found, "site": request.build_absolute_uri("/")})
 
 
-# Private to their owner, and yet only read.
-_TOKEN = {"get_quota": "read", "get_log": "read"}
-
-
 def _operation(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": operation["operationId"],
@@ -32,7 +28,11 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> dict[str, A
         "path": path,
         "text": operation.get("description") or operation.get("summary", ""),
         "parameters": [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"],
-        "token": _TOKEN.get(
-            operation["operationId"], "submit" if "submit" in operation.get("tags", []) else "optional"
-        ),
+        "token": _scope(operation),
     }
+
+
+def _scope(operation: dict[str, Any]) -> str:
+    """What a token must allow; "optional" where none is needed."""
+    guards = [name for guard in operation["security"] for name in guard]
+    return "optional" if {} in operation["security"] else guards[0].removesuffix("Token").lower()

@@ -7,6 +7,7 @@ costs nothing. What failed by the site's fault, or was cancelled before it start
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
@@ -54,6 +55,13 @@ def quota_of(owner: User) -> Quota:
     used = Charge.objects.filter(owner=owner, created__gte=today, refunded=None).count()
     active = Run.objects.filter(submission__owner=owner, state__in=ACTIVE).count()
     return Quota(limit, used, max(0, limit - used), today + timedelta(days=1), active, active_limit)
+
+
+def seconds_to_reset() -> int:
+    """Whole seconds until the next day begins (UTC), at least 1."""
+    now = timezone.now()
+    tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return max(1, ceil((tomorrow - now).total_seconds()))
 
 
 def lock(owner: User) -> None:

@@ -19,11 +19,12 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=80)),
-                ('scope', models.CharField(choices=[('read', 'read'), ('submit', 'read and submit')], default='read', max_length=8)),
+                ('scope', models.CharField(choices=[('read', 'read'), ('submit', 'read and submit'), ('manage', 'read, submit and manage')], default='read', max_length=8)),
                 ('hash', models.CharField(max_length=64, unique=True)),
                 ('hint', models.CharField(max_length=16)),
                 ('created', models.DateTimeField(auto_now_add=True)),
                 ('used', models.DateTimeField(blank=True, null=True)),
+                ('expires', models.DateTimeField(blank=True, null=True)),
                 ('revoked', models.DateTimeField(blank=True, null=True)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
             ],
