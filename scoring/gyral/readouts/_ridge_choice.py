@@ -11,8 +11,9 @@ from gyral.readouts._ridge_arrays import Host, Matrix
 from gyral.readouts._ridge_block import Atoms, Block, Sums, total_of
 from gyral.readouts._ridge_design import Design
 from gyral.readouts._ridge_folds import fold_gains
+from gyral.readouts._ridge_gains import Gains, TurnedGains
+from gyral.readouts._ridge_gcv import generalised
 from gyral.readouts._ridge_search import Ahead, Search
-from gyral.readouts._ridge_solver import Gains, TurnedGains, generalised
 from gyral.readouts.readout import Rows
 
 # Differences of gains were off by up to 1.5 times the product of residual and of what the coarse span leaves out.
@@ -110,7 +111,7 @@ class Chooser:
     def _best(self, block: Block, parts: Sequence[Sums], whole: Sums) -> tuple[Host, Host]:
         """Gains, right for the best penalties at least (units x penalties), and squares around the training means."""
         many = self._selection == "kfold" and self._search.pays(len(block.units), self._units)
-        if many and self._is_tall(block):
+        if many and self._is_turned(block):
             folds, totals = zip(*self._folds(block, parts, whole), strict=True)
             gains, near = self._search.gains(folds)
             total = np.sum(totals, axis=0)
@@ -122,12 +123,12 @@ class Chooser:
             gains[near] = self._gains(block.some(near), some, whole.some(near), fine=True)[0]
         return gains, total
 
-    def _is_tall(self, block: Block) -> bool:
+    def _is_turned(self, block: Block) -> bool:
         found = [
             fold_gains(self._design, rows, ahead, self._penalties, self._units)
             for _, rows, ahead in self._usable(block)
         ]
-        return bool(found) and all(isinstance(each, TurnedGains) and each.tall for each in found)
+        return bool(found) and all(isinstance(each, TurnedGains) for each in found)
 
     def _gains(self, block: Block, parts: Sequence[Sums], whole: Sums, fine: bool) -> tuple[Host, Host, Host]:
         """Gains and squared errors of them (units x penalties), and squares around the training means."""

@@ -14,7 +14,7 @@ import numpy as np
 from gyral.features.features import Features
 from gyral.readouts._ridge_arrays import Arrays, Host, Matrix, few_threads
 from gyral.readouts._ridge_kept import Kept, key_of
-from gyral.readouts._ridge_solver import Centre
+from gyral.readouts._ridge_span import Centre
 from gyral.readouts.readout import Rows, require_finite
 
 # Bytes of standardised features that are kept although the kernel would do.

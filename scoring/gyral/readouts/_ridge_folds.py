@@ -4,7 +4,8 @@ import numpy as np
 
 from gyral.readouts._ridge_arrays import Host, Matrix, few_threads
 from gyral.readouts._ridge_design import Design
-from gyral.readouts._ridge_solver import COARSE, FINE, Centre, Gains, MappedGains, span, turned
+from gyral.readouts._ridge_gains import Gains, MappedGains, turned
+from gyral.readouts._ridge_span import COARSE, FINE, Centre, span
 from gyral.readouts.readout import Rows
 
 # Bytes of the maps of one fold.

@@ -1,7 +1,7 @@
 """Search: the best penalty of each unit from one or two of its predictions instead of all of them.
 
-Of what a penalty takes off the squared error, ``2 <y, f> - <f, f>``, the first term costs next to nothing where ``A' y``
-is known, and ``<f, f> = b' D A'A D b`` (``D = diag(1 / (s + a))``) nearly equals its diagonal part, ``sum_j (A'A)_jj d_j^2 b_j^2``,
+Of what a penalty takes off the squared error, ``2 <y, f> - <f, f>``, the first term is ``2 y'A D b``, next to nothing once
+``A' y`` is known, and ``<f, f> = b' D A'A D b`` (``D = diag(1 / (s + a))``) nearly equals its diagonal part, ``sum_j (A'A)_jj d_j^2 b_j^2``,
 as held-out rows have about the axes of the others. The ratio of the two varies little from one penalty to the next. How
 little is seen on some units of which every penalty is predicted; with a margin that bounds what a penalty could take off,
 and penalties are predicted until none could be better than the best.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gyral.readouts._ridge_arrays import Arrays, Host, Matrix, some_rows
-from gyral.readouts._ridge_solver import Gains, TurnedGains
+from gyral.readouts._ridge_gains import Gains, TurnedGains
 from gyral.readouts.readout import Rows
 
 # Units of which all penalties are predicted, and how much more the ratios of others may vary than theirs.
@@ -29,8 +29,8 @@ class Ahead:
     Parameters
     ----------
     gains : Gains
-        To be searched: `TurnedGains` by a triangle.
-    left, target : Matrix, units x k
+        To be searched: `TurnedGains`.
+    left, target : Matrix
     """
 
     gains: Gains
@@ -94,12 +94,12 @@ class Search:
         """``2 <y, f>`` and the diagonal part of ``<f, f>``: units x penalties, float64."""
         arrays, gains = self._arrays, _turned(fold)
         shrink = 1 / (gains.values[:, None] + self._penalties)
-        diagonal = arrays.host(arrays.cast(gains.triangle, "double") ** 2).sum(axis=0)
+        target = gains.crossed(fold.target)
         crossed, nearly = np.empty((2, len(fold.left), len(self._penalties)))
-        exact, squared = arrays.put(shrink, "double"), arrays.put(diagonal[:, None] * shrink**2)
+        exact, squared = arrays.put(shrink, "double"), arrays.put(gains.diagonal[:, None] * shrink**2)
         for rows in some_rows(fold.left):
             left = fold.left[rows]
-            product = arrays.cast(left, "double") * arrays.cast(fold.target[rows], "double")
+            product = arrays.cast(left, "double") * arrays.cast(target[rows], "double")
             crossed[rows], nearly[rows] = arrays.host(2 * product @ exact), arrays.host((left * left) @ squared)
         return crossed, nearly
 
@@ -112,7 +112,7 @@ class Search:
             gains = _turned(fold)
             shrink = self._arrays.put(1 / (gains.values + self._penalties[:, None]))
             shrunk = self._arrays.take(fold.left, units) * self._arrays.take(shrink, at)
-            sizes += self._arrays.host(gains.size(shrunk))
+            sizes += self._arrays.host(gains.sizes(shrunk))
         return sizes
 
 

@@ -124,7 +124,8 @@ class Ridge:
     1 GiB) for later units with the same features, rows and inner folds.
 
     Products are float32 (no TF32), decompositions float64. Predictions are formed for as few penalties as give
-    those of the others to about 1e-4; units whose best two penalties lie closer than that are settled with more.
+    those of the others to about 1e-4, or, of a thousand units and more, only for penalties that a bound does not
+    rule out; units whose best two penalties lie closer than what that leaves open are settled with more.
 
     Parameters
     ----------

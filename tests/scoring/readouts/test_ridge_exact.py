@@ -9,7 +9,8 @@ from gyral.features.features import Features
 from gyral.readouts._ridge_arrays import NumpyArrays, TorchArrays
 from gyral.readouts._ridge_design import Design
 from gyral.readouts._ridge_folds import _decomposed, _from_whole
-from gyral.readouts._ridge_solver import COARSE, FINE, TurnedGains, span
+from gyral.readouts._ridge_gains import TurnedGains
+from gyral.readouts._ridge_span import COARSE, FINE, span
 from gyral.readouts.ridge import Ridge
 
 SHAPES = {
@@ -169,7 +170,7 @@ def test_near_ties_are_settled_whatever_the_coarse_span_leaves_out(
 ) -> None:
     p = problem(*shape, units=1000)
     expected, _, _ = exhaustive(p)
-    for module in ("_ridge_solver", "_ridge_folds"):
+    for module in ("_ridge_gains", "_ridge_folds"):
         monkeypatch.setattr(f"gyral.readouts.{module}.COARSE", 3e-3)
     settled = Ridge().fit(Features("a", p.x), p.y, p.train, p.inner).penalties
     monkeypatch.setattr("gyral.readouts._ridge_choice._DOUBT", 0.0)

@@ -7,7 +7,7 @@ from scipy.signal import lfilter
 from exhaustive_ridge import Problem, assert_equal, exhaustive, problem
 from gyral.datasets.split import contiguous
 from gyral.features.features import Features
-from gyral.readouts import _ridge_search
+from gyral.readouts import _ridge_folds, _ridge_search
 from gyral.readouts._ridge_arrays import TorchArrays
 from gyral.readouts._ridge_search import Search
 from gyral.readouts.ridge import Ridge
@@ -62,6 +62,16 @@ def test_few_predictions_do_where_held_out_rows_are_like_the_others(predicted: l
     p = problem(1200, 60, 5, units=UNITS)
     assert_equal(p, Ridge().fit(Features("a", p.x), p.y, p.train, p.inner), exhaustive(p))
     assert 0 < sum(predicted) - 11 * _ridge_search.PILOT < 2.5 * UNITS
+
+
+@pytest.mark.parametrize("shape", [(500, 200, 5), (200, 700, 5), (150, 140, 4)])
+def test_folds_without_room_for_maps_are_searched(
+    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch, predicted: list[int]
+) -> None:
+    monkeypatch.setattr(_ridge_folds, "_MAPS", 0)
+    p = problem(*shape, units=1100)
+    assert_equal(p, Ridge().fit(Features("a", p.x), p.y, p.train, p.inner), exhaustive(p))
+    assert 0 < sum(predicted) - 11 * _ridge_search.PILOT < 5 * 1100
 
 
 def test_without_a_margin_the_search_goes_astray(monkeypatch: pytest.MonkeyPatch) -> None:

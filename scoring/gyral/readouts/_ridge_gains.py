@@ -10,7 +10,7 @@ from cross products alone:
   others are combinations of them (pivoted QR; Golub & Van Loan, Matrix Computations, 5.4.2). Units whose best
   penalties differ by less than that leaves out are settled with more of them.
 - Where more rows are held out than ``k``, ``<f, f>`` needs only the triangle ``R`` of ``A = Q R``.
-
+- Of many units most penalties are ruled out without a prediction (`gyral.readouts._ridge_search`).
 - A fold that leaves few rows out needs no decomposition of its own (`gyral.readouts._ridge_folds`).
 
 Products are float32, decompositions float64.
@@ -20,75 +20,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from scipy.linalg import qr, solve_triangular
-
 from gyral.readouts._ridge_arrays import Arrays, Host, Matrix
-from gyral.readouts.readout import Rows
+from gyral.readouts._ridge_span import COARSE, FINE, Centre, Span, span
 
-# Relative size of what combinations of predictions may leave out: of all units, and of those near a tie.
-COARSE, FINE = 1e-4, 1e-5
 # Held-out rows predicted at once by a triangle and else, and units whose predictions are summed at once in float64.
 _TRIANGLE, _PANEL, _EXACT = 128, 1024, 64
-
-
-@dataclass(frozen=True, eq=False)
-class Span:
-    """Penalties of which all others are combinations.
-
-    Parameters
-    ----------
-    nodes : array
-        The spanning penalties, those that tell most first: a finer span begins with a coarser one.
-    weights : array, nodes x penalties
-        Row ``m`` holds what each penalty takes of node ``m``.
-    error : array, penalties
-        Relative size of what this leaves out.
-    """
-
-    nodes: Host
-    weights: Host
-    error: Host
-
-
-def span(values: Host, penalties: Host, tolerance: float) -> Span:
-    """Fewest penalties whose shrinkage gives that of all others to a relative tolerance."""
-    if not len(values):
-        return Span(penalties[:1], np.zeros((1, len(penalties))), np.zeros(len(penalties)))
-    # Scaled by s, as rotated design and responses each carry a root of it, and each penalty by its largest.
-    shrink = values[:, None] / (values[:, None] + penalties)
-    size = shrink.max(axis=0)
-    r, order = qr(shrink / size, mode="r", pivoting=True)
-    r = r[: len(penalties)]
-    diagonal = np.abs(np.diag(r))
-    rank = int((diagonal > tolerance * diagonal[0]).sum())
-    weights = np.empty((rank, len(penalties)))
-    weights[:, order] = solve_triangular(r[:rank, :rank], r[:rank])
-    chosen, error = order[:rank], np.empty(len(penalties))
-    error[order] = np.linalg.norm(r[rank:], axis=0) / np.linalg.norm(r, axis=0)
-    return Span(penalties[chosen], weights * size / size[chosen, None], error)
-
-
-@dataclass(frozen=True, eq=False)
-class Centre:
-    """Middle of one training set.
-
-    Parameters
-    ----------
-    train : int array
-        Rows of the design.
-    dual : bool
-        True where it is seen by samples.
-    mean : Matrix
-        Mean row of the training features (primal), or mean of each column of the training kernel (dual).
-    overall : float
-        Mean of the training kernel (dual).
-    """
-
-    train: Rows
-    dual: bool
-    mean: Matrix
-    overall: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,23 +120,39 @@ class TurnedGains(Gains):
     def tall(self) -> bool:
         return self.triangle is not None
 
-    def size(self, shrunk: Matrix) -> Matrix:
-        """Squared sizes of predictions by the triangle, float64, for rows of ``B' diag(1 / (s + a))``."""
-        assert self.triangle is not None  # noqa: S101 - the caller asks `tall`
+    def sizes(self, shrunk: Matrix) -> Matrix:
+        """Squared sizes of predictions, float64, for rows of ``B' diag(1 / (s + a))``."""
         total = self.arrays.zeros((len(shrunk),), "double")
-        for start in range(0, len(self.triangle), _TRIANGLE):
-            rows = self.triangle[start : start + _TRIANGLE, start:]
-            made = self.arrays.cast(self.arrays.product(shrunk[:, start:], rows.T, reduced=False), "double")
+        for skip, rows in self._parts():
+            made = self.arrays.product(shrunk[:, skip:], self._design[rows, skip:].T, reduced=False)
+            made = self.arrays.cast(made, "double")
             total += (made * made).sum(axis=1)
         return total
 
+    def crossed(self, target: Matrix) -> Matrix:
+        """``A' y`` of what `of` takes for ``target``: units x k."""
+        return target if self.tall else target @ self.held
+
+    @property
+    def diagonal(self) -> Host:
+        """Of ``A' A``, float64."""
+        found: Host = self.arrays.host((self.arrays.cast(self._design, "double") ** 2).sum(axis=0))
+        return found
+
+    @property
+    def _design(self) -> Matrix:
+        return self.held if self.triangle is None else self.triangle
+
+    def _parts(self) -> Iterator[tuple[int, slice]]:
+        """Columns to skip and rows of some of the design after others: left of its diagonal a triangle is empty."""
+        step = _TRIANGLE if self.tall else _PANEL
+        for start in range(0, len(self._design), step):
+            yield start if self.tall else 0, slice(start, min(start + step, len(self._design)))
+
     def _panels(self, found: Span) -> Iterator[tuple[int, slice, Sequence[Matrix]]]:
         nodes = self.arrays.put(1 / (self.values + found.nodes[:, None]))
-        design, step = (self.held, _PANEL) if self.triangle is None else (self.triangle, _TRIANGLE)
-        for start in range(0, len(design), step):
-            # Left of its diagonal a triangle is empty.
-            skip, rows = start if self.tall else 0, slice(start, min(start + step, len(design)))
-            stacked = design[None, rows, skip:] * nodes[:, None, skip:]
+        for skip, rows in self._parts():
+            stacked = self._design[None, rows, skip:] * nodes[:, None, skip:]
             yield skip, rows, [stacked.reshape(len(nodes) * stacked.shape[1], stacked.shape[2])]
 
     def _inner_products(self, left: Matrix, target: Matrix, found: Span, reduced: bool) -> tuple[Matrix, Matrix]:
@@ -265,35 +217,3 @@ def turned(arrays: Arrays, centre: Centre, held: Matrix, values: Host, penalties
     tall = rank <= rows and nodes * rank * (rank + _TRIANGLE) // 2 + cross < nodes * rows * rank
     triangle = arrays.cast(arrays.triangle(arrays.cast(held, "double")), "single") if tall else None
     return TurnedGains(arrays, centre, penalties, coarse, fine, values, held, triangle)
-
-
-def generalised(arrays: Arrays, rotated: Matrix, total: Matrix, values: Host, penalties: Host, rows: int) -> Host:
-    """Generalised cross-validation: units x penalties, each over that of the mean alone (1 - R2).
-
-    ``n RSS(a) / (n - 1 - sum_i s_i / (s_i + a))^2``; the mean takes one degree of freedom.
-
-    Parameters
-    ----------
-    rotated : Matrix, units x k
-        ``U' y`` for the left singular vectors ``U`` of the centred design.
-    total : Matrix, units
-        Squares of centred responses.
-    rows : int
-        ``n``.
-
-    References
-    ----------
-    Golub, Heath & Wahba (1979), doi 10.1080/00401706.1979.10489751.
-    """
-    left = penalties / (values[:, None] + penalties)
-    free = rows - 1 - len(values)
-    degrees = left.sum(axis=0) + free
-    squares = rotated * rotated
-    # Outside the span of the features nothing is fitted; with as many directions as rows nothing is outside.
-    outside = (total - squares.sum(axis=1)) * (1.0 if free > 0 else 0.0)
-    outside = arrays.cast(outside * (outside > 0), "double")
-    weights = arrays.put((left / degrees) ** 2)
-    over = arrays.put(1 / degrees**2, "double")
-    residual = arrays.cast(squares @ weights, "double") + outside[:, None] * over
-    null = arrays.cast(total, "double")[:, None] / (rows - 1) ** 2
-    return arrays.host(residual / (null + (null == 0)))
