@@ -195,7 +195,7 @@ def audit(
         split=chosen.name,
         split_hash=chosen.content_hash,
         declared=chosen.content_hash == dataset.split().content_hash,
-        samples=len(dataset.stimuli),
+        samples=dataset.samples,
         units=0 if responses is None else responses.n_units,
         subjects=len(_subjects(dataset)),
         findings=findings,
@@ -239,10 +239,10 @@ def split_of(
     if kind == "declared":
         return dataset.split()
     if kind == "shuffled":
-        ordered = dataset.about.ordered or dataset.stimuli.groups is not None
-        return shuffled(len(dataset.stimuli), count, seed=seed, ordered=ordered, audit=True)
+        ordered = dataset.about.ordered or dataset.sample_groups is not None
+        return shuffled(dataset.samples, count, seed=seed, ordered=ordered, audit=True)
     if kind == "contiguous":
-        return contiguous(len(dataset.stimuli), count, gap=gap)
+        return contiguous(dataset.samples, count, gap=gap)
     return replace(dataset, split_kind=kind, split_folds=count).split()
 
 

@@ -208,25 +208,26 @@ def _fit_known(
             regions.append(Region(str(n), mine[mine >= 0]))
     responses = _columns(problem.responses, units)
     inner = problem.split.inner(fold)
+    spaces = tuple(space.within(fold.train) for space in job.spaces)
     fitted: FittedReadout | FittedJoint
     explained: Mapping[str, Array] = {}
     if isinstance(readout, JointReadout):
-        fitted = readout.fit_spaces(job.spaces, responses, fold.train, inner, regions=regions, seed=seed)
-        predictions = fitted.predict(job.spaces, fold.test)
-        explained = fitted.explain(job.spaces, responses, fold.test)
+        fitted = readout.fit_spaces(spaces, responses, fold.train, inner, regions=regions, seed=seed)
+        predictions = fitted.predict(spaces, fold.test)
+        explained = fitted.explain(spaces, responses, fold.test)
     else:
-        fitted = readout.fit(job.spaces[0], responses, fold.train, inner, regions=regions, seed=seed)
-        predictions = fitted.predict(job.spaces[0], fold.test)
-    readings = _readings(fitted, job, fold.test) if isinstance(fitted, Attentive) else {}
+        fitted = readout.fit(spaces[0], responses, fold.train, inner, regions=regions, seed=seed)
+        predictions = fitted.predict(spaces[0], fold.test)
+    readings = _readings(fitted, spaces, fold.test) if isinstance(fitted, Attentive) else {}
     traits = dict(fitted.traits)
     if isinstance(fitted, Weighing):
-        traits[NOISE_GAIN] = fitted.noise_gain(job.spaces[0], fold.test)
+        traits[NOISE_GAIN] = fitted.noise_gain(spaces[0], fold.test)
     return Piece(predictions, fitted.inner_r2, traits, dict(explained), fitted.warnings, readings)
 
 
-def _readings(fitted: Attentive, job: _Job, test: Units) -> dict[int, Reading]:
+def _readings(fitted: Attentive, spaces: tuple[Features, ...], test: Units) -> dict[int, Reading]:
     spots = np.unique(np.linspace(0, len(test) - 1, 2 * _EXAMPLES + 1).astype(int)[1::2])
-    source: Any = job.spaces if isinstance(fitted, FittedJoint) else job.spaces[0]
+    source: Any = spaces if isinstance(fitted, FittedJoint) else spaces[0]
     found = {}
     for name, weights in fitted.maps(source, test).items():
         # A mask that is the same for every sample has no examples.

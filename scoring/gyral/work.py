@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,13 @@ from gyral.benchmarks.benchmark import Benchmark
 from gyral.controls.altered import SEEDS as ALTERED_SEEDS
 from gyral.controls.altered import Isolated, RandomWords, Scrambled
 from gyral.controls.beside import Beside, nuisances_beside, why_missing
+from gyral.curves import Curve
 from gyral.datasets.dataset import Dataset
 from gyral.encoding import EncodingScores, score_encoding
+from gyral.errors import UserError
 from gyral.features.extract import extract
 from gyral.features.features import Features
+from gyral.features.timed import Placement
 from gyral.fitting import LayerFits, fit_layers
 from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
 from gyral.models.precomputed import PrecomputedFeatures
@@ -64,6 +67,12 @@ class Setting:
     progress: Progress
     features_in: Path | None
 
+    @cached_property
+    def placement(self) -> Placement | None:
+        """How features of stimuli come onto samples in time; None where every stimulus has its own row."""
+        timeline = self.dataset.timeline
+        return None if timeline is None else Placement.of(timeline, self.dataset.stimuli)
+
 
 class Work:
     """Collects fits (or RDMs) of each draw and turns them into scores.
@@ -88,8 +97,17 @@ class Work:
         self.fits: list[LayerFits] = []
         self.features: dict[str, Features] = {}  # of the last model
         self.rdms: list[Array] = []
+        self.twin: tuple[Curve, ...] = ()  # of the untrained twin, once `further` has run it
         self.names: tuple[str, ...] = ()
         self.features_seconds = self.readout_seconds = 0.0
+        if dataset.timeline is not None and (solver is None or solver.needs != "features"):
+            raise UserError(
+                f"{'RDMs' if solver is None else f'readout {solver.name!r}'} cannot be had of responses sampled in time: "
+                "several stimuli share a sample.",
+                where=f"benchmark {benchmark.id}",
+                mend="Use a readout of flat features, such as 'ridge' or 'banded'.",
+                code="timeline-readout",
+            )
         text = dataset.stimuli.modality == "text" and solver is not None and solver.needs != "features"
         words = word_positions(dataset.stimuli) if text else 0
         self.reduction = Reduction(benchmark.grid, words=words, channels=benchmark.channels)
@@ -149,7 +167,7 @@ class Work:
                 self.setting.problem,
                 readout=family,
                 metric=self.setting.benchmark.metric,
-                ids=self.setting.dataset.stimuli.ids,
+                ids=self.setting.dataset.sample_ids,
                 retrained=self.retrained,
                 seed=self.setting.seed,
             )
@@ -168,6 +186,7 @@ class Work:
             self.fits[0],
             self.setting.problem,
             self.setting.dataset.stimuli,
+            placement=self.setting.placement,
             key=[self.setting.dataset.content_hash, self.setting.problem.split.content_hash, code_hash()]
             if kept
             else (),
@@ -187,7 +206,8 @@ class Work:
             runs["untrained"] = (untrained, self.solver)
         if self.setting.dataset.stimuli.modality == "text" and not isinstance(model, PrecomputedFeatures):
             width = max(layer.channels for layer in self.features.values())
-            runs["scrambled"] = ([Scrambled(model, seed) for seed in ALTERED_SEEDS], self.solver)
+            if self.setting.placement is None:  # a single word has no other order
+                runs["scrambled"] = ([Scrambled(model, seed) for seed in ALTERED_SEEDS], self.solver)
             runs["isolated"] = ([Isolated(model)], self.solver)
             runs["static"] = ([RandomWords(width, seed) for seed in ALTERED_SEEDS], self.solver)
         if isinstance(self.solver, Ridge):
@@ -198,11 +218,14 @@ class Work:
             for n, draw in enumerate(draws):
                 wanted = draw.layers() if isinstance(draw, RandomWords) else layers
                 own.add(draw, wanted, f" of {name} {n + 1}/{len(draws)}", Workplace.private())
-            found[name] = (len(draws), own.scores(family).rows)
+            scores = own.scores(family)
+            found[name] = (len(draws), scores.rows)
+            if name == "untrained":
+                self.twin = scores.curves
         return found
 
     def _extract(self, model: Model, layers: Sequence[str], step: str) -> dict[str, Features]:
-        return extract(
+        found = extract(
             model,
             self.stimuli,
             layers,
@@ -211,6 +234,7 @@ class Work:
             step=step,
             folder=self.setting.features_in,
         )
+        return found if self.setting.placement is None else self.setting.placement.all(found)
 
     def _readable(self, model: Model, layers: Sequence[str]) -> tuple[str, ...]:
         """The layers the family can read, seen on one stimulus before the model is shown all of them."""
@@ -224,7 +248,7 @@ class Work:
     def _spaces(self, model: Model) -> list[Features]:
         wanted = choose_layers(model.layers(), model.card.layers, where=CARD_LAYERS)
         found = self._extract(model, wanted, f"features of {model.card.name}")
-        return [Features(f"{model.card.name}/{k}", v.array, v.sequence) for k, v in found.items()]
+        return [replace(v, layer=f"{model.card.name}/{k}") for k, v in found.items()]
 
 
 def usable(features: dict[str, Features], solver: Family) -> dict[str, Features]:

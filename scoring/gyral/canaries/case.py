@@ -42,15 +42,15 @@ class Case:
 
     @property
     def samples(self) -> int:
-        """Number of stimuli."""
-        return len(self.dataset.stimuli)
+        """Number of rows."""
+        return self.dataset.samples
 
     @cached_property
     def groups(self) -> Rows | None:
         """Code of each row's group, whether the split heeds groups or not; None where the dataset has none."""
-        if self.dataset.stimuli.groups is None:
+        if self.dataset.sample_groups is None:
             return None
-        return np.unique(np.asarray(self.dataset.stimuli.groups), return_inverse=True)[1].astype(np.int64)
+        return np.unique(np.asarray(self.dataset.sample_groups), return_inverse=True)[1].astype(np.int64)
 
     @cached_property
     def fold_of(self) -> Rows:

@@ -28,7 +28,9 @@ def duplicate_stimuli(case: Case) -> Finding:
     """
     compared = _compared(case)
     if compared is None:
-        reason = "The stimuli are names, or texts of one or two words: the same one may well come twice."
+        reason = (
+            "The stimuli are names, texts of one or two words, or words in time: the same one may well come twice."
+        )
         return not_applicable(NAME, TITLE, TESTED, reason)
     pairs = near_pairs(prints_of(case.dataset.stimuli.subset(compared)))
     pairs = [NearPair(int(compared[p.first]), int(compared[p.second]), p.likeness, p.exact) for p in pairs]
@@ -71,6 +73,8 @@ def duplicate_stimuli(case: Case) -> Finding:
 def _compared(case: Case) -> Rows | None:
     """Rows whose stimuli can be told from each other by looking; None where none can."""
     stimuli = case.dataset.stimuli
+    if case.dataset.timeline is not None:
+        return None
     if stimuli.modality == "image" and stimuli.files is not None:
         return np.arange(len(stimuli), dtype=np.int64)
     if stimuli.modality == "text" and stimuli.texts is not None:

@@ -30,11 +30,12 @@ def group_integrity(case: Case) -> Finding:
     seldom to be relied on (tests/benchmarks/leakage.py): it is refused for what it is. The gap that is asked for is the number of rows for which the responses themselves stay correlated, so that a set of
     independent items in the order of measurement needs none.
     """
-    stimuli = case.dataset.stimuli
+    stimuli, groups = case.dataset.stimuli, case.dataset.sample_groups
     named: list[tuple[str, NDArray[Any]]] = []
-    if stimuli.groups is not None:
-        named.append(("group", np.asarray(stimuli.groups)))
-    named += [(c, stimuli.columns[c]) for c in (*WHOLE, *MAYBE) if c in stimuli.columns]
+    if groups is not None:
+        named.append(("group", np.asarray(groups)))
+    if case.dataset.timeline is None:  # columns are those of stimuli, and rows are samples in time
+        named += [(c, stimuli.columns[c]) for c in (*WHOLE, *MAYBE) if c in stimuli.columns]
     broken = {name: found for name, values in named if (found := _both_sides(case, values))}
     facts: dict[str, Any] = {"columns": [name for name, _ in named]}
     facts |= {"broken": {name: found[:5] for name, found in broken.items()}} if broken else {}
@@ -47,8 +48,8 @@ def group_integrity(case: Case) -> Finding:
             "." if first == "group" else f" with the column {first!r} as groups, or give the column another name."
         )
         return _finding("refuse" if sure else "warn", reason, facts, mend)
-    if stimuli.groups is not None:
-        return _finding("pass", f"All {len(set(stimuli.groups))} groups stand on one side of every fold.", facts)
+    if groups is not None:
+        return _finding("pass", f"All {len(set(groups))} groups stand on one side of every fold.", facts)
     return _ungrouped(case, facts)
 
 

@@ -11,11 +11,13 @@ from gyral.canaries.verdict import MEAN, TAIL, Cell, not_applicable, score_of, w
 from gyral.datasets.near import image_prints
 from gyral.datasets.split import Rows
 from gyral.datasets.stimulus import StimulusSet
+from gyral.features.timed import Placement
 from gyral.scores.confidence import t_quantile
 
 NAME, TITLE = "lag-scan", "Lag scan"
 TESTED = "Surface properties of the stimuli (length of words and texts; light and colour), against responses of other rows"
 REACH = 3
+_LONGEST = 8  # rows either way, at most
 _BLOCKS = 4  # squares of an image along a side
 _SMALLEST = 5  # rows of a group that leave some at a lag of one
 
@@ -27,9 +29,12 @@ def lag_scan(case: Case) -> Finding:
     if not case.dataset.about.ordered:
         return not_applicable(NAME, TITLE, TESTED, "The samples are declared to be in no order.")
     surface = surface_of(case.dataset.stimuli)
+    if surface is not None and case.dataset.timeline is not None:
+        surface = _over_samples(surface, Placement.of(case.dataset.timeline, case.dataset.stimuli))
     if surface is None:
         return not_applicable(NAME, TITLE, TESTED, "The stimuli are names: they have no surface to measure.")
     reach = _reach_of(case)
+    expected = _expected(case, reach)
     kept = _inside(case, reach)
     if reach < 1 or len(kept) < len(case.rows) / 4:
         reason = f"Groups have fewer than {_SMALLEST} samples: no row has neighbours on both sides."
@@ -69,18 +74,20 @@ def lag_scan(case: Case) -> Finding:
         reason = "No surface property predicts any region surely enough to tell one row from the next."
         return not_applicable(NAME, TITLE, TESTED, reason).model_copy(update={"facts": facts})
     _, i, j = max(strong)
-    cell, own = found[i][j], found[reach][j]
+    at = max(expected, key=lambda e: np.nan_to_num(found[e][j].value, nan=-np.inf))
+    cell, own = found[i][j], found[at][j]
     gain = cell.value - own.value
-    error, df = standard_errors(influences[i] - influences[reach], parts)
+    error, df = standard_errors(influences[i] - influences[at], parts)
     least = gain - t_quantile(1 - TAIL / count, float(df[j])) * float(error[j])
     facts |= {"region": cell.region, "best_lag": i - reach, "gain": round(gain, 4), "gain_bound": round(least, 4)}
-    shifted = i != reach and least > 0
-    where = f"{cell.region}: r = {own.value:.3f} with the row's own stimulus"
+    shifted = i not in expected and least > 0
+    own_place = "the row's own stimulus" if case.dataset.timeline is None else "words at the declared delays"
+    where = f"{cell.region}: r = {own.value:.3f} with {own_place}"
     if shifted:
         back = i - reach
         which = f"{abs(back)} row{'s' if abs(back) > 1 else ''} {'earlier' if back > 0 else 'later'}"
         reason = f"{where}, {cell.value:.3f} with that of {which} (99.9 % bound of the gain {least:.3f})."
-    elif i == reach:
+    elif i in expected:
         reason = f"{where}, less with any other."
     else:
         reason = f"{where}; none of the others is surely better."
@@ -111,6 +118,19 @@ def surface_of(stimuli: StimulusSet) -> Array | None:
     return None
 
 
+def _over_samples(surface: Array, placement: Placement) -> Array:
+    """Words a sample and their surface, centred over all words: here nothing is held out."""
+    centred = surface - surface.mean(axis=0)
+    return np.column_stack([placement.rate, placement.weights @ centred]).astype(np.float32)
+
+
+def _expected(case: Case, reach: int) -> list[int]:
+    """Places of the lags at which responses may follow their stimuli: the row itself, or the delays of a timeline."""
+    timeline = case.dataset.timeline
+    delays = (0,) if timeline is None else timeline.delays
+    return [reach + d for d in delays if abs(d) <= reach] or [reach]
+
+
 def _lengths(text: str) -> tuple[float, float, float, float]:
     words = text.split()
     letters = sum(map(len, words))
@@ -119,9 +139,12 @@ def _lengths(text: str) -> tuple[float, float, float, float]:
 
 def _reach_of(case: Case) -> int:
     """Lags each way: up to `REACH`, fewer where groups are short."""
+    timeline = case.dataset.timeline
+    # Past the declared delays on either side, so that a late response is seen to be late; not past M/EEG's many lags.
+    most = REACH if timeline is None else min(_LONGEST, max(abs(d) for d in timeline.delays) + REACH - 1)
     if case.groups is None:
-        return REACH
-    return min(REACH, int(np.median(np.bincount(case.groups)) - 1) // 4)
+        return most
+    return min(most, int(np.median(np.bincount(case.groups)) - 1) // 4)
 
 
 def _inside(case: Case, reach: int) -> Rows:

@@ -15,10 +15,12 @@ import pandas as pd
 
 from gyral.controls.bands import nuisances_of
 from gyral.controls.nuisance import Fitting
+from gyral.controls.over_time import over_time
 from gyral.controls.unique import Left, what_is_left, with_left
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import OutOfResources
 from gyral.features.features import Features
+from gyral.features.timed import Placement
 from gyral.fitting import LayerFits
 from gyral.progress import Progress, silent
 from gyral.readouts.ridge import Ridge
@@ -73,6 +75,7 @@ def nuisances_beside(
     problem: Problem,
     stimuli: StimulusSet,
     *,
+    placement: Placement | None = None,
     key: Sequence[Any],
     seed: int = 0,
     memory: int,
@@ -89,6 +92,8 @@ def nuisances_beside(
         Of the model, by ridge.
     problem : Problem
     stimuli : StimulusSet
+    placement : Placement, optional
+        How stimuli come onto samples in time; None where every stimulus has its own row.
     key : sequence of JSON-able
         What decides the problem and the code, so that fits of nuisances alone can be kept; empty: they are not.
     seed, memory, device
@@ -99,6 +104,8 @@ def nuisances_beside(
     progress : Progress
     """
     nuisances = nuisances_of(stimuli, progress=progress, folder=folder)
+    if placement is not None:
+        nuisances = over_time(nuisances, placement)
     if not nuisances.spaces:
         return Beside(Controls(missing=f"no nuisance of these stimuli ({stimuli.modality}) varies"))
     fitting = Fitting(nuisances, problem, seed, memory, device, progress)

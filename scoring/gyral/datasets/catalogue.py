@@ -18,6 +18,8 @@ RECIPES = Registry(
     kind="dataset",
     table={
         "tuckute2024": "gyral.datasets.recipes.tuckute2024:RECIPE",
+        "alice": "gyral.datasets.recipes.alice:RECIPE",
+        "alice-group": "gyral.datasets.recipes.alice:GROUP_RECIPE",
         "cowley2023-v4": "gyral.datasets.recipes.cowley2023:RECIPE",
         "kriegeskorte2008": "gyral.datasets.recipes.kriegeskorte2008:RECIPE",
         "haxby2001": "gyral.datasets.recipes.haxby2001:RECIPE",
@@ -28,6 +30,8 @@ RECIPES = Registry(
     },
     summaries={
         "tuckute2024": "1,000 sentences, 6 language regions (fMRI, mean of five people)",
+        "alice": "a story heard by 27 people, 6 language regions each (fMRI, words in time)",
+        "alice-group": "the same, mean over the 27 listeners",
         "cowley2023-v4": "640 images, 50 V4 neurons of a macaque, 6 to 10 repeats",
         "kriegeskorte2008": "92 object images, RDMs of human IT, monkey IT and 16 judges",
         "haxby2001": "8 categories in 12 runs, one slice of one person (decoding; a page, no board)",

@@ -16,6 +16,7 @@ from gyral.datasets.responses import RegionRdms, Responses
 from gyral.datasets.split import Split, contiguous, grouped, leave_one_group_out
 from gyral.datasets.stimulus import StimulusSet
 from gyral.datasets.time_axis import TimeAxis
+from gyral.datasets.timeline import Timeline
 from gyral.errors import BadDataset, UnknownName
 
 Display = Literal["public", "login", "none"]
@@ -73,7 +74,7 @@ class Dataset:
     about : About
         Title, licence, citation, display rights.
     stimuli : StimulusSet
-        Rows of every response array, in order.
+        Rows of every response array, in order, unless there is a timeline.
     responses : Responses or None
         None for sets that publish only RDMs.
     rdms : dict of region name to RegionRdms
@@ -91,6 +92,9 @@ class Dataset:
         Rows on either side of a held-out block that a contiguous split leaves out of training.
     time : TimeAxis, optional
         Where units are sensors at time points: the times, and the window that regions hold.
+    timeline : Timeline or None
+        Where stimuli are words (or other events) in time and responses were sampled on a clock: their rows are then
+        the samples of the timeline.
     content_hash : str
         Hex sha256 over all of the above.
     root : Path, optional
@@ -108,6 +112,7 @@ class Dataset:
     split_folds: int = 5
     split_gap: int = 0
     time: TimeAxis | None = None
+    timeline: Timeline | None = None
     content_hash: str = ""
     root: Path | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -116,6 +121,28 @@ class Dataset:
     def name(self) -> str:
         """Identifier of the dataset."""
         return self.about.name
+
+    @property
+    def samples(self) -> int:
+        """Rows of every response array."""
+        return len(self.stimuli) if self.timeline is None else len(self.timeline)
+
+    @property
+    def named_samples(self) -> str:
+        """How many rows there are and of what, for messages."""
+        return f"{self.samples} {'stimuli' if self.timeline is None else 'samples in time'}"
+
+    @property
+    def sample_ids(self) -> tuple[str, ...]:
+        """Name of every row: its stimulus, or story and number of a sample in time."""
+        return self.stimuli.ids if self.timeline is None else self.timeline.ids
+
+    @property
+    def sample_groups(self) -> tuple[str, ...] | None:
+        """Group of every row; None where there are none. A single story is no group: it can only be cut into segments."""
+        if self.timeline is None:
+            return self.stimuli.groups
+        return self.timeline.stories if len(self.timeline.spans) > 1 else None
 
     def region(self, name: str) -> Region:
         """The region called ``name``."""
@@ -133,18 +160,40 @@ class Dataset:
             Too few samples or groups for it, or groups asked for and absent.
         """
         if self.split_kind == "contiguous":
-            return contiguous(len(self.stimuli), self.split_folds, gap=self.split_gap)
+            self._check_segments()
+            return contiguous(self.samples, self.split_folds, gap=self.split_gap)
         if self.split_gap:
             raise BadDataset(
                 f"a gap of {self.split_gap} rows goes with a contiguous split; {self.split_kind!r} holds groups out whole.",
                 where=f"dataset {self.name!r}: split.gap",
             )
-        if self.stimuli.groups is None:
+        if self.sample_groups is None:
             raise BadDataset(
-                f"split {self.split_kind!r} needs a group for every stimulus, and there are none.",
+                f"split {self.split_kind!r} needs a group for every stimulus, and there are none."
+                if self.timeline is None
+                else f"split {self.split_kind!r} needs several stories, and there is one.",
                 where=f"dataset {self.name!r}",
             )
-        codes: NDArray[Any] = np.asarray(self.stimuli.groups)
+        codes: NDArray[Any] = np.asarray(self.sample_groups)
         if self.split_kind == "grouped":
             return grouped(codes, self.split_folds)
         return leave_one_group_out(codes)
+
+    def _check_segments(self) -> None:
+        """Refuse to cut a recording where a story could be held out whole, or nearer than its delays reach."""
+        if self.timeline is None:
+            return
+        if self.sample_groups is not None:
+            raise BadDataset(
+                "a contiguous split cuts through stories; there are several, and each can be held out whole.",
+                where=f"dataset {self.name!r}: split.kind",
+                mend="Use 'grouped' or 'leave-one-group-out'.",
+                code="story-cut",
+            )
+        reach = max(abs(d) for d in self.timeline.delays)
+        if self.split_gap < reach:
+            raise BadDataset(
+                f"segments of a story need a gap of at least its longest delay, {reach} samples; the gap is {self.split_gap}.",
+                where=f"dataset {self.name!r}: split.gap",
+                code="gap-too-short",
+            )

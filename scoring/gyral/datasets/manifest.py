@@ -11,6 +11,7 @@ from gyral.datasets.dataset import About
 from gyral.datasets.reliability import Published
 from gyral.datasets.responses import Kind
 from gyral.datasets.stimulus import Modality
+from gyral.datasets.timeline import Placement
 from gyral.errors import BadDataset
 
 PACK_VERSION = 1
@@ -115,6 +116,27 @@ class TimeEntry(_Table):
     window: tuple[float, float] = Field(description="first and last time that regions hold")
 
 
+class SignalEntry(_Table):
+    """Columns ``NAME:0``, ``NAME:1`` ... of ``samples.parquet``."""
+
+    name: SafeName
+    columns: int = Field(ge=1)
+    delayed: bool
+
+
+class TimelineEntry(_Table):
+    """How samples in time (``samples.parquet``) meet stimuli in time."""
+
+    period: float = Field(gt=0, allow_inf_nan=False, description="seconds between two samples")
+    start: float = Field(
+        0.0, allow_inf_nan=False, description="seconds from the start of a story to its first sample"
+    )
+    delays: tuple[int, ...] = Field(min_length=1, description="samples that features are delayed by")
+    placement: Placement = "lanczos"
+    window: int = Field(3, ge=1, description="lobes of the Lanczos window")
+    signals: tuple[SignalEntry, ...] = ()
+
+
 class Manifest(_Table):
     """``dataset.toml``."""
 
@@ -129,6 +151,7 @@ class Manifest(_Table):
     rdms: tuple[RdmsEntry, ...] = ()
     regions: tuple[RegionEntry, ...]
     time: TimeEntry | None = None
+    timeline: TimelineEntry | None = Field(None, description="where stimuli are events in time")
     published: tuple[Published, ...] = ()
     benchmark: dict[str, Any] | None = Field(
         None, description="fields of a `Benchmark` an operator's pack declares"

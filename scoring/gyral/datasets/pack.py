@@ -5,6 +5,7 @@
     dataset.toml             what it is, its split, times of M/EEG, published ceilings, and every file with size and sha256
     stimuli.parquet          id, sha256, file or text, group, further columns; rows of every array, in order
     stimuli/                 image files
+    samples.parquet          story and signals of every row, where responses were sampled in time
     units.parquet            subject, unit, regions (list; regions may overlap), further columns
     responses/SUBJECT.npy    samples x units, float32
     repeats/SUBJECT.npy      samples x repeats x units, float32, NaN where a repeat is missing
@@ -56,6 +57,8 @@ from gyral.datasets.tables import (
     units_frame,
 )
 from gyral.datasets.time_axis import TimeAxis
+from gyral.datasets.timeline import check_timeline
+from gyral.datasets.timeline_table import SAMPLES, samples_frame, timeline_entry, timeline_facts, timeline_from
 from gyral.datasets.writer import Writer, plain
 from gyral.errors import BadDataset, UserError
 from gyral.hashing import hash_array, hash_file, hash_json
@@ -94,6 +97,7 @@ def content_hash(dataset: Dataset) -> str:
                 dataset.split_folds,
                 *([dataset.split_gap] if dataset.split_gap else []),
             ],
+            **({} if dataset.timeline is None else {"timeline": timeline_facts(dataset.timeline)}),
         }
     )
 
@@ -135,6 +139,8 @@ def write_pack(dataset: Dataset, folder: Path, *, recipe: str = "", progress: Pr
         names = _write_stimuli(dataset.stimuli, writer)
         writer.write("stimuli.parquet", frame_bytes(stimuli_frame(dataset.stimuli, names)))
         writer.write("units.parquet", frame_bytes(units_frame(dataset.units, dataset.regions)))
+        if dataset.timeline is not None:
+            writer.write(SAMPLES, frame_bytes(samples_frame(dataset.timeline)))
         if dataset.responses is not None:
             for subject, values in dataset.responses.values.items():
                 writer.array(f"responses/{subject}.npy", values)
@@ -164,8 +170,8 @@ def read_pack(folder: Path) -> Dataset:
     manifest = read_manifest(folder)
     listed = {entry.path: entry for entry in manifest.files}
     for entry in manifest.files:
-        _check_file(folder, entry, hashed=entry.path in _TABLES)
-    for needed in _TABLES:
+        _check_file(folder, entry, hashed=entry.path in (*_TABLES, SAMPLES))
+    for needed in (*_TABLES, *([SAMPLES] if manifest.timeline else [])):
         if needed not in listed:
             raise BadDataset(
                 f"{needed} is not in the list of files.", where=str(folder / MANIFEST), code="manifest"
@@ -281,6 +287,7 @@ def _manifest(
         rdms=tuple(RdmsEntry(region=n, kind=r.kind, subjects=r.subjects) for n, r in dataset.rdms.items()),
         regions=tuple(RegionEntry(name=r.name, path=r.path, title=r.title) for r in dataset.regions),
         time=None if dataset.time is None else TimeEntry(times=dataset.time.times, window=dataset.time.window),
+        timeline=None if dataset.timeline is None else timeline_entry(dataset.timeline),
         published=dataset.published,
         benchmark=dataset.extra.get("benchmark"),
         extra=dict(extra),
@@ -326,6 +333,9 @@ def _dataset(folder: Path, manifest: Manifest, listed: set[str]) -> Dataset:
         split_kind=manifest.split.kind,
         split_folds=manifest.split.folds,
         split_gap=manifest.split.gap,
+        timeline=None
+        if manifest.timeline is None
+        else timeline_from(read_frame(folder / SAMPLES), manifest.timeline, str(folder / SAMPLES)),
         time=None if manifest.time is None else TimeAxis(manifest.time.times, manifest.time.window),
         content_hash=manifest.content_hash,
         root=folder,
@@ -372,15 +382,17 @@ _AGAIN = "The pack was changed after it was built: build it again with `gyral da
 
 def _check_shapes(dataset: Dataset, manifest: Manifest, folder: Path) -> None:
     """Shapes only (headers of memory-mapped arrays): what `read_pack` can afford."""
-    samples, where = len(dataset.stimuli), str(folder)
-    if samples != manifest.stimuli.count:
-        raise BadDataset(f"{samples} stimuli, dataset.toml says {manifest.stimuli.count}.", where=where)
+    samples, where = dataset.samples, str(folder)
+    if (count := len(dataset.stimuli)) != manifest.stimuli.count:
+        raise BadDataset(f"{count} stimuli, dataset.toml says {manifest.stimuli.count}.", where=where)
+    if dataset.timeline is not None:
+        check_timeline(dataset.timeline, dataset.stimuli)
     responses = dataset.responses
     if responses is not None:
         for subject, values in responses.values.items():
             if values.ndim != 2 or len(values) != samples:
                 raise BadDataset(
-                    f"shape {values.shape!r} does not fit {samples} stimuli (samples x units).",
+                    f"shape {values.shape!r} does not fit {dataset.named_samples} (samples x units).",
                     where=f"{where}/responses/{subject}.npy",
                 )
         if responses.n_units != len(dataset.units):
@@ -395,7 +407,9 @@ def _check_shapes(dataset: Dataset, manifest: Manifest, folder: Path) -> None:
 def _count_files(dataset: Dataset) -> int:
     arrays = 0 if dataset.responses is None else len(dataset.responses.values) + len(dataset.responses.repeats)
     extra = sum(isinstance(v, np.ndarray) for v in dataset.extra.values())
-    return len(dataset.stimuli.files or ()) + arrays + len(dataset.rdms) + extra + 3
+    return (
+        len(dataset.stimuli.files or ()) + arrays + len(dataset.rdms) + extra + 3 + (dataset.timeline is not None)
+    )
 
 
 def _provenance(dataset: Dataset) -> str:

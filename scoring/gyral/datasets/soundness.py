@@ -10,6 +10,7 @@ from gyral.datasets.dataset import Dataset
 from gyral.datasets.manifest import is_safe_name
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.time_axis import check_time
+from gyral.datasets.timeline import check_timeline
 from gyral.errors import BadDataset
 
 _AT_ONCE = 1 << 22  # bytes of an array looked at at once
@@ -40,7 +41,9 @@ def check_dataset(dataset: Dataset) -> None:
             known_corpus(name)
         except ValueError as error:
             raise BadDataset(f"{error}.", where="about.drawn_from", code="unknown-corpus") from None
-    samples = len(dataset.stimuli)
+    samples = dataset.samples
+    if dataset.timeline is not None:
+        check_timeline(dataset.timeline, dataset.stimuli)
     _check_responses(dataset, samples)
     for name, rdms in dataset.rdms.items():
         _check_rdms(name, rdms, samples)
@@ -67,7 +70,7 @@ def _check_responses(dataset: Dataset, samples: int) -> None:
             raise BadDataset(f"subject {subject!r} cannot be a file name.", where="responses")
         if values.ndim != 2 or len(values) != samples:
             raise BadDataset(
-                f"shape {values.shape!r} does not fit {samples} stimuli (samples x units).",
+                f"shape {values.shape!r} does not fit {dataset.named_samples} (samples x units).",
                 where=f"responses of subject {subject!r}",
             )
         _check_finite(values, f"responses of subject {subject!r}")

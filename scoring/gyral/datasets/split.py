@@ -37,6 +37,8 @@ class Split:
         True where rows are in the order of measurement, so that neighbours resemble each other.
     audit : bool
         True for splits that may show damage (a shuffle of ordered rows) but may not score a board.
+    gap : int
+        Rows on either side of a held-out block that are left out of training, in inner folds too.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Split:
     groups: Rows | None = None
     ordered: bool = True
     audit: bool = False
+    gap: int = 0
 
     def __post_init__(self) -> None:
         held: set[int] = set()
@@ -90,7 +93,10 @@ class Split:
             distinct = len(np.unique(within))
             if distinct >= 2:
                 return grouped(within, min(count, distinct)).folds
-        return contiguous(len(train), min(count, len(train))).folds
+        count = min(count, len(train))
+        # Where a gap would leave hardly anything, the outer one must do.
+        gap = self.gap if len(train) >= count * (2 * self.gap + 2) else 0
+        return contiguous(len(train), count, gap=gap).folds
 
 
 def contiguous(samples: int, folds: int = 5, *, gap: int = 0) -> Split:
@@ -121,7 +127,7 @@ def contiguous(samples: int, folds: int = 5, *, gap: int = 0) -> Split:
             where="split: gap",
             code="too-few-samples",
         )
-    return Split(f"contiguous-{folds}-gap-{gap}", found, ordered=True)
+    return Split(f"contiguous-{folds}-gap-{gap}", found, ordered=True, gap=gap)
 
 
 def grouped(groups: Sequence[Any] | NDArray[Any], folds: int = 5) -> Split:

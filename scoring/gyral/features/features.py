@@ -105,6 +105,10 @@ class Features:
         taken = np.asarray(self.array[rows], dtype=np.float32)
         return taken.reshape(len(taken), -1)
 
+    def within(self, rows: NDArray[np.integer[Any]]) -> "Features":
+        """The features as a fit on ``rows`` may know them; these are the same whatever the rows."""
+        return self
+
     def places(self, rows: NDArray[np.integer[Any]] | slice = slice(None)) -> Places:
         """Channels at every position of the given rows (flat features have one position)."""
         taken = np.asarray(self.array[rows], dtype=np.float32)
