@@ -11,16 +11,19 @@ True
 """
 
 from gyral.decoding.accuracy import accuracy, auc, balanced_accuracy, named, over_folds
+from gyral.decoding.category import Decoded, decode
 from gyral.decoding.labels import Labels, folds_of
 from gyral.decoding.lda import SlicedLda, cross_decisions
 
 __all__ = [
+    "Decoded",
     "Labels",
     "SlicedLda",
     "accuracy",
     "auc",
     "balanced_accuracy",
     "cross_decisions",
+    "decode",
     "folds_of",
     "named",
     "over_folds",

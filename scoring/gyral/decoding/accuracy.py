@@ -81,7 +81,7 @@ def auc(codes: Rows, decisions: Array) -> Floats:
 
 
 def over_folds(
-    score: Callable[[Rows, Array], Floats], codes: Rows, values: Array, tests: Sequence[Rows]
+    score: Callable[[Rows, Any], Floats], codes: Rows, values: NDArray[Any], tests: Sequence[Rows]
 ) -> Floats:
     """A score in each fold's held-out rows, mean over folds weighted by rows; folds where it is undefined left out.
 

@@ -48,7 +48,7 @@ class Labels:
         >>> Labels.of(["house", "face", "house"]).codes.tolist()
         [0, 1, 0]
         """
-        given = np.asarray(labels)
+        given = np.asarray(labels, object)  # as given: numpy would write a missing number among names as "nan"
         if given.ndim != 1:
             raise BadArrays(
                 f"shape {given.shape!r}; one label a sample is expected. A sample of two classes at once cannot be "
@@ -57,8 +57,6 @@ class Labels:
                 mend="Give each sample one label, or decode one property after the other.",
                 code="labels-shape",
             )
-        if given.dtype.kind == "f" and np.isfinite(given).all() and (given == np.round(given)).all():
-            given = given.astype(np.int64)
         names = [_name(value) for value in given.tolist()]
         missing = [i for i, name in enumerate(names) if not name]
         if missing:
@@ -84,8 +82,9 @@ class Labels:
 
 
 def _name(value: Any) -> str:
-    missing = value is None or (isinstance(value, float) and not np.isfinite(value))
-    return "" if missing else str(value).strip()
+    if value is None or (isinstance(value, float) and not np.isfinite(value)):
+        return ""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
 
 
 def check_samples(x: Array, labels: Labels, *, ndim: tuple[int, ...] = (2,)) -> None:
