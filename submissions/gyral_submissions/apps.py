@@ -9,3 +9,7 @@ class SubmissionsConfig(AppConfig):
     name = "gyral_submissions"
     verbose_name = "Submissions"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen to deletions."""
+        from gyral_submissions import signals  # noqa: F401 - models are not loaded before

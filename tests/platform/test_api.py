@@ -238,7 +238,7 @@ def test_site_error_has_a_reference_and_no_traceback(
     def fail(*args: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("gyral_portal.api.read.cell_lines", fail)
+    monkeypatch.setattr("gyral_portal.api.read.arrange", fail)
     answer = client.get("/api/v1/boards/cortex")
     body = _is_error(answer, 500, "site-error")
     assert "reference" in body["detail"]

@@ -13,6 +13,7 @@ import pandas as pd
 from django.contrib.auth.models import User
 
 from gyral_submissions import conf
+from gyral_submissions.domain.standing import renew
 from gyral_submissions.enums import Format, State, Tier, Twin, Visibility
 from gyral_submissions.models import Benchmark, Run, Score, Submission
 
@@ -128,8 +129,11 @@ def _store(run: Run, values: Values) -> None:
     np.save(folder / "redraws.npy", _redraws(run, len(values)))
     pd.DataFrame({"unit": np.arange(3), "r": [0.1, 0.2, 0.3]}).to_parquet(folder / "units.parquet")
     run.record_path = f"{run.pk}/record-1"
-    run.started = run.finished = datetime.now(UTC)
+    run.started = run.finished = run.finished or datetime.now(UTC)
+    run.by_region = None if run.twin else dict(values)
     run.save()
+    if run.submission.visibility == Visibility.PUBLIC:
+        renew(Benchmark.objects.filter(pk=run.benchmark_id))
 
 
 def _redraws(run: Run, regions: int) -> np.ndarray[Any, Any]:

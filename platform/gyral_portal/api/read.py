@@ -1,42 +1,43 @@
 """Reading: benchmarks, boards, models, runs, scores, records."""
 
-import json
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Field, Query, Router, Schema
 from ninja.pagination import LimitOffsetPagination, paginate
 
 from gyral.errors import UnknownName
 from gyral_portal.api.auth import reader
 from gyral_portal.api.errors import NotFound
-from gyral_portal.api.schemas import BenchmarkOut, BoardOut, ErrorOut, ExposureOut, ModelOut, RunOut, ScoreOut
-from gyral_portal.leaderboard.export import cell_lines
+from gyral_portal.api.schemas import (
+    BenchmarkOut,
+    BoardOut,
+    BoardQuery,
+    ErrorOut,
+    ExposureOut,
+    ModelOut,
+    RunOut,
+    ScoreOut,
+)
 from gyral_portal.leaderboard.find import find_benchmark
-from gyral_portal.leaderboard.table import Look, arrange
+from gyral_portal.leaderboard.kept import answer
+from gyral_portal.leaderboard.look import MEAN, NAME, Look
+from gyral_portal.leaderboard.payload import board_payload, dumped
+from gyral_portal.leaderboard.scope import find_scope
+from gyral_portal.leaderboard.table import arrange
+from gyral_portal.leaderboard.views.board import key_of
 from gyral_submissions import conf, rules
 from gyral_submissions.domain.exposure import Exposed, exposure_of
-from gyral_submissions.domain.queries.board import board_rows
+from gyral_submissions.domain.queries.grid import columns_of, read_grid
+from gyral_submissions.domain.queries.profile import queue_place
 from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
 from gyral_submissions.enums import State, Tier
 from gyral_submissions.models import Benchmark, Run, Score, Submission
 
 router = Router(auth=reader, tags=["read"])
 FAULTS = {404: ErrorOut, 401: ErrorOut}
-
-
-class BoardQuery(Schema):
-    """State of a board, as in the page's address."""
-
-    sort: str = ""
-    order: str = ""
-    q: str = ""
-    family: str = ""
-    tier: str = ""
-    twins: str = "1"
 
 
 class RunFilter(Schema):
@@ -46,6 +47,7 @@ class RunFilter(Schema):
     benchmark: str = ""
     state: str = ""
     tier: str = ""
+    mine: bool = Field(False, description="only yours; needs a token")
 
 
 @router.get("/benchmarks", response=list[BenchmarkOut], operation_id="list_benchmarks")
@@ -72,33 +74,31 @@ def exposure(request: HttpRequest, reference: str) -> Exposed:
     "/boards/{reference}", response={200: BoardOut, 304: None, 422: ErrorOut, **FAULTS}, operation_id="get_board"
 )
 def board(request: HttpRequest, reference: str, query: Query[BoardQuery]) -> HttpResponse:
-    """A board as its page shows it; answers 304 where `If-None-Match` names the current content."""
-    found = find_benchmark(reference)
-    columns = ["name", *found.region_names]
-    if query.sort and query.sort not in columns:
-        raise UnknownName("column", query.sort, columns)
-    given = {k: v for k, v in query.dict().items() if v}
-    look = Look.read(given, found.region_names, found.main_region)
-    table = arrange(board_rows(found, request.user), found.region_names, look)
-    content = {
-        "benchmark": found.identifier,
-        "simulated": found.simulated,
-        "sort": look.sort,
-        "order": "up" if look.up else "down",
-        "total": table.total,
-        "cells": cell_lines(found, table),
-    }
-    return tagged(request, json.dumps(content, allow_nan=False).encode())
+    """A page of a board as the site shows it: of one benchmark, of several (`A@0+B@1`), of `vision`, `language` or `all`.
+
+    Answers 304 where `If-None-Match` names the current content.
+    """
+    scope = find_scope(reference)
+    columns = [column.key for column in columns_of(scope.benchmarks())]
+    given = {k: str(v) for k, v in query.dict().items() if v}
+    for name in ("sort", "columns", "weights"):
+        _require_columns(name, given.get(name, ""), columns)
+    look = Look.read(given, columns)
+
+    def make() -> bytes:
+        table = arrange(read_grid(scope.benchmarks(), request.user, on=look.on), look)
+        return dumped(board_payload(scope, table, table.lines(request.user)))
+
+    key = key_of("api", request, scope, look)
+    return answer(request, key, make, "application/json; charset=utf-8", vary="Authorization")
 
 
-def tagged(request: HttpRequest, body: bytes) -> HttpResponse:
-    """JSON with an ETag of its content, or 304; depends on who asks, so only their own cache may keep it."""
-    tag = f'"{sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
-    known = {t.strip().removeprefix("W/") for t in request.headers.get("If-None-Match", "").split(",")}
-    if tag in known:
-        return HttpResponse(status=304, headers=headers)
-    return HttpResponse(body, content_type="application/json; charset=utf-8", headers=headers)
+def _require_columns(name: str, given: str, columns: list[str]) -> None:
+    """A script that misspells a column should hear of it; a page shows its default."""
+    keys = [key.rpartition(":")[0] if name == "weights" else key for key in given.split(",")] if given else []
+    for key in keys:
+        if key not in columns and not (name == "sort" and key in (NAME, MEAN)):
+            raise UnknownName("column", key, [NAME, *columns])
 
 
 @router.get("/models", response=list[ModelOut], operation_id="list_models")
@@ -127,6 +127,8 @@ def model(request: HttpRequest, name: str) -> list[Submission]:
 def runs(request: HttpRequest, filters: Query[RunFilter]) -> QuerySet[Run]:
     """Runs you may see, newest first."""
     found = visible_runs(request.user).order_by("-created", "pk")
+    if filters.mine:
+        found = found.filter(submission__owner=request.user.pk) if request.user.is_authenticated else found.none()
     if filters.model:
         found = found.filter(submission__name=filters.model)
     if filters.benchmark:
@@ -139,7 +141,9 @@ def runs(request: HttpRequest, filters: Query[RunFilter]) -> QuerySet[Run]:
 @router.get("/runs/{run}", response={200: RunOut, **FAULTS}, operation_id="get_run")
 def run(request: HttpRequest, run: UUID) -> Run:
     """One run: state, step, progress, fault."""
-    return find_run(request, run)
+    found = find_run(request, run)
+    setattr(found, "queue_place", queue_place(found))  # noqa: B010 - of the answer alone, no column
+    return found
 
 
 @router.get("/runs/{run}/scores", response=list[ScoreOut], operation_id="list_scores")

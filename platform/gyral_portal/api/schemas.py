@@ -66,9 +66,13 @@ class CellOut(Schema):
     simulated: bool
     region: str
     metric: str
+    readout: str
     value: float | None = Field(description="median over units of r, never clipped; mean over subjects for RSA")
     low: float | None = Field(description="lower end of the 95 % interval")
     high: float | None
+    interval_kind: str = Field(
+        description="conditional: new stimuli; subjects: new subjects and stimuli; or empty"
+    )
     ceiling: float | None
     ceiling_low: float | None = Field(description="lower end of the ceiling's 95 % interval")
     ceiling_high: float | None
@@ -92,16 +96,63 @@ class CellOut(Schema):
     n_ceiled: int = Field(description="units reliable enough to enter share_of_ceiling")
     n_samples: int
     run: UUID
+    mean: float | None = Field(None, description="of the model, where a mean is asked for")
+    mean_has: int | None = None
+    mean_of: int | None = None
+
+
+class BoardQuery(Schema):
+    """State of a board, as in the page's address."""
+
+    sort: str = Field("", description="key of a column, name, or mean")
+    order: str = Field("", description="up or down; missing values come last either way")
+    q: str = Field("", description="search: words, AND, OR, NOT, quotes, parentheses")
+    family: str = ""
+    size: str = Field("", description="parameters: below-1m, 1m-10m, 10m-100m, 100m-1g, 1g-and-more, not-declared")
+    training: str = Field("", description="a collection of training data, in-words or not-declared")
+    licence: str = ""
+    tier: str = ""
+    year: str = ""
+    twin: str = Field("", description="whether an untrained twin is scored: yes, no, none (possible)")
+    twins: str = Field("1", description="0 leaves the twins' values out")
+    columns: str = Field("", description="keys of columns, comma-separated; empty for all")
+    open: str = Field("", description="groups of columns that are open, comma-separated")
+    weights: str = Field("", description="KEY:WEIGHT, comma-separated: weights of the mean")
+    mean: str = Field("", description="1 for a mean with equal weights")
+    on: str = Field("", description="YYYY-MM-DD: the board as it was at the end of that day, UTC")
+    page: str = Field("", description="page of rows, from 1")
+    start: str = Field("", description="first column of a wide board, from 0")
+
+
+class BoardModelOut(Schema):
+    """One row of a board."""
+
+    model: str
+    version: int
+    title: str
+    mean: float | None = Field(description="weighted mean; null without a score in every column it is over")
+    mean_has: int | None = Field(description="columns of the mean in which the model has a score")
+    mean_of: int | None = Field(description="columns of the mean")
 
 
 class BoardOut(Schema):
-    """A board."""
+    """A page of a board."""
 
-    benchmark: str
-    simulated: bool
+    board: str = Field(description="the benchmarks, or vision, language, all")
+    benchmarks: list[str]
+    simulated: bool = Field(description="all of it is made by code")
+    columns: list[str] = Field(description="keys of the columns in view")
+    columns_in_all: int
     sort: str
     order: str
+    on: str | None
+    weights: dict[str, float]
     total: int = Field(description="models on the board before filters")
+    count: int = Field(description="models that the filters leave")
+    page: int
+    pages: int
+    rows_a_page: int
+    models: list[BoardModelOut]
     cells: list[CellOut]
 
 
@@ -134,6 +185,7 @@ class RunOut(Schema):
     readout: str
     state: str
     attempt: int
+    queue_place: int | None = Field(None, description="1 for the run that is next; of a single queued run only")
     step: str
     progress: float = Field(description="share of the current step, 0 to 1")
     remaining_seconds: float | None = Field(description="estimate for the current step")

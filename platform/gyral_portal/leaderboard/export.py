@@ -1,66 +1,127 @@
-"""Export: a board's cells as flat lines, the same for CSV, JSON and the API."""
+"""Export: a board's cells as flat lines, the same in every kind of file and in the API."""
 
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gyral_portal.leaderboard.table import Line, Table
 from gyral_submissions.domain.queries.board import Cell
-from gyral_submissions.models import Benchmark
+from gyral_submissions.domain.queries.grid import Column
 
 COLUMNS = (
-    *("model", "version", "title", "family", "tier", "visibility", "benchmark", "simulated", "region", "metric"),
-    *("value", "low", "high", "ceiling", "share_of_ceiling"),
+    *(
+        "model",
+        "version",
+        "title",
+        "family",
+        "tier",
+        "visibility",
+        "benchmark",
+        "simulated",
+        "region",
+        "metric",
+        "readout",
+    ),
+    *("value", "low", "high", "interval_kind", "ceiling", "share_of_ceiling"),
     *("ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_unit", "ceiling_kind"),
     *("rank_best", "rank_worst", "ties", "borda", "unique_r2", "unique_low", "unique_high", "omega"),
     *("twin", "twin_spread", "n_units", "n_ceiled", "n_samples", "run"),
 )
+MEAN_COLUMNS = ("mean", "mean_has", "mean_of")
+MOST_CELLS = 50_000  # of one file
 
 
-def cell_lines(benchmark: Benchmark, table: Table) -> list[dict[str, Any]]:
+def columns_of(table: Table) -> tuple[str, ...]:
+    """Names of what a line holds: the mean is there where the board shows one."""
+    return COLUMNS + (MEAN_COLUMNS if table.look.mean else ())
+
+
+def cell_lines(table: Table, lines: Iterable[Line]) -> list[dict[str, Any]]:
     """One line a cell, in the order of the page; missing cells are left out, missing numbers are None."""
     return [
-        _line(benchmark, line, line.row.cells[region], twins=table.look.twins)
-        for line in table.lines
-        for region in benchmark.region_names
-        if region in line.row.cells
+        _line(table, line, shown.column, line.cells[shown.index])
+        for line in lines
+        for shown in table.columns
+        if shown.column is not None and shown.index in line.cells
     ]
 
 
-def _line(benchmark: Benchmark, line: Line, cell: Cell, *, twins: bool) -> dict[str, Any]:
-    submission, mark = line.row.submission, line.marks[cell.region]
+def model_lines(table: Table, lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """One line a model, in the order of the page, cells or none."""
+    return [
+        {
+            "model": line.facts.name,
+            "version": line.facts.version,
+            "title": line.facts.title,
+            "mean": line.mean.value if line.mean else None,
+            "mean_has": line.mean.has if line.mean else None,
+            "mean_of": line.mean.of if line.mean else None,
+        }
+        for line in lines
+    ]
+
+
+def as_csv(lines: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Comma-separated; a text that a spreadsheet would take for a formula gets a quote before it."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows({k: _inert(v) for k, v in line.items()} for line in lines)
+    return text.getvalue()
+
+
+def as_parquet(lines: Sequence[dict[str, Any]], columns: Sequence[str]) -> bytes:
+    """A Parquet table with the types of the columns, whatever is missing."""
+    import pyarrow as pa  # slow, and only this file needs it
+    from pyarrow import parquet
+
+    kinds = {"simulated": pa.bool_()}
+    kinds |= {n: pa.int64() for n in columns if n in _WHOLE}
+    kinds |= {n: pa.string() for n in columns if n in _TEXT}
+    schema = pa.schema([(n, kinds.get(n, pa.float64())) for n in columns])
+    out = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(list(lines), schema=schema), out)
+    return out.getvalue()
+
+
+_TEXT = frozenset(
+    {
+        *("model", "title", "family", "tier", "visibility", "benchmark", "region", "metric", "readout"),
+        *("interval_kind", "ceiling_unit", "ceiling_kind", "ties", "run"),
+    }
+)
+_WHOLE = frozenset(
+    {"version", "rank_best", "rank_worst", "n_units", "n_ceiled", "n_samples", "mean_has", "mean_of"}
+)
+
+
+def _line(table: Table, line: Line, column: Column, cell: Cell) -> dict[str, Any]:
+    facts, benchmark, twins = line.facts, column.benchmark, table.look.twins
     values: dict[str, Any] = {
-        "model": submission.name,
-        "version": submission.version,
-        "title": submission.title,
-        "family": line.family,
-        "tier": str(submission.tier),
-        "visibility": str(submission.visibility),
+        "model": facts.name,
+        "version": facts.version,
+        "title": facts.title,
+        "family": facts.family,
+        "tier": facts.tier,
+        "visibility": "private" if line.is_private else "public",
         "benchmark": benchmark.identifier,
         "simulated": benchmark.simulated,
-        "region": cell.region,
-        "metric": cell.metric,
-        "value": cell.value,
-        "low": cell.low,
-        "high": cell.high,
-        "ceiling": cell.ceiling,
-        "ceiling_low": cell.ceiling_low,
-        "ceiling_high": cell.ceiling_high,
-        "ceiling_lower": cell.ceiling_lower,
-        "ceiling_unit": cell.ceiling_unit or None,
-        "ceiling_kind": cell.ceiling_kind,
+        "readout": benchmark.readout,
         "share_of_ceiling": cell.ceiled,
-        "rank_best": mark.rank[0] if mark.rank else None,
-        "rank_worst": mark.rank[1] if mark.rank else None,
-        "ties": cell.ties if mark.rank else "",
-        "borda": line.row.run.borda if not line.is_private else None,
-        "unique_r2": cell.unique_r2,
-        "unique_low": cell.unique_low,
-        "unique_high": cell.unique_high,
-        "omega": cell.omega,
+        "ceiling_unit": cell.ceiling_unit or None,
+        "rank_best": cell.rank[0] if cell.rank else None,
+        "rank_worst": cell.rank[1] if cell.rank else None,
+        "ties": cell.ties if cell.rank else "",
+        "borda": line.borda,
         "twin": cell.twin if twins else None,
         "twin_spread": cell.twin_spread if twins else None,
-        "n_units": cell.n_units,
-        "n_ceiled": cell.n_ceiled,
-        "n_samples": cell.n_samples,
-        "run": str(line.row.run.pk),
+        "run": str(line.runs[column.place]),
     }
-    return {name: values[name] for name in COLUMNS}
+    if line.mean is not None:
+        values |= {"mean": line.mean.value, "mean_has": line.mean.has, "mean_of": line.mean.of}
+    return {name: values[name] if name in values else getattr(cell, name) for name in columns_of(table)}
+
+
+def _inert(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,38 +1,39 @@
 """Leaders: the best models of many boards at once, for overviews."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from django.db.models import Q
+import numpy as np
 
-from gyral_submissions.domain.queries.board import ALL, CHOSEN
-from gyral_submissions.domain.queries.visible import visible_runs
-from gyral_submissions.enums import State, Twin
-from gyral_submissions.models import Benchmark, Score
+from gyral_submissions.domain.queries.board import Cell, cells_of
+from gyral_submissions.domain.queries.facts import Facts
+from gyral_submissions.domain.queries.grid import read_grid
+from gyral_submissions.models import Benchmark
 from gyral_submissions.rules import Viewer
 
 
-def leaders(benchmarks: Sequence[Benchmark], viewer: Viewer, most: int = 3) -> dict[int, list[Score]]:
-    """Scores of the best models in each benchmark's main region, by benchmark id; one query.
+@dataclass(frozen=True)
+class Leader:
+    """A model and its cell in a benchmark's main region."""
 
-    As on the board itself, a model stands with its newest version that has a score.
+    facts: Facts
+    cell: Cell
+
+
+def leaders(benchmarks: Sequence[Benchmark], viewer: Viewer, most: int = 3) -> dict[int, list[Leader]]:
+    """The best models in each benchmark's main region, by benchmark id; two queries for all of them together.
+
+    On each board a model stands with its newest version that has a score there, as on the board itself.
     """
-    if not benchmarks:
-        return {}
-    main = Q()
-    for benchmark in benchmarks:
-        main |= Q(run__benchmark=benchmark, region=benchmark.main_region, readout=benchmark.readout)
-    runs = visible_runs(viewer).filter(state=State.FINISHED, twin=Twin.NONE)
-    found = Score.objects.filter(main, layer=CHOSEN, subject=ALL, run__in=runs.order_by().values("pk"))
-    standing: dict[int, dict[str, Score]] = {b.pk: {} for b in benchmarks}
-    for score in (
-        found.select_related("run__submission")
-        .defer("run__record", "run__steps", "layers_chosen")
-        .order_by("run__submission__version", "run__finished")
-    ):
-        standing[score.run.benchmark_id][score.run.submission.name] = score
-    return {pk: _best(list(scores.values()), most) for pk, scores in standing.items()}
+    return {b.pk: _best(b, viewer, most) for b in benchmarks}
 
 
-def _best(scores: list[Score], most: int) -> list[Score]:
-    valued = [(s.value, s) for s in scores if s.value is not None]
-    return [s for _, s in sorted(valued, key=lambda pair: (-pair[0], pair[1].run.submission.name))][:most]
+def _best(benchmark: Benchmark, viewer: Viewer, most: int) -> list[Leader]:
+    grid = read_grid([benchmark], viewer)
+    main = next((n for n, c in enumerate(grid.columns) if c.is_main), None)
+    if main is None:
+        return []
+    values = grid.values[:, main]
+    rows = [int(n) for n in np.argsort(-values, kind="stable")[:most] if np.isfinite(values[n])]
+    cells = cells_of(grid, rows, [main], viewer, twins=False)
+    return [Leader(grid.facts[n], cells[n, main]) for n in rows if (n, main) in cells]

@@ -1,159 +1,180 @@
-"""Table: what a board shows, from its rows and the state in the address; pure functions, no queries.
+"""Table: what a board shows, from the grid and the state in the address; no queries but for the cells of one page.
 
-Order, filters, ranks and heat are worked out here, so that the page, the CSV, the JSON and the API agree.
+Order, filters, means and shades are worked out here, so that the page, the files and the API agree.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
 
-from gyral_submissions.domain.queries.board import BoardRow
-from gyral_submissions.enums import Visibility
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral_portal.leaderboard.columns import WIDEST, Shown, lay_out, picked
+from gyral_portal.leaderboard.facets import Facet, facets_of
+from gyral_portal.leaderboard.look import MEAN, NAME, Look
+from gyral_portal.leaderboard.search import matches, parse
+from gyral_submissions.domain.queries.board import Cell, cells_of
+from gyral_submissions.domain.queries.facts import Facts
+from gyral_submissions.domain.queries.grid import Column, Grid
+from gyral_submissions.rules import Viewer
 
 HEAT_STEPS = 6
+ROWS = 100  # a page
 
 
 @dataclass(frozen=True)
-class Mark:
-    """What a cell's neighbours make of it.
+class Mean:
+    """A weighted mean over columns; ``value`` is None unless the model has a score in all ``of`` of them."""
 
-    Parameters
-    ----------
-    rank : (int, int) or None
-        Best and worst rank that paired differences allow; None where there is none yet, or the model is private.
-    heat : int
-        0 to 6: the value as a share of the best one shown in its column.
-    """
-
-    rank: tuple[int, int] | None
-    heat: int
+    value: float | None
+    has: int
+    of: int
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row as shown: the model and, by region, the cell with its mark."""
-
-    row: BoardRow
-    marks: Mapping[str, Mark]
-
-    @property
-    def is_private(self) -> bool:
-        """True where only its owner sees the row."""
-        return bool(self.row.submission.visibility == Visibility.PRIVATE)
-
-    @property
-    def family(self) -> str:
-        """Architecture family that the card names."""
-        return family_of(self.row)
-
-
-@dataclass(frozen=True)
-class Look:
-    """State of a board's page, all of it in the address.
+    """One row as shown.
 
     Parameters
     ----------
-    sort : str
-        Region whose column orders the rows, or "name".
-    up : bool
-        Ascending; missing values stand last either way.
-    words : str
-        Search: every word must occur in name, title or family.
-    family, tier : str
-        Only these; empty for all.
-    twins : bool
-        Whether the twins' values are shown.
+    facts : Facts
+        The model.
+    is_private : bool
+        Whether its owner alone sees it.
+    cells : mapping of int to Cell
+        By index of the column in the grid.
+    heat : mapping of int to int
+        Shade of each cell, 0 to `HEAT_STEPS`.
+    covered : mapping of int to int
+        By place of a coverage among the shown columns: how many of its members have a score.
+    runs : mapping of int to UUID
+        By place of the benchmark in the grid.
+    mean : Mean or None
+        Where one is asked for.
+    borda : float or None
+        On the board of one benchmark.
     """
 
-    sort: str
-    up: bool = False
-    words: str = ""
-    family: str = ""
-    tier: str = ""
-    twins: bool = True
-
-    @classmethod
-    def read(cls, query: Mapping[str, str], regions: Sequence[str], default: str) -> "Look":
-        """The state in a query string; what cannot be read falls back to the default."""
-        sort = query.get("sort", default)
-        sort = sort if sort == "name" or sort in regions else default
-        return cls(
-            sort=sort,
-            up=query.get("order", "up" if sort == "name" else "down") == "up",
-            words=query.get("q", "").strip()[:200],
-            family=query.get("family", "")[:200],
-            tier=query.get("tier", "")[:40],
-            twins=query.get("twins", "1") != "0",
-        )
-
-    def query(self) -> dict[str, str]:
-        """The state as query parameters."""
-        given = {"q": self.words, "family": self.family, "tier": self.tier, "twins": "" if self.twins else "0"}
-        return {"sort": self.sort, "order": "up" if self.up else "down"} | {k: v for k, v in given.items() if v}
+    facts: Facts
+    is_private: bool
+    cells: Mapping[int, Cell]
+    heat: Mapping[int, int]
+    covered: Mapping[int, int]
+    runs: Mapping[int, UUID]
+    mean: Mean | None
+    borda: float | None
 
 
 @dataclass(frozen=True)
 class Table:
-    """A board as shown: ``lines`` in order, out of ``total`` models; the filters' choices with counts."""
+    """A board as shown.
 
-    look: Look
-    lines: Sequence[Line]
-    total: int
-    families: Sequence[tuple[str, int]]
-    tiers: Sequence[tuple[str, int]]
-
-
-def arrange(rows: Iterable[BoardRow], regions: Sequence[str], look: Look) -> Table:
-    """Filter, order and colour.
-
-    Ranks are those of all public rows of the board, so that a filter never improves anybody's, and everybody
-    finds the same ones; what its owner alone sees has none.
+    Parameters
+    ----------
+    grid : Grid
+        Everything there is.
+    look : Look
+        With the sort that is in force and pages that exist.
+    columns : sequence of Shown
+        Those in view; ``wide`` is how many there are to leaf through.
+    order : sequence of int
+        Rows that the filters leave, in order.
+    facets : sequence of Facet
+        Filters with counts.
     """
-    everything = list(rows)
-    shown = sorted((r for r in everything if _matches(r, look)), key=lambda r: _order(r, look))
-    best = {region: _best(shown, region) for region in regions}
-    lines = [
-        Line(row, {n: Mark(_rank(row, n), heat(row.cells[n].value, best[n])) for n in regions if n in row.cells})
-        for row in shown
-    ]
-    tiers = _counted(str(r.submission.tier) for r in everything)
-    return Table(look, lines, len(everything), _counted(family_of(r) for r in everything), tiers)
+
+    grid: Grid
+    look: Look
+    columns: Sequence[Shown]
+    wide: int
+    order: Sequence[int]
+    facets: Sequence[Facet]
+    _means: "_Means | None"
+    _best: Mapping[int, float]
+
+    @property
+    def total(self) -> int:
+        """Models before filters."""
+        return len(self.grid.facts)
+
+    @property
+    def pages(self) -> int:
+        """Pages of rows, at least 1."""
+        return max(1, math.ceil(len(self.order) / ROWS))
+
+    def lines(self, viewer: Viewer, *, page: int | None = None) -> list[Line]:
+        """Rows of one page, by default the one that is looked at; two queries."""
+        page = self.look.page if page is None else page
+        rows = self.order[(page - 1) * ROWS : page * ROWS]
+        indices = [c.index for c in self.columns if c.column is not None]
+        cells = cells_of(self.grid, rows, indices, viewer, twins=self.look.twins)
+        by_row: dict[int, dict[int, Cell]] = {row: {} for row in rows}
+        for (row, index), cell in cells.items():
+            by_row[row][index] = replace(cell, rank=None, ties="") if self._unranked(row) else cell
+        return [self._line(row, by_row[row]) for row in rows]
+
+    def all_lines(self, viewer: Viewer) -> Iterator[Line]:
+        """Rows of all pages."""
+        for page in range(1, self.pages + 1):
+            yield from self.lines(viewer, page=page)
+
+    def _unranked(self, row: int) -> bool:
+        """What its owner alone sees has no rank; nor is it known which ranks stood on an earlier day."""
+        return bool(self.grid.own[row]) or self.look.on is not None
+
+    def _line(self, row: int, cells: dict[int, Cell]) -> Line:
+        grid, facts = self.grid, self.grid.facts[row]
+        own = bool(grid.own[row])
+        single = len(grid.benchmarks) == 1 and not own and self.look.on is None
+        return Line(
+            facts,
+            own,
+            cells,
+            {index: heat(cell.value, self._best[index]) for index, cell in cells.items()},
+            {
+                n: int(np.isfinite(grid.values[row, c.members]).sum())
+                for n, c in enumerate(self.columns)
+                if c.column is None
+            },
+            {place: runs[facts.pk] for place, runs in enumerate(grid.runs) if facts.pk in runs},
+            self._means.of_row(row) if self._means else None,
+            grid.borda[0].get(facts.pk) if single else None,
+        )
 
 
-def _rank(row: BoardRow, region: str) -> tuple[int, int] | None:
-    return row.cells[region].rank if row.submission.visibility == Visibility.PUBLIC else None
+@dataclass(frozen=True)
+class _Means:
+    """Weighted means of all rows; NaN without complete coverage."""
+
+    values: NDArray[np.float64]
+    has: NDArray[np.intp]
+    of: int
+
+    def of_row(self, row: int) -> Mean:
+        value = float(self.values[row])
+        return Mean(None if math.isnan(value) else value, int(self.has[row]), self.of)
 
 
-def family_of(row: BoardRow) -> str:
-    """Architecture family that a row's card names; empty where it names none."""
-    return str(row.submission.card.get("family") or "")
+def arrange(grid: Grid, look: Look) -> Table:
+    """Filter, order and cut to the view.
 
-
-def _order(row: BoardRow, look: Look) -> tuple[Any, ...]:
-    name = row.submission.name
-    if look.sort == "name":
-        # Reversed text order without reversing the whole list: negate code points.
-        return (name,) if look.up else (tuple(-ord(c) for c in name),)
-    cell = row.cells.get(look.sort)
-    if cell is None or cell.value is None:
-        return (True, 0.0, name)
-    return (False, cell.value if look.up else -cell.value, name)
-
-
-def _matches(row: BoardRow, look: Look) -> bool:
-    submission = row.submission
-    text = f"{submission.name} {submission.title} {family_of(row)}".lower()
-    return (
-        all(word in text for word in look.words.lower().split())
-        and look.family in ("", family_of(row))
-        and look.tier in ("", submission.tier)
-    )
-
-
-def _best(rows: Sequence[BoardRow], region: str) -> float:
-    values = [c.value for r in rows if (c := r.cells.get(region)) is not None and c.value is not None]
-    return max(values, default=0.0)
+    Ranks are those of all public rows of a benchmark, so that a filter never improves anybody's, and everybody finds
+    the same ones.
+    """
+    laid = lay_out(grid, look)
+    means = _means(grid, look) if look.mean else None
+    look = replace(look, sort=look.sort or _default_sort(laid, means))
+    facets, mask = facets_of(grid, look.facets, _found(grid, look))
+    order = _ordered(grid, look, means, np.flatnonzero(mask))
+    start = look.start if look.start < len(laid) else 0
+    shown = laid[start : start + WIDEST]
+    last = max(1, math.ceil(len(order) / ROWS))
+    look = replace(look, page=min(look.page, last), start=start)
+    indices = [c.index for c in shown if c.column is not None]
+    best = {n: _best(grid.values[order, n]) for n in indices}
+    return Table(grid, look, shown, len(laid), order.tolist(), facets, means, best)
 
 
 def heat(value: float | None, best: float) -> int:
@@ -162,8 +183,48 @@ def heat(value: float | None, best: float) -> int:
     return min(HEAT_STEPS, max(0, math.ceil(share * HEAT_STEPS)))
 
 
-def _counted(words: Iterable[str]) -> list[tuple[str, int]]:
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[word] = counts.get(word, 0) + 1
-    return sorted((w, n) for w, n in counts.items() if w)
+def _default_sort(laid: Sequence[Shown], means: "_Means | None") -> str:
+    """The mean that was asked for, else the main region, else the first column."""
+    if means is not None:
+        return MEAN
+    columns = [c.column for c in laid if c.column is not None]
+    main: list[Column] = [c for c in columns if c.is_main] or columns
+    return main[0].key if main else NAME
+
+
+def _means(grid: Grid, look: Look) -> _Means:
+    weights = look.weights or {grid.columns[n].key: 1.0 for n in picked(grid, look)}
+    used = [n for n, c in enumerate(grid.columns) if c.key in weights]
+    given = np.array([weights[grid.columns[n].key] for n in used])
+    values = grid.values[:, used]
+    # NaN goes through the sum: a mean over what happens to be there would compare models on different columns.
+    sums = values @ given / given.sum() if used else np.full(len(grid.facts), np.nan)
+    return _Means(sums, np.isfinite(values).sum(axis=1), len(used))
+
+
+def _found(grid: Grid, look: Look) -> NDArray[np.bool_]:
+    wanted = parse(look.words)
+    if wanted is None:
+        return np.ones(len(grid.facts), bool)
+    return np.array([matches(wanted, f.text) for f in grid.facts], bool)
+
+
+def _ordered(grid: Grid, look: Look, means: "_Means | None", rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Rows in order; ``rows`` are by name, which decides between equal values. Missing values stand last."""
+    if look.sort == NAME:
+        return rows if look.up else rows[::-1]
+    if look.sort == MEAN and means is not None:
+        values, second = means.values[rows], -means.has[rows]
+    else:
+        index = next(n for n, c in enumerate(grid.columns) if c.key == look.sort)
+        values, second = grid.values[rows, index], np.zeros(len(rows), int)
+    missing = np.isnan(values)
+    # Among those without a mean, the ones with more of its columns come first.
+    return rows[
+        np.lexsort((np.where(missing, second, 0), np.where(missing, 0.0, values if look.up else -values), missing))
+    ]
+
+
+def _best(values: NDArray[np.float64]) -> float:
+    there = values[np.isfinite(values)]
+    return float(there.max()) if there.size else 0.0

@@ -19,12 +19,13 @@ from gyral.errors import EngineError
 from gyral.isolation.tier import Tier
 from gyral_submissions.domain import exposure, log, quota, standing
 from gyral_submissions.domain.fault import Fault
+from gyral_submissions.domain.queries.board import ALL, CHOSEN
 from gyral_submissions.domain.step import Step, remaining_seconds
 from gyral_submissions.domain.transition import ended, lease_from, move, twin_of
 from gyral_submissions.enums import Fault as By
-from gyral_submissions.enums import State
+from gyral_submissions.enums import State, Visibility
 from gyral_submissions.enums import Tier as Trust
-from gyral_submissions.models import Benchmark, Run, Score
+from gyral_submissions.models import Benchmark, Run, Score, Submission
 
 if TYPE_CHECKING:
     from gyral.record import Record
@@ -161,13 +162,27 @@ def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> boo
             progress=1.0,
             record_path=f"{run_id}/{kept.name}",
             record=summary,
+            by_region=None if record.model.twin else by_region(scores),
         )
         if stored:
             Score.objects.bulk_create(scores, batch_size=500)
-            exposure.note(Run.objects.select_related("submission").get(pk=run_id))
-            if not record.model.twin:
-                standing.want(Benchmark.objects.filter(runs=run_id))
+            _show(run_id)
     return stored
+
+
+def by_region(scores: Sequence[Score]) -> dict[str, float | None]:
+    """What boards order a run by: its values over all subjects, layers chosen inside training rows."""
+    return {s.region: s.value for s in scores if s.subject == ALL and s.layer == CHOSEN}
+
+
+def _show(run_id: uuid.UUID) -> None:
+    """Count the answer, and renew the board where everybody sees the run."""
+    run = Run.objects.select_related("submission").get(pk=run_id)
+    exposure.note(run)
+    # Locked, so that a version that is published just now is not overlooked by both.
+    if Submission.objects.select_for_update().get(pk=run.submission_id).visibility == Visibility.PUBLIC:
+        board = Benchmark.objects.filter(pk=run.benchmark_id)
+        (standing.renew if run.twin else standing.want)(board)
 
 
 def _require_of(record: "Record", run: Run) -> None:

@@ -4,6 +4,7 @@ Rows are immutable: content that changed under an old version is refused, and th
 no new runs. Opens datasets and computes ceilings: for management commands, never for a request.
 """
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -128,7 +129,7 @@ def _refresh(row: Benchmark, columns: dict[str, Any]) -> bool:
     """Write the columns that differ; True if any did."""
     changed = {name: value for name, value in columns.items() if getattr(row, name) != value}
     if changed:
-        Benchmark.objects.filter(pk=row.pk).update(**changed)
+        Benchmark.objects.filter(pk=row.pk).update(**changed, edition=uuid.uuid4())
     return bool(changed)
 
 
@@ -171,6 +172,7 @@ def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
         "split": dataset.split().name,
         "split_hash": dataset.split().content_hash,
         "ceiling": recipe.ceiling,
+        "holdout": recipe.holdout,
         "published": [asdict(bound) for bound in dataset.published],
         "made_by": _made_by(),
     }

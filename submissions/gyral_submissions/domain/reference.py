@@ -16,7 +16,7 @@ from django.utils import timezone
 from gyral.errors import UnknownName, UserError
 from gyral.hashing import hash_json
 from gyral.progress import Progress, silent
-from gyral_submissions.domain import sweeper
+from gyral_submissions.domain import standing, sweeper
 from gyral_submissions.domain.execution import execute
 from gyral_submissions.domain.transition import publish_on_commit
 from gyral_submissions.enums import ACTIVE, Format, State, Tier, Twin, Visibility
@@ -153,8 +153,10 @@ def register(name: str) -> Submission:
     with transaction.atomic():
         newest = Submission.objects.filter(name=name, format=Format.REFERENCE).order_by("-version").first()
         if newest is not None and newest.content_hash == fingerprint:
-            Submission.objects.filter(pk=newest.pk).update(**shown)
-            newest.refresh_from_db()
+            if any(getattr(newest, name) != value for name, value in shown.items()):
+                Submission.objects.filter(pk=newest.pk).update(**shown, changed=timezone.now())
+                newest.refresh_from_db()
+                standing.want(Benchmark.objects.filter(runs__submission=newest))
             return newest
         return Submission.objects.create(
             name=name,

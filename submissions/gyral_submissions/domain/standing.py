@@ -6,6 +6,7 @@ records; they share their blocks and seed, so that differences are paired.
 """
 
 import logging
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from gyral_submissions import conf
-from gyral_submissions.domain.queries.board import ALL, CHOSEN, board_rows
+from gyral_submissions.domain.queries.board import ALL, CHOSEN
+from gyral_submissions.domain.queries.grid import read_grid
 from gyral_submissions.models import Benchmark, Run, Score
 
 if TYPE_CHECKING:
@@ -39,8 +41,13 @@ class _Column:
 
 
 def want(benchmarks: QuerySet[Benchmark]) -> None:
-    """Have boards ranked anew by the next round of the sweeper."""
-    benchmarks.update(ranks_wanted=timezone.now())
+    """Have boards read anew, and ranked anew by the next round of the sweeper."""
+    benchmarks.update(ranks_wanted=timezone.now(), edition=uuid.uuid4())
+
+
+def renew(benchmarks: QuerySet[Benchmark]) -> None:
+    """Have boards read anew: something that everybody sees on them changed, but nobody's rank."""
+    benchmarks.update(edition=uuid.uuid4())
 
 
 def rank_due() -> int:
@@ -54,7 +61,10 @@ def rank_due() -> int:
 def rank(benchmark: Benchmark) -> None:
     """Rank a board as it stands; a change in the meantime leaves it due."""
     wanted = benchmark.ranks_wanted
-    runs = [row.run for row in board_rows(benchmark)]
+    benchmark.refresh_from_db(fields=["edition"])
+    grid = read_grid([benchmark])
+    there = Run.objects.in_bulk([grid.runs[0][facts.pk] for facts in grid.facts])
+    runs = list(there.values())
     columns = _columns(runs)
     changed: list[Score] = []
     for region in benchmark.region_names:
@@ -69,6 +79,7 @@ def rank(benchmark: Benchmark) -> None:
         Score.objects.bulk_update(changed, ["rank_best", "rank_worst", "tie_letters"], batch_size=200)
         Run.objects.bulk_update(runs, ["borda"], batch_size=200)
         Benchmark.objects.filter(pk=benchmark.pk, ranks_wanted=wanted).update(ranks_wanted=None)
+        renew(Benchmark.objects.filter(pk=benchmark.pk))
 
 
 def _columns(runs: Sequence[Run]) -> list[dict[str, _Column]]:

@@ -1,5 +1,7 @@
 """Submission: what its owner does with it later; publish, hide, withdraw."""
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -11,9 +13,15 @@ from gyral_submissions.models import Benchmark, Submission
 
 def set_visibility(submission: Submission, visibility: Visibility) -> None:
     """Show one version to everybody, or to its owner alone; boards follow at once."""
+    now = timezone.now()
     with transaction.atomic():
-        Submission.objects.filter(pk=submission.pk).update(visibility=visibility)
-        _rank_again(submission)
+        before = Submission.objects.select_for_update().get(pk=submission.pk).visibility
+        changes: dict[str, Any] = {"visibility": visibility, "changed": now}
+        if visibility == Visibility.PUBLIC != before:
+            changes["published"] = now
+        Submission.objects.filter(pk=submission.pk).update(**changes)
+        if Visibility.PUBLIC in (before, visibility):
+            _rank_again(submission)
     submission.visibility = visibility
 
 
@@ -25,7 +33,9 @@ def withdraw(submission: Submission) -> bool:
     now = timezone.now()
     with transaction.atomic():
         withdrawn = Submission.objects.filter(pk=submission.pk, withdrawn=None).update(withdrawn=now) == 1
-        _rank_again(submission)
+        # Nobody may learn from a board's edition that something private went.
+        if Submission.objects.get(pk=submission.pk).visibility == Visibility.PUBLIC:
+            _rank_again(submission)
     if withdrawn:
         submission.withdrawn = now
         for run in submission.runs.filter(state__in=ACTIVE):

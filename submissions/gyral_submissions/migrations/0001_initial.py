@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ('regions', models.JSONField(default=list)),
                 ('retired', models.BooleanField(default=False)),
                 ('ranks_wanted', models.DateTimeField(blank=True, null=True)),
+                ('edition', models.UUIDField(default=uuid.uuid4, editable=False)),
                 ('created', models.DateTimeField(auto_now_add=True)),
             ],
             options={
@@ -63,6 +64,8 @@ class Migration(migrations.Migration):
                 ('size', models.PositiveBigIntegerField(default=0)),
                 ('path', models.CharField(blank=True, max_length=200)),
                 ('created', models.DateTimeField(auto_now_add=True)),
+                ('changed', models.DateTimeField(auto_now=True)),
+                ('published', models.DateTimeField(blank=True, null=True)),
                 ('withdrawn', models.DateTimeField(blank=True, null=True)),
                 ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='submissions', to=settings.AUTH_USER_MODEL)),
             ],
@@ -93,13 +96,15 @@ class Migration(migrations.Migration):
                 ('fault_mend', models.TextField(blank=True)),
                 ('reference', models.CharField(blank=True, max_length=16)),
                 ('record_path', models.CharField(blank=True, max_length=200)),
-                ('record', models.JSONField(blank=True, null=True)),
                 ('borda', models.FloatField(blank=True, null=True)),
+                ('by_region', models.JSONField(blank=True, null=True)),
                 ('created', models.DateTimeField(auto_now_add=True)),
                 ('started', models.DateTimeField(blank=True, null=True)),
                 ('finished', models.DateTimeField(blank=True, null=True)),
                 ('benchmark', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='gyral_submissions.benchmark')),
                 ('submission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='gyral_submissions.submission')),
+                # Last: SQLite walks through all pages of a long value to reach the columns behind it.
+                ('record', models.JSONField(blank=True, null=True)),
             ],
             options={
                 'ordering': ['-created'],

@@ -1,5 +1,6 @@
 """Benchmark: one version of a benchmark, carried from the library's registry."""
 
+import uuid
 from typing import Any
 
 from django.db import models
@@ -30,6 +31,8 @@ class Benchmark(models.Model):
     retired = models.BooleanField(default=False)
     # When something last changed that its ranks follow from; null once they do.
     ranks_wanted = models.DateTimeField(null=True, blank=True)
+    # Another one whenever anything changes that everybody sees on its board; random, so that it counts nothing.
+    edition = models.UUIDField(default=uuid.uuid4, editable=False)
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:

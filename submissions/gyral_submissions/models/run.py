@@ -45,6 +45,9 @@ class Run(models.Model):
     record = models.JSONField(null=True, blank=True)
     # Share of other models left behind, mean over the board's regions; null unless all models have all regions.
     borda = models.FloatField(null=True, blank=True)
+    # {region: value} over all subjects, layers chosen inside training rows: what boards order and average by, so that
+    # they read one row a run instead of one a cell. Written with the scores; null for twins.
+    by_region = models.JSONField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True, blank=True)
     finished = models.DateTimeField(null=True, blank=True)

@@ -30,6 +30,10 @@ class Submission(models.Model):
     # Relative to GYRAL_HOME/uploads; empty for reference models, which the library finds by name.
     path = models.CharField(max_length=200, blank=True)
     created = models.DateTimeField(auto_now_add=True)
+    # Of any column a board shows; readers keep what they made of a row until it moves.
+    changed = models.DateTimeField(auto_now=True)
+    # When a version that began as private was shown to everybody; null: when it was created, or never.
+    published = models.DateTimeField(null=True, blank=True)
     withdrawn = models.DateTimeField(null=True, blank=True)
 
     class Meta:

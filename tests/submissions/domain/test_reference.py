@@ -64,7 +64,7 @@ def test_second_run_reuses_everything(benchmark_row: Benchmark) -> None:
     assert outcomes(force=True) == ["scored"] * 3
     assert (Submission.objects.count(), Run.objects.count()) == (2, 6)
     rows = board_rows(benchmark_row)
-    assert [row.submission.tier for row in rows] == ["reference", "reference"]
+    assert [row.facts.tier for row in rows] == ["reference", "reference"]
     assert {row.cells["V4"].twin for row in rows} == {0.25, None}
 
 

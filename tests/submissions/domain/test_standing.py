@@ -22,7 +22,7 @@ def board(db: None) -> Benchmark:
 
 def _ranks(board: Benchmark, region: str = "V4") -> dict[str, tuple[tuple[int, int] | None, str]]:
     return {
-        row.submission.name: (row.cells[region].rank, row.cells[region].ties)
+        row.facts.name: (row.cells[region].rank, row.cells[region].ties)
         for row in board_rows(board)
         if region in row.cells
     }

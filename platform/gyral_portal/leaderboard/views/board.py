@@ -1,82 +1,117 @@
-"""A board: models by regions of one benchmark; as a page, as CSV and as JSON of exactly what is seen."""
+"""A board: models by columns of one benchmark or several; as a page, and as files of exactly what is seen."""
 
-import csv
-import io
-from typing import Any
-from urllib.parse import urlencode
+from functools import partial
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from gyral_portal.leaderboard.export import COLUMNS, cell_lines
-from gyral_portal.leaderboard.find import find_benchmark
-from gyral_portal.leaderboard.table import HEAT_STEPS, Look, Table, arrange
-from gyral_submissions.domain.queries.board import board_rows
-from gyral_submissions.enums import Tier
-from gyral_submissions.models import Benchmark
+from gyral_portal.leaderboard import export
+from gyral_portal.leaderboard.bibtex import as_bibtex
+from gyral_portal.leaderboard.kept import answer
+from gyral_portal.leaderboard.look import Look
+from gyral_portal.leaderboard.page import page_context
+from gyral_portal.leaderboard.payload import board_payload, dumped
+from gyral_portal.leaderboard.scope import Scope, find_scope
+from gyral_portal.leaderboard.table import Table, arrange
+from gyral_submissions.domain.queries.grid import columns_of, read_grid
+from gyral_submissions.models import Benchmark, Submission
+from gyral_submissions.rules import Viewer
+
+KINDS = {
+    "board.csv": "text/csv; charset=utf-8",
+    "board.json": "application/json",
+    "board.parquet": "application/vnd.apache.parquet",
+    "board.bib": "application/x-bibtex; charset=utf-8",
+}
 
 
 @require_safe
 def board(request: HttpRequest, reference: str) -> HttpResponse:
     """The page."""
-    benchmark = find_benchmark(reference)
-    table = read_table(request, benchmark)
-    address = reverse("leaderboard:board", args=[benchmark.identifier])
-    context = {
-        "benchmark": benchmark,
-        "table": table,
-        "name_head": _head({"name": "name"}, table.look, address),
-        "heads": [_head(region, table.look, address) for region in benchmark.regions],
-        "lines": [
-            (line, [(r, line.row.cells.get(r["name"]), line.marks.get(r["name"])) for r in benchmark.regions])
-            for line in table.lines
-        ],
-        "tiers": [(tier, Tier(tier).label, n) for tier, n in table.tiers],
-        "steps": range(HEAT_STEPS + 1),
-        "query": urlencode(table.look.query()),
-        "versions": Benchmark.objects.filter(name=benchmark.name).exclude(pk=benchmark.pk),
-    }
-    return render(request, "leaderboard/board.html", context)
+    if "picked" in request.GET:
+        return redirect(_tidy(request, reference))
+    scope = find_scope(reference)
+    look = read_look(request, scope)
+
+    def make() -> bytes:
+        table = arrange(read_grid(scope.benchmarks(), request.user, on=look.on), look)
+        context = page_context(scope, table, table.lines(request.user), request)
+        return render_to_string("leaderboard/board.html", context, request).encode()
+
+    return answer(request, key_of("page", request, scope, look), make, "text/html; charset=utf-8")
 
 
 @require_safe
-def export(request: HttpRequest, reference: str, kind: str) -> HttpResponse:
-    """What the page with the same query shows, cell by cell."""
-    benchmark = find_benchmark(reference)
-    table = read_table(request, benchmark)
-    lines = cell_lines(benchmark, table)
+def board_file(request: HttpRequest, reference: str, kind: str) -> HttpResponse:
+    """What the page with the same query shows; ``?page=all`` has the rows of every page."""
+    if kind not in KINDS:
+        raise Http404(f"There is no {kind!r}; there are {', '.join(KINDS)}.")
+    scope = find_scope(reference)
+    look = read_look(request, scope)
+    every = request.GET.get("page") == "all"
+    make = partial(_file, request, kind, scope, look, every=every)
+    name = f"{scope.reference.replace('@', '-').replace('+', '_')}.{kind.partition('.')[2]}"
+    key = key_of(f"{kind} {every}", request, scope, look)
+    return answer(request, key, make, KINDS[kind], filename=name)
+
+
+def read_look(request: HttpRequest, scope: Scope) -> Look:
+    """State in the query, with the columns that the board has."""
+    return Look.read(request.GET, [column.key for column in columns_of(scope.benchmarks())])
+
+
+def key_of(kind: str, request: HttpRequest, scope: Scope, look: Look) -> list[str]:
+    """What decides an answer that everybody gets alike; links in it name the host and today."""
+    where = f"{request.scheme}://{request.get_host()} {timezone.now():%Y-%m-%d}"
+    return [kind, where, scope.reference, scope.edition, repr(sorted(look.query().items()))]
+
+
+def _file(request: HttpRequest, kind: str, scope: Scope, look: Look, *, every: bool) -> bytes:
+    viewer: Viewer = request.user
+    table = arrange(read_grid(scope.benchmarks(), viewer, on=look.on), look)
+    if every and len(table.order) * len(table.columns) > export.MOST_CELLS:
+        raise Http404(
+            f"A file holds at most {export.MOST_CELLS} cells: filter the models, pick columns, or take it page by page."
+        )
+    lines = list(table.all_lines(viewer)) if every else table.lines(viewer)
     if kind == "board.json":
-        shown = {"benchmark": benchmark.identifier, "simulated": benchmark.simulated}
-        return JsonResponse(shown | table.look.query() | {"cells": lines}, json_dumps_params={"indent": 1})
-    if kind != "board.csv":
-        raise Http404
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
-    writer.writerows({k: _inert(v) for k, v in line.items()} for line in lines)
-    name = f"{benchmark.name}-{benchmark.version}.csv"
-    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8", headers=disposition)
+        return dumped(board_payload(scope, table, lines))
+    if kind == "board.bib":
+        return _bib(request, scope, table, [line.facts.pk for line in lines]).encode()
+    cells, columns = export.cell_lines(table, lines), export.columns_of(table)
+    if kind == "board.parquet":
+        return export.as_parquet(cells, columns)
+    return export.as_csv(cells, columns).encode()
 
 
-def read_table(request: HttpRequest, benchmark: Benchmark) -> Table:
-    """The table that a request's query asks for, as its viewer may see it."""
-    look = Look.read(request.GET, benchmark.region_names, benchmark.main_region)
-    return arrange(board_rows(benchmark, request.user), benchmark.region_names, look)
+def _bib(request: HttpRequest, scope: Scope, table: Table, models: list[int]) -> str:
+    shown = {c.column.benchmark.pk for c in table.columns if c.column is not None}
+    benchmarks = Benchmark.objects.filter(pk__in=shown)
+    on = table.look.on or timezone.now().date()
+    base = request.build_absolute_uri(reverse("leaderboard:board", args=[scope.reference]))
+    title = ", ".join(b.title for b in table.grid.benchmarks[:3]) + (
+        " and others" if len(table.grid.benchmarks) > 3 else ""
+    )
+    sources = Submission.objects.filter(pk__in=models).order_by("name")
+    return as_bibtex(
+        table.look.address(base, on=on, page=table.look.page),
+        f"Gyral board: {title}",
+        on,
+        list(benchmarks),
+        sources,
+    )
 
 
-def _head(region: dict[str, Any], look: Look, address: str) -> dict[str, Any]:
-    """The region, the address that sorts by its column (or turns its order round), and its order now."""
-    name = str(region["name"])
-    here = look.sort == name
-    up = not look.up if here else name == "name"
-    query = look.query() | {"sort": name, "order": "up" if up else "down"}
-    order = ("ascending" if look.up else "descending") if here else None
-    return {**region, "address": f"{address}?{urlencode(query)}", "order": order, "up": look.up}
-
-
-def _inert(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets a quote before it."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+def _tidy(request: HttpRequest, reference: str) -> str:
+    """The address of what the column picker's form asks for: its many fields become two parameters."""
+    scope = find_scope(reference)
+    keys = [column.key for column in columns_of(scope.benchmarks())]
+    ticked = request.GET.getlist("col")
+    query = request.GET.dict()
+    query["columns"] = "" if set(keys) <= set(ticked) else ",".join(k for k in keys if k in ticked)
+    query["weights"] = ",".join(f"{k}:{w}" for k in keys if (w := request.GET.get(f"w.{k}", "").strip()))
+    return Look.read(query, keys).address(reverse("leaderboard:board", args=[scope.reference]), start=0)

@@ -6,12 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gyral_portal.leaderboard.leaders import leaders
+from gyral_portal.leaderboard.leaders import Leader, leaders
 from gyral_portal.leaderboard.table import HEAT_STEPS
 from gyral_submissions.domain.queries.visible import scored_names
-from gyral_submissions.models import Benchmark, Score
+from gyral_submissions.models import Benchmark
 
-Group = tuple[str, list[tuple[Benchmark, list[Score]]]]
+Group = tuple[str, list[tuple[Benchmark, list[Leader]]]]
 
 
 @require_safe

@@ -1,14 +1,16 @@
-"""Board: scores by model and region, as a leaderboard shows them."""
+"""Board: the cells of models in regions, with what stands beside a score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Case, F, Q, When, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Q
 
-from gyral_submissions.domain.queries.visible import visible_runs
+from gyral_submissions.domain.queries.facts import Facts
+from gyral_submissions.domain.queries.grid import Grid, read_grid
+from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
 from gyral_submissions.enums import State, Twin
 from gyral_submissions.models import Benchmark, Run, Score, Submission
 from gyral_submissions.rules import Viewer
@@ -28,6 +30,8 @@ class Cell:
         What was scored, and how.
     value, low, high : float or None
         The score and its 95 % interval.
+    interval_kind : str
+        "conditional" for new stimuli, "subjects" for new subjects and stimuli; empty without an interval.
     ceiling, ceiling_low, ceiling_high, ceiling_lower : float or None
         The ceiling, its 95 % interval, and for RSA the lower bound, in ``ceiling_unit`` ("r" or "r2").
     ceiling_kind : str
@@ -38,16 +42,16 @@ class Cell:
         Out-of-sample R2.
     n_units, n_ceiled, n_samples : int
         Units, those that entered the ceiled score, and stimuli.
-    rank : (int, int) or None
-        Best and worst rank among the public models of the board; None until it is ranked.
     ties : str
         Models that share a letter cannot be told apart.
-    twin, twin_spread : float or None
-        Score of the untrained twin (mean over draws), and its standard deviation over draws.
     unique_r2, unique_low, unique_high : float or None
         R2 that is left when nuisances are taken out, and its 95 % interval.
     omega : float or None
         Share of the model's R2 that nuisances explain as well.
+    rank : (int, int) or None
+        Best and worst rank among the public models of the board; None until it is ranked.
+    twin, twin_spread : float or None
+        Score of the untrained twin (mean over draws), and its standard deviation over draws.
     """
 
     region: str
@@ -55,6 +59,7 @@ class Cell:
     value: float | None
     low: float | None
     high: float | None
+    interval_kind: str
     ceiling: float | None
     ceiling_low: float | None
     ceiling_high: float | None
@@ -66,14 +71,14 @@ class Cell:
     n_units: int
     n_ceiled: int
     n_samples: int
-    rank: tuple[int, int] | None = None
-    ties: str = ""
-    twin: float | None = None
-    twin_spread: float | None = None
-    unique_r2: float | None = None
-    unique_low: float | None = None
-    unique_high: float | None = None
-    omega: float | None = None
+    ties: str
+    unique_r2: float | None
+    unique_low: float | None
+    unique_high: float | None
+    omega: float | None
+    rank: tuple[int, int] | None
+    twin: float | None
+    twin_spread: float | None
 
     @property
     def nothing_left(self) -> bool:
@@ -83,26 +88,23 @@ class Cell:
 
 @dataclass(frozen=True)
 class BoardRow:
-    """One model on one board: its newest version with a score.
+    """One model on the board of one benchmark: its newest version with a score.
 
     Parameters
     ----------
-    submission : Submission
-        That version.
-    run : Run
-        Its newest finished run, with benchmark and submission loaded.
-    twin_run : Run or None
+    facts : Facts
+        Of that version.
+    run : UUID
+        Its newest finished run.
+    twin_run : UUID or None
         Newest finished run of its untrained twin.
-    twin_state : str
-        State of ``twin_run``, else of the twin's newest run; empty where it was never asked for.
     cells : mapping of region to Cell
         Regions that were scored.
     """
 
-    submission: Submission
-    run: Run
-    twin_run: Run | None
-    twin_state: str
+    facts: Facts
+    run: UUID
+    twin_run: UUID | None
     cells: Mapping[str, Cell]
 
 
@@ -116,23 +118,62 @@ class Best:
     run: Run
 
 
-def board_rows(benchmark: Benchmark, viewer: Viewer = None, *, subject: str = ALL) -> list[BoardRow]:
-    """All models scored on ``benchmark`` that ``viewer`` may see, best in the main region first; two queries.
+def board_rows(benchmark: Benchmark, viewer: Viewer = None) -> list[BoardRow]:
+    """All models scored on ``benchmark`` that ``viewer`` may see, best in the main region first.
 
     A model stands with the newest version that has a score and may be seen; missing scores come last.
     """
-    newest = _newest(benchmark, viewer)
-    models = {run.submission_id: run for run in newest if run.twin == Twin.NONE}
-    twins = {run.submission_id: run for run in newest if run.twin == Twin.UNTRAINED}
-    standing: dict[str, Run] = {}
-    for run in models.values():
-        shown = standing.get(run.submission.name)
-        if shown is None or shown.submission.version < run.submission.version:
-            standing[run.submission.name] = run
-    pairs = [(run, twins.get(run.submission_id)) for run in standing.values()]
-    scores = _chosen([r.pk for pair in pairs for r in pair if r is not None], subject)
-    rows = [_row(run, twin, scores) for run, twin in pairs]
+    grid = read_grid([Benchmark.objects.get(pk=benchmark.pk)], viewer)
+    found = cells_of(grid, range(len(grid.facts)), range(len(grid.columns)), viewer)
+    names = [column.name for column in grid.columns]
+    rows = [
+        BoardRow(
+            facts,
+            grid.runs[0][facts.pk],
+            grid.twins[0].get(facts.pk),
+            {name: found[n, c] for c, name in enumerate(names) if (n, c) in found},
+        )
+        for n, facts in enumerate(grid.facts)
+    ]
     return sorted(rows, key=lambda row: _order(row, benchmark.main_region))
+
+
+def cells_of(
+    grid: Grid, rows: Sequence[int], columns: Sequence[int], viewer: Viewer = None, *, twins: bool = True
+) -> dict[tuple[int, int], Cell]:
+    """Cells by (row, column) of the grid, where there is a score; two queries.
+
+    Who may see a model is asked again here, so that nothing that was kept too long can show what was hidden since.
+    """
+    facts = {row: grid.facts[row] for row in rows}
+    asked = visible_submissions(viewer).filter(pk__in=[f.pk for f in facts.values()])
+    seen = set(asked.order_by().values_list("pk", flat=True))
+    places: dict[int, dict[str, int]] = {}
+    for c in columns:
+        places.setdefault(grid.columns[c].place, {})[grid.columns[c].name] = c
+    owners: dict[UUID, tuple[int, int]] = {}
+    controls: dict[UUID, tuple[int, int]] = {}
+    # One condition for all benchmarks that ask for the same regions.
+    groups: dict[tuple[str, ...], list[UUID]] = {}
+    for place, regions in places.items():
+        ours, theirs = grid.runs[place], grid.twins[place] if twins else {}
+        found = {ours[f.pk]: (n, place) for n, f in facts.items() if f.pk in seen and f.pk in ours}
+        other = {theirs[f.pk]: (n, place) for n, f in facts.items() if f.pk in seen and f.pk in theirs}
+        owners, controls = owners | found, controls | other
+        groups.setdefault(tuple(regions), []).extend([*found, *other])
+    cells: dict[tuple[int, int], Cell] = {}
+    scored: dict[tuple[int, int], tuple[float | None, float | None]] = {}
+    rest: list[tuple[tuple[int, int], tuple[Any, ...]]] = []
+    for run, *numbers in _scores(groups):
+        if run in controls:
+            row, place = controls[run]
+            scored[row, places[place][numbers[0]]] = (numbers[_VALUE], numbers[_SPREAD])
+        else:
+            row, place = owners[run]
+            rest.append(((row, places[place][numbers[0]]), tuple(numbers)))
+    for where, own in rest:
+        cells[where] = _cell(own, *scored.get(where, (None, None)))
+    return cells
 
 
 def best_over_time(benchmark: Benchmark, viewer: Viewer = None, *, region: str = "") -> list[Best]:
@@ -151,72 +192,38 @@ def best_over_time(benchmark: Benchmark, viewer: Viewer = None, *, region: str =
     return steps
 
 
-def _row(run: Run, twin: Run | None, scores: Mapping[Any, Sequence[Score]]) -> BoardRow:
-    scored = twin if twin is not None and twin.state == State.FINISHED else None
-    cells = _cells(scores.get(run.pk, []), scores.get(scored.pk, []) if scored else [])
-    return BoardRow(run.submission, run, scored, str(twin.state) if twin else "", cells)
+_FIELDS = (
+    *("region", "metric", "value", "low", "high", "interval_kind"),
+    *("ceiling", "ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_unit", "ceiling_kind", "ceiled", "r2"),
+    *("n_units", "n_ceiled", "n_samples", "tie_letters", "unique_r2", "unique_low", "unique_high", "omega"),
+    *("rank_best", "rank_worst", "spread"),
+)
+_VALUE, _SPREAD = _FIELDS.index("value"), _FIELDS.index("spread")
 
 
-def _newest(benchmark: Benchmark, viewer: Viewer) -> Sequence[Run]:
-    """Newest finished run of each model and twin; of a twin without one the newest of any state."""
-    is_finished = Q(state=State.FINISHED)
-    newest_first = Window(
-        RowNumber(),
-        partition_by=[F("submission_id"), F("twin")],
-        order_by=[
-            Case(When(is_finished, then=0), default=1),
-            Case(When(is_finished, then=F("finished")), default=F("created")).desc(),
-            F("id").desc(),
-        ],
-    )
-    runs = visible_runs(viewer).filter(benchmark=benchmark, readout=benchmark.readout)
-    runs = runs.filter(is_finished | Q(twin=Twin.UNTRAINED))
-    return list(runs.annotate(age=newest_first).filter(age=1).order_by())
-
-
-def _chosen(runs: Sequence[Any], subject: str) -> dict[Any, list[Score]]:
-    found: dict[Any, list[Score]] = {}
-    for score in Score.objects.filter(run__in=runs, subject=subject, layer=CHOSEN).defer("layers_chosen"):
-        found.setdefault(score.run_id, []).append(score)
-    return found
-
-
-def _cells(scores: Sequence[Score], twins: Sequence[Score]) -> dict[str, Cell]:
-    controls = {score.region: score for score in twins}
-    return {score.region: cell_of(score, controls.get(score.region)) for score in scores}
+def _scores(groups: Mapping[tuple[str, ...], Sequence[UUID]]) -> Sequence[tuple[Any, ...]]:
+    wanted = Q(pk__in=[])
+    for regions, runs in groups.items():
+        wanted |= Q(run__in=runs, region__in=regions)
+    if not any(groups.values()):
+        return []
+    scores = Score.objects.filter(wanted, subject=ALL, layer=CHOSEN)
+    return list(scores.order_by().values_list("run_id", *_FIELDS))
 
 
 def cell_of(score: Score, twin: Score | None = None) -> Cell:
     """The cell of one score, with its twin's where there is one."""
-    return Cell(
-        region=score.region,
-        metric=score.metric,
-        value=score.value,
-        low=score.low,
-        high=score.high,
-        ceiling=score.ceiling,
-        ceiling_low=score.ceiling_low,
-        ceiling_high=score.ceiling_high,
-        ceiling_lower=score.ceiling_lower,
-        ceiling_unit=score.ceiling_unit,
-        ceiling_kind=score.ceiling_kind,
-        ceiled=score.ceiled,
-        r2=score.r2,
-        n_units=score.n_units,
-        n_ceiled=score.n_ceiled,
-        n_samples=score.n_samples,
-        rank=None if score.rank_best is None or score.rank_worst is None else (score.rank_best, score.rank_worst),
-        ties=score.tie_letters,
-        twin=twin.value if twin is not None else None,
-        twin_spread=twin.spread if twin is not None else None,
-        unique_r2=score.unique_r2,
-        unique_low=score.unique_low,
-        unique_high=score.unique_high,
-        omega=score.omega,
-    )
+    numbers = tuple(getattr(score, name) for name in _FIELDS)
+    return _cell(numbers, twin.value if twin is not None else None, twin.spread if twin is not None else None)
+
+
+def _cell(numbers: tuple[Any, ...], twin: float | None, twin_spread: float | None) -> Cell:
+    best, worst = numbers[_SPREAD - 2 : _SPREAD]
+    rank = None if best is None or worst is None else (best, worst)
+    return Cell(*(*numbers[: _SPREAD - 2], rank, twin, twin_spread))
 
 
 def _order(row: BoardRow, region: str) -> tuple[bool, float, str]:
     cell = row.cells.get(region)
     value = cell.value if cell is not None else None
-    return (value is None, -(value or 0.0), row.submission.name)
+    return (value is None, -(value or 0.0), row.facts.name)

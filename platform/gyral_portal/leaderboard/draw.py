@@ -1,0 +1,129 @@
+"""Draw: rows and cells of a board as HTML.
+
+In Python, not in templates: a page has more than a thousand cells, and the template engine takes a hundred times as long.
+Everything that people wrote is escaped here; the rest is numbers and words of ours.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+
+from gyral_portal.leaderboard.columns import Shown
+from gyral_portal.leaderboard.table import Line, Mean, Table
+from gyral_portal.templatetags.gyral import metric_name, percent, score
+from gyral_submissions.domain.queries.board import Cell
+from gyral_submissions.enums import Tier
+from gyral_submissions.models import Benchmark
+
+_DAGGER = '<abbr title="self-reported features: nobody here ran the model">†</abbr>'
+_MISSING = '<td class="cell missing">–</td>'
+_OF = {"conditional": "over new stimuli", "subjects": "over new subjects and stimuli"}
+
+
+def draw_rows(table: Table, lines: Sequence[Line]) -> SafeString:
+    """The body of the table."""
+    drawer = _Drawer(table)
+    return mark_safe("".join(drawer.row(line) for line in lines))  # noqa: S308 - escaped below
+
+
+class _Drawer:
+    """What is the same in all rows."""
+
+    def __init__(self, table: Table) -> None:
+        self.look, self.columns = table.look, table.columns
+        # Addresses are made once, for a thousand cells: reversing each would take longer than drawing it.
+        self.record = reverse("leaderboard:record", args=[UUID(int=0)])
+        self.model = reverse("leaderboard:model-version", args=["NAME", 0])
+
+    def row(self, line: Line) -> str:
+        cells = "".join(self.column(line, n, shown) for n, shown in enumerate(self.columns))
+        mean = "" if line.mean is None else _mean(line.mean)
+        return f"<tr>{self.head(line)}{mean}{cells}</tr>\n"
+
+    def head(self, line: Line) -> str:
+        f = line.facts
+        address = self.model.replace("NAME", f.name).replace("v0", f"v{f.version}")
+        version = f" <small>version {f.version}</small>" if f.version > 1 else ""
+        private = ' <span class="badge private">private</span>' if line.is_private else ""
+        said = [escape(f.family)] if f.family else []
+        if f.tier == Tier.SELF_REPORTED:
+            said.append("self-reported †")
+        elif f.tier == Tier.REFERENCE:
+            said.append("reference")
+        more = ", ".join(said)
+        if self.look.twins and not f.has_twin:
+            more += "; no twin"
+        if line.borda is not None:
+            more += f"; Borda {score(line.borda, 2)}"
+        return f'<th scope="row"><a href="{address}">{escape(f.shown)}</a>{version}{private} <small>{more}</small></th>'
+
+    def column(self, line: Line, n: int, shown: Shown) -> str:
+        if shown.column is None:
+            has, of = line.covered[n], len(shown.members)
+            return f'<td class="cell cover">{has} of {of}</td>' if has else _MISSING
+        cell = line.cells.get(shown.index)
+        if cell is None or cell.value is None:
+            return _MISSING
+        address = self.record.replace(str(UUID(int=0)), str(line.runs[shown.column.place]))
+        parts = [_value(cell, line), _rank(cell, line, shown.column.benchmark)]
+        if self.look.twins and line.facts.has_twin:
+            parts.append(_twin(cell))
+        if cell.unique_r2 is not None:
+            parts.append(_left(cell))
+        return (
+            f'<td class="cell h{line.heat[shown.index]}">'
+            f'<a href="{address}" title="{_title(cell, shown.column.benchmark)}">{"".join(parts)}</a></td>'
+        )
+
+
+def _mean(mean: Mean) -> str:
+    if mean.value is None:
+        return f'<td class="cell mean missing">– <span class="share">{mean.has} of {mean.of}</span></td>'
+    return f'<td class="cell mean"><span class="value">{score(mean.value)}</span><span class="share">{mean.has} of {mean.of}</span></td>'
+
+
+def _title(cell: Cell, benchmark: Benchmark) -> str:
+    """What the number is."""
+    over = f"mean over {cell.n_units} subjects" if benchmark.task == "rsa" else f"median over {cell.n_units} units"
+    interval = f"; 95 % interval {_OF[cell.interval_kind]}" if cell.interval_kind in _OF else ""
+    return escape(f"{metric_name(cell.metric)}, {over}, {cell.n_samples} stimuli{interval}. Opens the record.")
+
+
+def _value(cell: Cell, line: Line) -> str:
+    mark = _DAGGER if line.facts.tier == Tier.SELF_REPORTED else ""
+    between = (
+        "" if cell.low is None else f' <span class="interval">{score(cell.low, 2)} to {score(cell.high, 2)}</span>'
+    )
+    return f'<span class="value">{score(cell.value)}{mark}</span>{between}'
+
+
+def _rank(cell: Cell, line: Line, benchmark: Benchmark) -> str:
+    said = []
+    if cell.rank is not None:
+        best, worst = cell.rank
+        rank = f"rank {best}" if best == worst else f"rank {best}–{worst}"
+        ties = f' <span title="Models that share a letter cannot be told apart here">{escape(cell.ties)}</span>'
+        said.append(rank + (ties if cell.ties else ""))
+    elif line.is_private:
+        said.append("private: no rank")
+    if cell.ceiled is not None:
+        word = "RDM" if benchmark.task == "rsa" else "unit"
+        many = "" if cell.n_units == 1 else "s"
+        of = f", {cell.n_ceiled} of {cell.n_units} {word}{many}" if cell.n_ceiled else ""
+        said.append(f"{percent(cell.ceiled)} of ceiling{of}")
+    return f'<span class="share">{" · ".join(said)}</span>' if said else ""
+
+
+def _twin(cell: Cell) -> str:
+    if cell.twin is None:
+        return '<span class="share">twin not scored</span>'
+    spread = "" if cell.twin_spread is None else f" ± {score(cell.twin_spread, 2)}"
+    return f'<span class="share">twin {score(cell.twin, 2)}{spread}</span>'
+
+
+def _left(cell: Cell) -> str:
+    badge = '<span class="badge nothing">nothing left</span> ' if cell.nothing_left else ""
+    return f'<span class="share">{badge}beyond nuisances <var>R²</var> {score(cell.unique_r2, 2)}</span>'

@@ -1,0 +1,189 @@
+"""Grid: models by columns of one or more benchmarks, as one viewer may see them on one day."""
+
+import bisect
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral_submissions.domain.queries.facts import Facts
+from gyral_submissions.domain.queries.sheet import Sheet, joined, own_sheets, public_sheet
+from gyral_submissions.models import Benchmark
+from gyral_submissions.rules import Viewer
+
+_MOST_KEPT = 12  # of 16 MB each, at 10,000 models and 200 columns
+_kept: OrderedDict[Any, "Grid"] = OrderedDict()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One region of one benchmark.
+
+    Parameters
+    ----------
+    key : str
+        ``REGION`` on a board of one benchmark, ``NAME@VERSION/REGION`` on one of several.
+    benchmark : Benchmark
+        Where.
+    place : int
+        Of the benchmark, in the grid.
+    region : dict
+        As `gyral_submissions.models.Benchmark.regions` has it.
+    """
+
+    key: str
+    benchmark: Benchmark
+    place: int
+    region: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Of the region."""
+        return str(self.region["name"])
+
+    @property
+    def title(self) -> str:
+        """Of the region, as pages show it."""
+        return str(self.region.get("title") or self.name)
+
+    @property
+    def is_main(self) -> bool:
+        """True for the region its benchmark is known by."""
+        return self.name == self.benchmark.main_region
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A row is one model: its newest version with a score in any of the benchmarks, and of that version alone.
+
+    Parameters
+    ----------
+    benchmarks : sequence of Benchmark
+        In the order of the columns.
+    columns : sequence of Column
+        One for each region of each benchmark.
+    facts : sequence of Facts
+        One for each row, by name.
+    values : float array, rows x columns
+        NaN where there is no score.
+    runs, twins : sequence of dict
+        For each benchmark: run, and twin's run, by submission.
+    borda : sequence of dict
+        For each benchmark: points by submission.
+    own : bool array, rows
+        What not everybody sees.
+    scored_twin : bool array, rows
+        Whether an untrained twin has a score in any of the benchmarks.
+    """
+
+    benchmarks: Sequence[Benchmark]
+    columns: Sequence[Column]
+    facts: Sequence[Facts]
+    values: NDArray[np.float64]
+    runs: Sequence[dict[int, uuid.UUID]]
+    twins: Sequence[dict[int, uuid.UUID]]
+    borda: Sequence[dict[int, float]]
+    own: NDArray[np.bool_]
+    scored_twin: NDArray[np.bool_]
+
+
+def read_grid(benchmarks: Sequence[Benchmark], viewer: Viewer = None, *, on: date | None = None) -> Grid:
+    """What stands on the boards of ``benchmarks``.
+
+    Parameters
+    ----------
+    benchmarks : sequence of Benchmark
+        In the order of the columns.
+    viewer : user or None
+        Whose own models stand among everybody's.
+    on : date, optional
+        As it was at the end of that day (UTC). A model hidden since then stays hidden; one that was not shown yet is not
+        shown.
+
+    Returns
+    -------
+    Grid
+        No queries where nothing changed since this process last read it, and nothing is the viewer's own.
+    """
+    own = own_sheets(benchmarks, viewer)
+    if own:
+        sheets = [joined(public_sheet(b), own[b.pk]) if b.pk in own else public_sheet(b) for b in benchmarks]
+        return _compose(benchmarks, sheets, on)
+    key = (tuple((b.pk, b.edition) for b in benchmarks), on)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    grid = _compose(benchmarks, [public_sheet(b) for b in benchmarks], on)
+    with _lock:
+        of = [pk for pk, _ in key[0]]
+        for old in [k for k in _kept if k[1] == on and [pk for pk, _ in k[0]] == of]:
+            del _kept[old]  # an edition that is over
+        _kept[key] = grid
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    return grid
+
+
+def columns_of(benchmarks: Sequence[Benchmark]) -> list[Column]:
+    """All columns, benchmark by benchmark."""
+    alone = len(benchmarks) == 1
+    return [
+        Column(str(r["name"]) if alone else f"{b.identifier}/{r['name']}", b, place, r)
+        for place, b in enumerate(benchmarks)
+        for r in b.regions
+    ]
+
+
+def _compose(benchmarks: Sequence[Benchmark], sheets: Sequence[Sheet], on: date | None) -> Grid:
+    until = _end_of(on)
+    cuts = [bisect.bisect_left(sheet.finished, until) for sheet in sheets]
+    facts = {pk: one for sheet in sheets for pk, one in sheet.facts.items() if one.since.timestamp() < until}
+    # Runs are ordered by time: of several runs of one version the last stays.
+    newest = [
+        {pk: i for i, pk in enumerate(sheet.submissions[:cut].tolist()) if pk in facts}
+        for sheet, cut in zip(sheets, cuts, strict=True)
+    ]
+    standing: dict[str, Facts] = {}
+    for pk in set().union(*newest):
+        shown = standing.get(facts[pk].name)
+        if shown is None or shown.version < facts[pk].version:
+            standing[facts[pk].name] = facts[pk]
+    rows = [standing[name] for name in sorted(standing)]
+    values = [_lined_up(sheet, found, rows) for sheet, found in zip(sheets, newest, strict=True)]
+    twins = [{pk: run for pk, run, when in sheet.twins if when < until} for sheet in sheets]
+    own = frozenset().union(*(sheet.own for sheet in sheets))
+    return Grid(
+        benchmarks,
+        columns_of(benchmarks),
+        rows,
+        np.concatenate(values, axis=1) if values else np.empty((0, 0)),
+        [{pk: sheet.runs[i] for pk, i in found.items()} for sheet, found in zip(sheets, newest, strict=True)],
+        twins,
+        [
+            {pk: float(sheet.borda[i]) for pk, i in found.items() if sheet.borda[i] == sheet.borda[i]}
+            for sheet, found in zip(sheets, newest, strict=True)
+        ],
+        np.array([row.pk in own for row in rows], bool),
+        np.array([any(row.pk in found for found in twins) for row in rows], bool),
+    )
+
+
+def _lined_up(sheet: Sheet, newest: dict[int, int], rows: Sequence[Facts]) -> NDArray[np.float64]:
+    places = np.array([newest.get(row.pk, -1) for row in rows], np.intp)
+    out = np.full((len(rows), sheet.values.shape[1]), np.nan)
+    out[places >= 0] = sheet.values[places[places >= 0]]
+    return out
+
+
+def _end_of(on: date | None) -> float:
+    if on is None:
+        return float("inf")
+    return (datetime(on.year, on.month, on.day, tzinfo=UTC) + timedelta(days=1)).timestamp()
