@@ -8,12 +8,21 @@
 opening the model; the least of the repeats, which take turns. "throughput" is the in-process pass over this one. "up"
 is wall seconds from the start of a guest until it has opened its model, "waits" how many of them a host still waits
 that started the guest ahead of its own imports (`gyral.isolation.host.isolated`). Batches are the same everywhere.
+
+    python tests/benchmarks/sandbox.py --runs [--repeats 3]      whole runs of `gyral score`, wall seconds, features not cached
+
+"in process" and "guest" are started cold, as a person starts them; "ready" is what a worker keeps for its next run
+(`gyral standby`), timed from its order on; "ready, no guest" the same without isolation. The least of the repeats, which take
+turns. "overhead" is "ready" over "ready, no guest": what isolation alone costs a worker.
 """
 
 import argparse
+import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +30,7 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
+from gyral import places
 from gyral.benchmarks.installed import find_benchmark
 from gyral.datasets.catalogue import open_dataset
 from gyral.datasets.stimulus import StimulusSet
@@ -82,6 +92,51 @@ def start_up(folder: Path, tier: Tier) -> tuple[float, float]:
     return up, float(said[1])
 
 
+def run_seconds(folder: Path, benchmark: str, *, ready: bool, isolated: bool) -> float:
+    """Wall seconds of one run, from the start of its process, or from the order where one waits."""
+    with tempfile.TemporaryDirectory(prefix="gyral-run-") as there:
+        variables = {**os.environ, "GYRAL_CACHE": f"{there}/cache", "GYRAL_HOME": f"{there}/home"}
+        packs = places.cache() / "packs"
+        if packs.is_dir():  # what is measured is a run, not the making of its data
+            shutil.copytree(packs, f"{there}/cache/packs", copy_function=os.link)
+        argv = ["score", str(folder), "--benchmark", benchmark, "--progress", "json", "--out", f"{there}/record"]
+        argv += ["--isolated"] if isolated else []
+        gyral = [sys.executable, "-m", "gyral.cli.main"]
+        command = [*gyral, "standby"] if ready else [*gyral, *argv]
+        began = time.perf_counter()
+        with subprocess.Popen(
+            command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdin and child.stdout
+            if ready:
+                assert json.loads(child.stdout.readline()) == {"ready": True}
+                began = time.perf_counter()
+                child.stdin.write(json.dumps({"arguments": argv, "folder": there}) + "\n")
+            child.stdin.close()
+            last = child.stdout.read().splitlines()[-1]
+        assert child.returncode == 0 and "record" in json.loads(last), last
+        return time.perf_counter() - began
+
+
+def compare_runs(folder: Path, asked: argparse.Namespace) -> None:
+    """Print the wall seconds of whole runs."""
+    ways = {
+        "in process": {"ready": False, "isolated": False},
+        "guest": {"ready": False, "isolated": True},
+        "ready, no guest": {"ready": True, "isolated": False},
+        "ready": {"ready": True, "isolated": True},
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(asked.repeats):
+        for name, way in ways.items():
+            seconds[name].append(run_seconds(folder, asked.benchmark, **way))
+    best = {name: min(times) for name, times in seconds.items()}
+    print(f"whole runs of {asked.model} on {asked.benchmark}, wall seconds, least of {asked.repeats}")
+    for name, least in best.items():
+        print(f"{name:18}{least:8.2f}")
+    print(f"overhead {100 * (best['ready'] / best['ready, no guest'] - 1):.1f} %")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="efficientnet-lite0")
@@ -91,10 +146,14 @@ def main() -> None:
         "--tiers", nargs="+", choices=TIERS, default=[t for t in TIERS if t == "process" or not try_out(t)]
     )
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--runs", action="store_true", help="whole runs instead of passes")
     asked = parser.parse_args()
 
     folder = MODELS[asked.model].fetch()
     assert folder is not None, f"{asked.model} has no weights"
+    if asked.runs:
+        open_dataset(find_benchmark(asked.benchmark).dataset)  # its pack is made before anything is timed
+        return compare_runs(folder, asked)
     stimuli = open_dataset(find_benchmark(asked.benchmark).dataset).stimuli
     here = open_folder(folder)
     every = here.layers()

@@ -53,9 +53,10 @@ def as_transformers(settings: dict[str, Any]) -> dict[str, Any]:
         )
     try:
         import timm  # type: ignore[import-not-found, unused-ignore]  # nested: optional, and slow to import
-    except ImportError as error:
+    except Exception as error:  # noqa: BLE001 - a torchvision of another torch raises errors of its own
+        why = str(error).partition("\n")[0]
         raise BadUpload(
-            f"these are the weights of the timm model {name!r}, and timm does not import here ({error}).",
+            f"these are the weights of the timm model {name!r}, and timm does not import here ({why}).",
             where="config.json",
             mend=way("pytorch"),
             code="timm-missing",

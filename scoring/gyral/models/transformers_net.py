@@ -126,4 +126,11 @@ def run(net: Any, family: Family, **inputs: NDArray[Any]) -> list[NDArray[np.flo
 
     shown = {name: torch.from_numpy(values).to(net.device) for name, values in inputs.items()}
     with torch.inference_mode():
-        return [state.float().cpu().numpy() for state in states_of(net.base_model, family, shown)]
+        return [state.float().cpu().numpy() for state in states_of(_body(net), family, shown)]
+
+
+def _body(net: Any) -> Any:
+    """The network below its head; the wrapper itself where what it wraps is no network of the library (timm)."""
+    from transformers import PreTrainedModel  # nested: slow to import
+
+    return net.base_model if isinstance(net.base_model, PreTrainedModel) else net

@@ -1,6 +1,7 @@
 """timm's own configurations: read where timm imports, and a sentence where it does not."""
 
 import json
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def test_absence_of_timm_is_said_with_the_way_out(tmp_path: Path) -> None:
     assert (fault.code, fault.where) == ("timm-missing", "config.json")
     assert "'resnet18'" in fault.what and "No module named 'timm'" in fault.what
     assert "torch.onnx.export" in str(fault.mend)
+
+
+def test_a_timm_that_breaks_while_it_is_imported_is_said_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A torchvision made for another torch: it raises RuntimeError, not ImportError."""
+    (tmp_path / "site" / "timm").mkdir(parents=True)
+    broken = tmp_path / "site" / "timm" / "__init__.py"
+    broken.write_text("raise RuntimeError('operator torchvision::nms does not exist\\nmore')\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    (fault,) = check_folder(_folder(tmp_path, architecture="resnet18")).faults
+    assert fault.code == "timm-missing" and "(operator torchvision::nms does not exist)" in fault.what
 
 
 @pytest.mark.parametrize(
