@@ -105,6 +105,16 @@ ANSWERS = Setting(
     count,
     "submissions of one person that a benchmark with private data scores, ever; 0: any",
 )
+HOLDOUT_LEAST = Setting(
+    "GYRAL_HOLDOUT_LEAST",
+    10,
+    count,
+    "models below which nothing is said of a benchmark's held-back part (at least 3)",
+)
+HOLDOUT_NEW = Setting("GYRAL_HOLDOUT_NEW", 5, count, "new models before a report of held-back parts is made anew")
+HOLDOUT_DAYS = Setting(
+    "GYRAL_HOLDOUT_DAYS", 30.0, _not_negative, "days before a report of held-back parts is made anew"
+)
 ACTIVE_RUNS = Setting("GYRAL_ACTIVE_RUNS", 20, count, "runs a person may have queued or running, twins included")
 LEAST_TIER: Setting[Tier] = Setting(
     LEAST,
@@ -143,6 +153,9 @@ SETTINGS: tuple[Setting[int] | Setting[Tier] | Setting[float] | Setting[str] | S
     RUNS_PER_DAY,
     ACTIVE_RUNS,
     ANSWERS,
+    HOLDOUT_LEAST,
+    HOLDOUT_NEW,
+    HOLDOUT_DAYS,
     LEAST_TIER,
     LEASE_SECONDS,
     MAX_ATTEMPTS,
@@ -169,6 +182,13 @@ def incoming() -> Path:
 def runs() -> Path:
     """Folder of logs and records, one folder a run (``GYRAL_HOME/runs``)."""
     return _made(home() / "runs")
+
+
+def held_back() -> Path:
+    """Folder of parts that benchmarks hold back, and of errors in scoring them (``GYRAL_HOME/holdout``)."""
+    folder = _made(home() / "holdout")
+    folder.chmod(0o700)
+    return folder
 
 
 def _made(path: Path) -> Path:

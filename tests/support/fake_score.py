@@ -14,6 +14,7 @@ The folder's ``behaviour.json`` (folders of reference models lie in ``GYRAL_FAKE
     status   exit status
     hash     benchmark hash to put in the record instead of the right one
     value    score in every region
+    held     score in every region of `gyral holdout score`
     features "given": what the record of somebody's own arrays says
 """
 
@@ -90,7 +91,30 @@ def record(benchmark: str, twin: str | None, told: dict) -> dict:
     }
 
 
+def held_back(arguments: list[str]) -> int:
+    """Speaks the protocol of ``gyral holdout score``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["score"])
+    parser.add_argument("model")
+    for option in ("--benchmark", "--device", "--progress"):
+        parser.add_argument(option, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--isolated", action="store_true")
+    asked = parser.parse_args(arguments)
+    folder = Path(os.environ.get("GYRAL_FAKE_MODELS", "")) / asked.model
+    told = json.loads((folder / "behaviour.json").read_text())
+    sys.stderr.write(told.get("print", ""))
+    if "held" not in told:
+        say(error={"code": "fake", "what": "no score", "where": None, "mend": None})
+        return 1
+    asked.out.write_text(json.dumps({"V1": None, "V4": told["held"]}))
+    say(record=str(asked.out))
+    return 0
+
+
 def main() -> int:
+    if sys.argv[1:2] == ["holdout"]:
+        return held_back(sys.argv[2:])
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["score"])
     parser.add_argument("model")

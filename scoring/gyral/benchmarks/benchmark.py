@@ -55,6 +55,8 @@ class Benchmark:
         Most channels at a position; more are projected to so many by a random matrix that knows no data.
     context : {"item", "group"}
         How texts are shown: each by itself, or behind the earlier ones of its group (story, passage).
+    holdout : bool
+        True where a part of the data is held back from every score that is shown (`gyral.datasets.holdout`).
     summary : str
         One line for lists.
     simulated : bool
@@ -76,6 +78,7 @@ class Benchmark:
     simulated: bool = False
     channels: int | None = None
     context: Literal["item", "group"] = "item"
+    holdout: bool = False
 
     def __post_init__(self) -> None:
         # A map of fewer positions would no longer show where a unit reads.
@@ -93,7 +96,7 @@ class Benchmark:
         """Hex sha256 of all that decides a score: this recipe and the dataset's content."""
         # What came later is left out at its default, so that what was hashed before keeps its hash.
         later = {"channels": None, "context": "item"}
-        told = {k: v for k, v in asdict(self).items() if k not in {"title", "summary"}}
+        told = {k: v for k, v in asdict(self).items() if k not in {"title", "summary", "holdout"}}
         fields = {k: v for k, v in told.items() if k not in later or v != later[k]}
         return hash_json({**fields, "dataset_hash": dataset_hash})
 

@@ -43,6 +43,7 @@ BUNDLED: tuple[Benchmark, ...] = (
         main_region="sim_V4",
         summary="simulated: units with known truth on made images, three subjects with repeats",
         simulated=True,
+        holdout=True,
     ),
     Benchmark(
         name="tuckute2024",
@@ -98,6 +99,7 @@ BUNDLED: tuple[Benchmark, ...] = (
         main_region="sim_context",
         summary="simulated: units that carry words or context of made sentences, three subjects with repeats",
         simulated=True,
+        holdout=True,
     ),
     Benchmark(
         name="sim-meg",

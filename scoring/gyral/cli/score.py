@@ -1,12 +1,9 @@
 """``gyral score``: score a model on a benchmark."""
 
-import secrets
-import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -14,6 +11,7 @@ from gyral.benchmarks.benchmark import measured_by
 from gyral.benchmarks.installed import find_benchmark
 from gyral.cli.place import require_place
 from gyral.cli.progress import Style, emit, reporting
+from gyral.cli.speaking import speaking_json
 from gyral.device import check_device
 from gyral.errors import UnknownName, UserError
 from gyral.places import home
@@ -136,7 +134,7 @@ def score(
         return path
 
     if style == "json":
-        _speaking_json(run)
+        speaking_json(run)
     else:
         run()
 
@@ -267,22 +265,3 @@ def _untrained(reference: str, twin: "Twin | None", asked: _Asked, isolated: boo
         if error.code == "no-twin":
             return ()
         raise
-
-
-def _speaking_json(run: Any) -> None:
-    """Report any failure as one JSON line; status 1 is the caller's fault, 70 ours."""
-    try:
-        run()
-    except UserError as error:
-        emit({"error": error.as_dict()})
-        sys.exit(1)
-    except MemoryError:
-        emit({"error": {"code": "out-of-memory", "what": "the evaluation ran out of memory.", "where": None,
-                        "mend": "Read fewer or smaller layers (`layers` in gyral.toml)."}})  # fmt: skip
-        sys.exit(1)
-    except Exception:  # noqa: BLE001 - the parent process must get its one line whatever happened
-        traceback.print_exc()
-        reference = secrets.token_hex(4)
-        sys.stderr.write(f"reference {reference}\n")
-        emit({"error": {"code": "engine-error", "reference": reference, "what": "the engine failed."}})
-        sys.exit(70)

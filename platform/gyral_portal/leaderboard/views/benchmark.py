@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 from gyral.datasets.corpus import CORPORA
 from gyral_portal.leaderboard import stimuli
 from gyral_portal.leaderboard.find import find_benchmark
+from gyral_submissions.domain import holdout
 from gyral_submissions.domain.exposure import exposure_of
 from gyral_submissions.models import Benchmark
 
@@ -31,6 +32,7 @@ def benchmark(request: HttpRequest, reference: str) -> HttpResponse:
         "samples": stimuli.samples(found, request.user),
         "may_show": stimuli.may_be_shown(found, request.user),
         "exposed": exposure_of(found, request.user),
+        "held_back": holdout.latest(found) if found.about.get("holdout") else None,
         "sources": [CORPORA[name].title for name in found.about.get("drawn_from") or () if name in CORPORA],
     }
     return render(request, "leaderboard/benchmark.html", context)
