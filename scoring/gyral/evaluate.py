@@ -50,6 +50,7 @@ from gyral.record import (
 )
 from gyral.scores.problem import Problem
 from gyral.scores.region import region_blocks, score_blocks
+from gyral.temporal.report import temporal_rows
 from gyral.work import Family, Setting, Work
 from gyral.workplace import Workplace, workplace
 
@@ -186,6 +187,7 @@ def evaluate(
         maps=found.maps,
         time=None if dataset.time is None else TimeRef(times=dataset.time.times, window=dataset.time.window),
         curves=curves,
+        temporal=() if dataset.time is None else temporal_rows(found.curves, dataset.time.window, twin=work.twin),
         controls=beside_it.controls.model_copy(update={"runs": {name: n for name, (n, _) in further.items()}}),
         warnings=found.warnings,
         overlap=declared_overlap(

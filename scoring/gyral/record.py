@@ -124,6 +124,25 @@ class CurveRef(_Frozen):
     first_time: float | None = Field(None, description="seconds; the first time with p <= .05, if any")
 
 
+class TemporalRow(_Frozen):
+    """Whether deeper layers predict later responses of a region (`gyral.temporal`), all subjects."""
+
+    region: str
+    value: float | None = Field(None, description="Pearson r over layers of their number and their latency")
+    low: float | None = Field(None, description="95 % interval, stimuli redrawn for all layers together")
+    high: float | None = None
+    robust: float | None = Field(None, description="Spearman rho, latency as centre of mass above the null line")
+    robust_low: float | None = None
+    robust_high: float | None = None
+    n_layers: int
+    n_robust: int = Field(description="layers that predict anything")
+    missing: str = Field("", description="why there is no value")
+    twin: float | None = Field(None, description="value of the untrained twin, where it was run")
+    difference: float | None = Field(None, description="value less that of the twin")
+    difference_low: float | None = None
+    difference_high: float | None = None
+
+
 class ControlScore(_Frozen):
     """What a control of the model scores in the same region, in the same metric."""
 
@@ -274,6 +293,7 @@ class Record(_Frozen):
     maps: tuple[MapRef, ...] = ()
     time: TimeRef | None = Field(None, description="of M/EEG: the times of the curves, and the window of the rows")
     curves: tuple[CurveRef, ...] = ()
+    temporal: tuple[TemporalRow, ...] = ()
     controls: Controls = Controls()
     warnings: tuple[str, ...] = ()
     overlap: Overlap = Field(description="declared training data against where the stimuli come from")

@@ -15,6 +15,7 @@ from gyral.controls.altered import SEEDS as ALTERED_SEEDS
 from gyral.controls.altered import Isolated, RandomWords, Scrambled
 from gyral.controls.beside import Beside, nuisances_beside, why_missing
 from gyral.curves import Curve
+from gyral.curves import Curve
 from gyral.datasets.dataset import Dataset
 from gyral.encoding import EncodingScores, score_encoding
 from gyral.errors import UserError
@@ -97,6 +98,7 @@ class Work:
         self.fits: list[LayerFits] = []
         self.features: dict[str, Features] = {}  # of the last model
         self.rdms: list[Array] = []
+        self.twin: tuple[Curve, ...] = ()  # of the untrained twin, once `further` has run it
         self.twin: tuple[Curve, ...] = ()  # of the untrained twin, once `further` has run it
         self.names: tuple[str, ...] = ()
         self.features_seconds = self.readout_seconds = 0.0

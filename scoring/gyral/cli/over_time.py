@@ -102,3 +102,27 @@ def _peak(curve: CurveRef) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.3f}" if np.isfinite(value) else "-"
+
+
+def temporal_lines(record: Record) -> list[str]:
+    """A line a region: whether deeper layers predict later responses."""
+    lines = []
+    for row in record.temporal:
+        if row.value is None:
+            lines.append(f"temporal score of {row.region}: not applicable ({row.missing})")
+            continue
+        text = (
+            f"temporal score of {row.region}: {row.value:.2f}{_ends(row.low, row.high)} over {row.n_layers} layers"
+        )
+        if row.robust is not None:
+            text += f"; robust {row.robust:.2f}{_ends(row.robust_low, row.robust_high)} over {row.n_robust}"
+        if row.difference is not None:
+            text += (
+                f"; less the untrained twin's {row.difference:.2f}{_ends(row.difference_low, row.difference_high)}"
+            )
+        lines.append(text)
+    return lines
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" ({low:.2f} .. {high:.2f})"

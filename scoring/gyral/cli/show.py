@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.cli.beside import control_lines, left_cell
-from gyral.cli.over_time import curve_lines, curve_section
+from gyral.cli.over_time import curve_lines, curve_section, temporal_lines
 from gyral.cli.place import require_place
 from gyral.errors import BadUpload
 from gyral.heatmap import heatmap_svg
@@ -87,6 +87,8 @@ def print_record(record: Record, *, everything: bool = False, curves: Mapping[st
         console.print(line, highlight=False)
     for line in curve_lines(record, curves or {}, everything=everything):
         console.print(line, highlight=False, markup=False, no_wrap=True)
+    for line in temporal_lines(record):
+        console.print(line, highlight=False, markup=False)
     beside = record.provenance.readout.get("beside")
     if beside:
         console.print(f"beside: {', '.join(beside)}", highlight=False)
