@@ -220,6 +220,12 @@ class Row(_Frozen):
         None, description="share of the model's R2 that nuisances explain as well; null where that R2 is unsure"
     )
     controls: dict[str, ControlScore] = Field(default_factory=dict, description="by name of the control")
+    chance: float | None = Field(None, description="what guessing gives, where the metric has it")
+    identification: dict[str, float] = Field(
+        default_factory=dict,
+        description="candidates (mean over folds), two_way, top_K and its chance, median_rank (1 is best), "
+        "median_relative_rank (0 is best)",
+    )
 
     @property
     def nothing_left(self) -> bool:

@@ -15,7 +15,6 @@ from gyral.controls.altered import SEEDS as ALTERED_SEEDS
 from gyral.controls.altered import Isolated, RandomWords, Scrambled
 from gyral.controls.beside import Beside, nuisances_beside, why_missing
 from gyral.curves import Curve
-from gyral.curves import Curve
 from gyral.datasets.dataset import Dataset
 from gyral.encoding import EncodingScores, score_encoding
 from gyral.errors import UserError
@@ -23,6 +22,7 @@ from gyral.features.extract import extract
 from gyral.features.features import Features
 from gyral.features.timed import Placement
 from gyral.fitting import LayerFits, fit_layers
+from gyral.identification import Turned, is_identification, reads_features, score_identification, turned_around
 from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
 from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.twins import Twin
@@ -96,9 +96,9 @@ class Work:
         self.setting, self.solver = setting, solver
         self.retrained = Retrained(problem) if procedure and problem is not None else None
         self.fits: list[LayerFits] = []
+        self.turned: list[Turned] = []  # from responses to features, where the metric asks for it
         self.features: dict[str, Features] = {}  # of the last model
         self.rdms: list[Array] = []
-        self.twin: tuple[Curve, ...] = ()  # of the untrained twin, once `further` has run it
         self.twin: tuple[Curve, ...] = ()  # of the untrained twin, once `further` has run it
         self.names: tuple[str, ...] = ()
         self.features_seconds = self.readout_seconds = 0.0
@@ -139,6 +139,16 @@ class Work:
             self.fits.append(
                 fit(problem=self.setting.problem, workplace=place, progress=self.setting.progress, step=step)
             )
+            if reads_features(self.setting.benchmark.metric):
+                self.turned.append(
+                    turned_around(
+                        self.fits[-1],
+                        features,
+                        self.setting.problem,
+                        seed=self.setting.seed,
+                        memory=self.setting.memory,
+                    )
+                )
             if self.retrained is not None:
                 self.retrained.add(
                     lambda problem, name: fit(problem=problem, workplace=place.below(name)),
@@ -173,8 +183,31 @@ class Work:
                 retrained=self.retrained,
                 seed=self.setting.seed,
             )
+            if is_identification(self.setting.benchmark.metric):
+                found = self._identified(found, family)
         self.setting.progress("statistics", 1, 1)
         return found
+
+    def _identified(self, encoded: EncodingScores, family: str) -> EncodingScores:
+        """Rows of identification in place of those of encoding."""
+        dataset, problem = self.setting.dataset, self.setting.problem
+        if problem is None or dataset.timeline is not None:
+            raise UserError(
+                "stimuli that share samples of a recording cannot be identified one by one.",
+                where=f"metric {self.setting.benchmark.metric!r}",
+                mend="Use 'pearson'.",
+                code="timeline-identification",
+            )
+        return score_identification(
+            encoded,
+            self.fits,
+            problem,
+            readout=family,
+            metric=self.setting.benchmark.metric,
+            hashes=dataset.stimuli.hashes,
+            turned=self.turned,
+            seed=self.setting.seed,
+        )
 
     def nuisances(self, asked: ControlsAsked, twin: Twin | None, device: str) -> Beside:
         """What nuisances leave of the scores, or why nothing says it."""

@@ -52,6 +52,16 @@ def metric_name(name: str) -> str:
     """
     return {
         "pearson": "Pearson r",
+        "identification-2way": "Two-way identification",
+        "identification-top1": "Identification, top 1",
+        "identification-top5": "Identification, top 5",
+        "identification-top10": "Identification, top 10",
+        "identification-rank": "Identification, 1 − median relative rank",
+        "identification-features-2way": "Two-way identification from responses",
+        "identification-features-top1": "Identification, top 1 from responses",
+        "identification-features-top5": "Identification, top 5 from responses",
+        "identification-features-top10": "Identification, top 10 from responses",
+        "identification-features-rank": "Identification, 1 − median relative rank from responses",
         "rsa-spearman": "Rank correlation (ρ-a) of dissimilarities",
         "rsa-pearson": "Correlation of dissimilarities",
         "rsa-cosine": "Cosine of dissimilarities",

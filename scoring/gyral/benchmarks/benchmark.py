@@ -8,10 +8,14 @@ from gyral.hashing import hash_json
 
 Task = Literal["encoding", "rsa"]
 LEAST_GRID = 7
+IDENTIFIED = ("2way", "top1", "top5", "top10", "rank")
 
 # What `gyral.evaluate` can compute for each task, the default first; a row is labelled with its benchmark's metric.
 METRICS: dict[str, tuple[str, ...]] = {
-    "encoding": ("pearson",),
+    "encoding": (
+        "pearson",
+        *(f"identification-{turned}{kind}" for turned in ("", "features-") for kind in IDENTIFIED),
+    ),
     "rsa": (
         *("rsa-spearman", "rsa-pearson", "rsa-cosine"),
         *("trsa-0-100", "trsa-20-80", "trsa-40-60", "trsa-0-30"),

@@ -1,6 +1,7 @@
 """Metrics: numbers from measured and predicted responses; ``METRICS`` names them all.
 
-Those of RDMs are comparators (`gyral.rsa.comparator.Comparator`).
+Those of RDMs are comparators (`gyral.rsa.comparator.Comparator`), those of identification kinds
+(`gyral.metrics.identification.Kind`).
 """
 
 from gyral.registry import Registry
@@ -10,6 +11,16 @@ METRICS = Registry(
     {
         "pearson": "gyral.metrics.correlation:pearson_r",
         "r2": "gyral.metrics.correlation:r2_score",
+        "identification-2way": "gyral.metrics.identification:TWO_WAY",
+        "identification-top1": "gyral.metrics.identification:TOP1",
+        "identification-top5": "gyral.metrics.identification:TOP5",
+        "identification-top10": "gyral.metrics.identification:TOP10",
+        "identification-rank": "gyral.metrics.identification:RANK",
+        "identification-features-2way": "gyral.metrics.identification:TWO_WAY",
+        "identification-features-top1": "gyral.metrics.identification:TOP1",
+        "identification-features-top5": "gyral.metrics.identification:TOP5",
+        "identification-features-top10": "gyral.metrics.identification:TOP10",
+        "identification-features-rank": "gyral.metrics.identification:RANK",
         "rsa-spearman": "gyral.rsa.rank:SPEARMAN",
         "rsa-pearson": "gyral.rsa.comparator:PEARSON",
         "rsa-cosine": "gyral.rsa.comparator:COSINE",
@@ -21,6 +32,16 @@ METRICS = Registry(
     {
         "pearson": "Pearson r per unit within each held-out fold",
         "r2": "out-of-sample R2 per unit against each fold's training mean",
+        "identification-2way": "two-way identification of held-out stimuli, features mapped to responses",
+        "identification-top1": "share of held-out stimuli identified at once, features mapped to responses",
+        "identification-top5": "share of held-out stimuli among the five likeliest, features mapped to responses",
+        "identification-top10": "share of held-out stimuli among the ten likeliest, features mapped to responses",
+        "identification-rank": "1 - median relative rank of the right stimulus, features mapped to responses",
+        "identification-features-2way": "two-way identification of held-out stimuli, responses mapped to features",
+        "identification-features-top1": "share of held-out stimuli identified at once, responses mapped to features",
+        "identification-features-top5": "share of held-out stimuli among the five likeliest, responses mapped to features",
+        "identification-features-top10": "share of held-out stimuli among the ten likeliest, responses mapped to features",
+        "identification-features-rank": "1 - median relative rank of the right stimulus, responses mapped to features",
         "rsa-spearman": "Spearman rho-a between correlation RDMs",
         "rsa-pearson": "Pearson r between correlation RDMs",
         "rsa-cosine": "cosine between correlation RDMs",
