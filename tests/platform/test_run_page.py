@@ -27,6 +27,21 @@ def test_run_page_of_a_queued_run_says_its_place(as_owner: Client, mine: Submiss
     assert "number 2 in the queue" in _page(as_owner, make_run(mine, board))
 
 
+def test_run_page_says_which_sandbox_held_the_model(as_owner: Client, mine: Submission, board: Benchmark) -> None:
+    assert "Sandbox" not in _page(as_owner, make_run(mine, board))
+    run = make_run(mine, board, {"V4": 0.3}, sandbox="landlock")
+    assert "<dt>Sandbox</dt><dd>landlock</dd>" in _page(as_owner, run)
+
+
+def test_submission_page_leads_to_the_page_of_a_fault(
+    as_owner: Client, mine: Submission, board: Benchmark
+) -> None:
+    fields = {"state": State.FAILED, "fault": "submitter", "fault_code": "onnx-padding", "fault_text": "x"}
+    make_run(mine, board, **fields)
+    text = as_owner.get(f"/submissions/{mine.pk}/").content.decode()
+    assert '<a href="/faults/onnx-padding/"><code>onnx-padding</code></a>' in text
+
+
 def test_run_page_of_a_running_run_shows_steps_and_remaining_time(
     as_owner: Client, mine: Submission, board: Benchmark
 ) -> None:

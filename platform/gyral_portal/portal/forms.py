@@ -93,6 +93,7 @@ class SubmitForm(BenchmarksForm):
 
     file = forms.FileField(required=False, label="Model file")
     held = forms.CharField(required=False, widget=forms.HiddenInput)
+    upload = forms.CharField(required=False, widget=forms.HiddenInput)
     format = forms.ChoiceField(choices=FORMATS, initial=Format.ONNX, widget=forms.RadioSelect)
     own_card = forms.BooleanField(
         required=False,
@@ -164,7 +165,7 @@ class SubmitForm(BenchmarksForm):
     def clean(self) -> dict[str, Any]:
         """All faults of the card at once, each beside its field; then what the file needs."""
         data = super().clean() or self.cleaned_data
-        if not data.get("file") and not data.get("held"):
+        if not data.get("file") and not data.get("held") and not data.get("upload"):
             self.add_error("file", "Choose a file.")
         if data.get("format") and not rules.may_upload(self.owner, data["format"]):
             self.add_error(

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from gyral_portal.portal.views import fault, run, submission, submit
+from gyral_portal.portal.views import fault, pieces, run, submission, submit
 
 app_name = "portal"
 urlpatterns = [
     path("submit/", submit.submit, name="submit"),
+    path("submit/uploads/", pieces.begin, name="upload-begin"),
+    path("submit/uploads/<uuid:pk>/", pieces.piece, name="upload-piece"),
+    path("submit/uploads/<uuid:pk>/discard/", pieces.discard, name="upload-discard"),
     path("submissions/", submission.submissions, name="submissions"),
     path("submissions/<int:pk>/", submission.submission, name="submission"),
     path("submissions/<int:pk>/visibility/", submission.visibility, name="visibility"),

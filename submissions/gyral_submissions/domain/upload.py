@@ -105,9 +105,22 @@ def append(upload: Upload, pieces: Iterable[bytes], *, offset: int) -> Upload:
 
 
 def finish(
-    upload: Upload, card_fields: Mapping[str, object] | None, *, sha256: str, visibility: Visibility
+    upload: Upload,
+    card_fields: Mapping[str, object] | None,
+    *,
+    visibility: Visibility,
+    sha256: str | None = None,
+    format_: Format | None = None,
 ) -> Submission:
     """Take the whole file in as `gyral_submissions.domain.intake.receive` does; the upload stays until `forget`.
+
+    Parameters
+    ----------
+    upload : Upload
+    card_fields, visibility, sha256
+        See `receive`.
+    format_ : Format, optional
+        Another than was said at the beginning.
 
     Raises
     ------
@@ -122,7 +135,7 @@ def finish(
             upload.owner,
             _Whole(stream, upload.received),
             card_fields,
-            format=Format(upload.format),
+            format=format_ or Format(upload.format),
             visibility=visibility,
             sha256=sha256,
         )

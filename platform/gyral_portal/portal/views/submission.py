@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gyral.errors import UserError
 from gyral_portal.leaderboard.views.model import card_facts, trust_words
+from gyral_portal.portal.fault_pages import page_of
 from gyral_portal.portal.forms import BenchmarksForm
 from gyral_portal.portal.views.submit import queued_words
 from gyral_submissions import rules
@@ -20,7 +21,7 @@ from gyral_submissions.domain import run as runs
 from gyral_submissions.domain import submission as verbs
 from gyral_submissions.domain.queries.profile import submission_runs
 from gyral_submissions.domain.quota import quota_of
-from gyral_submissions.enums import State, Visibility
+from gyral_submissions.enums import Fault, State, Visibility
 from gyral_submissions.models import Submission
 
 
@@ -104,7 +105,7 @@ def _page(
     listed = list(submission_runs(found))
     context: dict[str, Any] = {
         "submission": found,
-        "runs": listed,
+        "runs": [(r, page_of(r.fault_code) if r.fault == Fault.SUBMITTER else None) for r in listed],
         "trust": trust_words(found, scored=any(r.state == State.FINISHED and not r.twin for r in listed)),
         "facts": card_facts(found),
         "form": form or BenchmarksForm(owner=owner, submission=found),

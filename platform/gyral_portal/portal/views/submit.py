@@ -16,13 +16,18 @@ from gyral.errors import UserError
 from gyral_portal.portal.capped import TOO_LARGE
 from gyral_portal.portal.forms import SubmitForm, upload_limit
 from gyral_portal.portal.held import hold, let_go, open_held
+from gyral_portal.portal.views.pieces import PIECE, find_upload
 from gyral_submissions import rules
 from gyral_submissions.domain import run as runs
+from gyral_submissions.domain import upload as uploads
 from gyral_submissions.domain.intake import receive
 from gyral_submissions.domain.payload import too_large
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import Format, Visibility
-from gyral_submissions.models import Run, Submission
+from gyral_submissions.models import Run, Submission, Upload
+
+# Why a file that is sound may be refused: it is kept, to be sent again.
+_NOT_THE_FILE = {"disk-full", "upload-busy", "duplicate", "unsandboxed"}
 
 
 @login_required
@@ -34,43 +39,52 @@ def submit(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, SubmitForm(owner=owner))
     sent = request.FILES.get("file")
-    file = sent or open_held(request.POST.get("held", ""), owner)
+    pieces = None if sent else find_upload(request.POST.get("upload", ""), owner)
+    file = sent or (None if pieces else open_held(request.POST.get("held", ""), owner))
     try:
-        return _take(request, owner, file, sent)
+        return _take(request, owner, file, sent, pieces)
     finally:
         if file is not None:
             file.close()
 
 
-def _take(request: HttpRequest, owner: User, file: "File[bytes] | None", sent: Any) -> HttpResponse:
+def _take(
+    request: HttpRequest, owner: User, file: "File[bytes] | None", sent: Any, pieces: Upload | None
+) -> HttpResponse:
     form = SubmitForm(request.POST, request.FILES, owner=owner)
     token = request.POST.get("held", "")
-    if form.is_valid() and file is None:
+    here = file or pieces
+    if form.is_valid() and here is None:
         form.add_error("file", "The file is no longer here; choose it again.")
     if TOO_LARGE in request.META:
         form.errors.pop("file", None)
         form.add_user_error(too_large(upload_limit()))
-    if form.is_valid() and file is not None:
-        submission = _receive(owner, file, form)
+    if form.is_valid() and here is not None:
+        submission = _receive(owner, here, form)
         if submission is not None:
             let_go(token)
+            if pieces is not None:
+                uploads.forget(pieces)
             return _start(request, submission, form)
+    if pieces is not None:
+        codes = {error.code for error in form.errors.as_data().get("file", ())}
+        wrong = bool(codes - _NOT_THE_FILE)
+        if wrong:
+            uploads.forget(pieces)
+        name = request.POST.get("upload_name", "")[:200] or "your file"
+        return _page(request, form, upload="" if wrong else str(pieces.pk), held_name=name)
     keep = file is not None and "file" not in form.errors
     if keep and sent is not None:
         token = hold(sent, owner)
     return _page(request, form, held=token if keep else "", held_name=str(file.name) if file and keep else "")
 
 
-def _receive(owner: User, file: "File[bytes]", form: SubmitForm) -> Submission | None:
-    data = form.cleaned_data
+def _receive(owner: User, here: "File[bytes] | Upload", form: SubmitForm) -> Submission | None:
+    format_, visibility = Format(form.cleaned_data["format"]), Visibility(form.cleaned_data["visibility"])
     try:
-        return receive(
-            owner,
-            file,
-            form.card_fields(),
-            format=Format(data["format"]),
-            visibility=Visibility(data["visibility"]),
-        )
+        if isinstance(here, Upload):
+            return uploads.finish(here, form.card_fields(), visibility=visibility, format_=format_)
+        return receive(owner, here, form.card_fields(), format=format_, visibility=visibility)
     except UserError as error:
         form.add_user_error(error)
         return None
@@ -97,11 +111,17 @@ def queued_words(queued: Sequence[Run]) -> str:
     return what if count == 1 else f"{what}, on {count} benchmarks"
 
 
-def _page(request: HttpRequest, form: SubmitForm, *, held: str = "", held_name: str = "") -> HttpResponse:
+def _page(
+    request: HttpRequest, form: SubmitForm, *, held: str = "", held_name: str = "", upload: str = ""
+) -> HttpResponse:
+    left = [one for one in uploads.open_uploads(form.owner) if str(one.pk) != upload]
     context: dict[str, Any] = {
         "form": form,
         "held": held,
         "held_name": held_name,
+        "upload": upload,
+        "open_uploads": left,
+        "piece": PIECE,
         "quota": quota_of(form.owner),
         "limit": upload_limit(),
         "runs_models": rules.may_upload(form.owner, Format.ONNX),
