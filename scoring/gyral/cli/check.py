@@ -25,7 +25,7 @@ def check(path: Path, benchmark: str | None, as_json: bool) -> None:
     """
     if not path.exists():
         raise BadUpload("there is no such file or folder.", where=str(path), code="missing")
-    fields = _check_pack(path) if (path / "dataset.toml").is_file() else _check_upload(path, benchmark).as_dict()
+    fields = _check_pack(path) if (path / "dataset.toml").is_file() else check_path(path, benchmark).as_dict()
     if as_json:
         click.echo(json.dumps({"path": str(path), **fields}, indent=1))
     else:
@@ -34,7 +34,8 @@ def check(path: Path, benchmark: str | None, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _check_upload(path: Path, benchmark: str | None) -> "Report":
+def check_path(path: Path, benchmark: str | None = None) -> "Report":
+    """What is wrong with an upload, and, of features, with how they meet a benchmark's stimuli."""
     from gyral.models.archive import is_archive, unpack_archive  # slow: the models package reads images and graphs
     from gyral.models.report import Finding, Report
     from gyral.models.upload import check_folder

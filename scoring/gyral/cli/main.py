@@ -34,6 +34,11 @@ _COMMANDS = {
     "holdout": ("gyral.cli.holdout:holdout", "Keep a part of a benchmark's data back (operators)."),
     "data": ("gyral.cli.data:data", "Fetch, list, verify and install datasets."),
     "models": ("gyral.cli.models:models", "Fetch and list reference models."),
+    "login": ("gyral.cli.login:login", "Log in to a site with an API token."),
+    "submit": ("gyral.cli.submit:submit", "Send a model to a site and have it scored there."),
+    "status": ("gyral.cli.status:status", "Say how your runs on a site stand; save a record."),
+    "logs": ("gyral.cli.logs:logs", "Print the log of a run on a site."),
+    "board": ("gyral.cli.board:board", "Print a site's board."),
 }
 _HIDDEN = {"standby": "gyral.cli.standby:standby"}
 _SITE_COMMANDS = {"serve": "Start the site, a worker and the sweeper."}
