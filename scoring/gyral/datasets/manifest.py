@@ -181,6 +181,13 @@ def read_manifest(folder: Path) -> Manifest:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadDataset(f"not valid TOML: {error}.", where=str(path), code="manifest") from None
+    if "source" in fields and "pack" not in fields:
+        raise BadDataset(
+            "this describes files that are to become a pack; it is none yet.",
+            where=str(path),
+            mend=f"Make it with `gyral data build {folder}`.",
+            code="not-a-pack",
+        )
     _check_version(fields.get("pack"), path)
     try:
         return Manifest.model_validate(fields)

@@ -59,9 +59,9 @@ from gyral.datasets.tables import (
 from gyral.datasets.time_axis import TimeAxis
 from gyral.datasets.timeline import check_timeline
 from gyral.datasets.timeline_table import SAMPLES, samples_frame, timeline_entry, timeline_facts, timeline_from
-from gyral.datasets.writer import Writer, plain
+from gyral.datasets.writer import Writer, hash_plain
 from gyral.errors import BadDataset, UserError
-from gyral.hashing import hash_array, hash_file, hash_json
+from gyral.hashing import hash_file, hash_json
 from gyral.progress import Progress, silent
 
 _TABLES = ("stimuli.parquet", "units.parquet")
@@ -83,12 +83,10 @@ def content_hash(dataset: Dataset) -> str:
             else {
                 "kind": responses.kind,
                 "unit": responses.physical_unit,
-                "values": [[s, hash_array(plain(v))] for s, v in responses.values.items()],
-                "repeats": [[s, hash_array(plain(v))] for s, v in responses.repeats.items()],
+                "values": [[s, hash_plain(v)] for s, v in responses.values.items()],
+                "repeats": [[s, hash_plain(v)] for s, v in responses.repeats.items()],
             },
-            "rdms": [
-                [n, r.kind, r.subjects, hash_array(plain(r.values))] for n, r in sorted(dataset.rdms.items())
-            ],
+            "rdms": [[n, r.kind, r.subjects, hash_plain(r.values)] for n, r in sorted(dataset.rdms.items())],
             "units": column_hashes({str(c): dataset.units[c].to_numpy() for c in dataset.units}),
             "regions": [[r.name, r.path, np.unique(r.units).tolist()] for r in dataset.regions],
             "published": [[p.region, float(p.value), p.unit] for p in dataset.published],
@@ -97,6 +95,7 @@ def content_hash(dataset: Dataset) -> str:
                 dataset.split_folds,
                 *([dataset.split_gap] if dataset.split_gap else []),
             ],
+            **({} if "triplets" not in dataset.extra else {"triplets": hash_plain(dataset.extra["triplets"])}),
             **({} if dataset.timeline is None else {"timeline": timeline_facts(dataset.timeline)}),
         }
     )
@@ -107,7 +106,7 @@ def write_pack(dataset: Dataset, folder: Path, *, recipe: str = "", progress: Pr
 
     ``dataset.extra`` may carry ``provenance`` (text of PROVENANCE.md), ``benchmark`` (fields of the `Benchmark`
     that the site shall offer), arrays (``extra/NAME.npy``) and plain TOML values; none of them enters the
-    content hash.
+    content hash, but the array ``triplets``.
 
     Parameters
     ----------

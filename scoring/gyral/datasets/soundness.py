@@ -62,8 +62,8 @@ def check_dataset(dataset: Dataset) -> None:
 def _check_responses(dataset: Dataset, samples: int) -> None:
     responses = dataset.responses
     if responses is None:
-        if not dataset.rdms:
-            raise BadDataset("neither responses nor RDMs.", where=f"dataset {dataset.name!r}")
+        if not dataset.rdms and dataset.triplets is None:
+            raise BadDataset("neither responses nor RDMs nor triplets.", where=f"dataset {dataset.name!r}")
         return
     for subject, values in responses.values.items():
         if not is_safe_name(subject):
@@ -91,7 +91,8 @@ def _check_responses(dataset: Dataset, samples: int) -> None:
                 f"shape {repeats.shape!r} does not fit responses {shape!r} (samples x repeats x units).",
                 where=f"repeats of subject {subject!r}",
             )
-        if np.isinf(np.asarray(repeats)).any():
+        step = max(1, _AT_ONCE // max(1, repeats[:1].nbytes))
+        if any(np.isinf(np.asarray(repeats[i : i + step])).any() for i in range(0, len(repeats), step)):
             raise BadDataset("infinite numbers.", where=f"repeats of subject {subject!r}", code="not-finite")
 
 

@@ -1,5 +1,7 @@
 """Writer: files of a folder with their sizes and hashes, and arrays that say why a write failed."""
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +40,10 @@ class Writer:
         self._done(path, len(data), digest or hash_bytes(data))
 
     def array(self, path: str, array: NDArray[Any]) -> None:
-        """Write ``.npy``; floats as `plain`."""
+        """Write ``.npy``; floats as `plain`. Of a memory-mapped array a few blocks are in memory at a time."""
         target = self.folder / path
         target.parent.mkdir(exist_ok=True)
-        save_array(target, plain(array) if np.issubdtype(array.dtype, np.floating) else array)
+        save_array(target, array)
         self._done(path, target.stat().st_size, hash_file(target))
 
     def _done(self, path: str, size: int, digest: str) -> None:
@@ -50,14 +52,32 @@ class Writer:
 
 
 def save_array(path: Path, array: NDArray[Any]) -> None:
-    """Write ``.npy`` through plain Python files: `numpy.save` loses the reason (a full disk) of a failed write."""
-    whole = np.ascontiguousarray(array)
+    """Write ``.npy`` through plain Python files, floats as `plain`: `numpy.save` loses the reason of a failed write."""
+    floating = np.issubdtype(array.dtype, np.floating)
+    descr = "<f4" if floating else np.lib.format.dtype_to_descr(array.dtype)
     with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(whole))
-        flat = whole.reshape(-1)
-        step = max(1, _AT_ONCE // whole.itemsize)
-        for start in range(0, flat.size, step):
-            stream.write(flat[start : start + step].tobytes())
+        header = {"descr": descr, "fortran_order": False, "shape": array.shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for block in _blocks(array):
+            stream.write((plain(block) if floating else np.ascontiguousarray(block)).tobytes())
+
+
+def hash_plain(array: NDArray[Any]) -> str:
+    """`gyral.hashing.hash_array` of `plain`, a few blocks at a time."""
+    digest = hashlib.sha256(f"<f4{array.shape}".encode())
+    for block in _blocks(array):
+        digest.update(plain(block).tobytes())
+    return digest.hexdigest()
+
+
+def _blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Consecutive rows, together a few megabytes."""
+    if array.ndim == 0:
+        yield array
+        return
+    step = max(1, _AT_ONCE // max(1, array[:1].nbytes))
+    for start in range(0, len(array), step):
+        yield array[start : start + step]
 
 
 def plain(array: NDArray[Any]) -> NDArray[np.float32]:

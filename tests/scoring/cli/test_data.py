@@ -115,20 +115,20 @@ def test_list_says_what_is_here(gyral, mirror):
     assert all(name in table for name in rows)
 
 
-def test_verify_finds_a_changed_file(gyral, mirror, cold_cache):
+def test_check_finds_a_changed_file(gyral, mirror, cold_cache):
     gyral("data", "fetch", "tiny")
-    assert gyral("data", "verify", "tiny")[:2] == (0, "tiny: 4 files are as they were written\n")
+    assert gyral("data", "check", "tiny", "--files")[:2] == (0, "tiny: 4 files are as they were written\n")
     path = cold_cache / "packs" / "tiny" / "responses" / "s1.npy"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    status, _, err = gyral("data", "verify", "tiny")
+    status, _, err = gyral("data", "check", "tiny", "--files")
     assert status == 1
     assert "responses/s1.npy: sha256 is" in err
 
 
-def test_verify_of_what_is_not_here_says_how_to_get_it(gyral, plugin):
-    status, _, err = gyral("data", "verify", "haxby2001")
+def test_check_of_what_is_not_here_says_how_to_get_it(gyral, plugin):
+    status, _, err = gyral("data", "check", "haxby2001")
     assert status == 1
     assert "gyral data fetch haxby2001" in err
 

@@ -1,0 +1,290 @@
+"""BOLD series with events: one estimate a trial, by windows or by nilearn's general linear model, run by run."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gyral.datasets.readers.events import (
+    Events,
+    check_events,
+    read_confounds,
+    read_events,
+    repetition_time,
+    run_name,
+    stretches,
+    volume_table,
+)
+from gyral.datasets.readers.files import find_files
+from gyral.datasets.readers.images import Series, open_series
+from gyral.datasets.readers.recording import Array, Part, Recording
+from gyral.datasets.readers.volume import load_image
+from gyral.datasets.source import RegionSource, ResponsesSource
+from gyral.errors import BadDataset
+
+Floats = NDArray[np.float64]
+_AT_ONCE = 1 << 25  # bytes of a run that are cleaned or fitted at once (float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run.
+
+    Parameters
+    ----------
+    part : Part
+        Its file.
+    rows : slice
+        Its volumes in the file.
+    name : str
+    events : Events
+        All of them, ignored ones too.
+    tr : float
+        Seconds.
+    confounds : array, volumes x columns, or None
+    """
+
+    part: Part
+    rows: slice
+    name: str
+    events: Events
+    tr: float
+    confounds: Floats | None = None
+
+    @property
+    def volumes(self) -> int:
+        """Number of volumes."""
+        return int(self.rows.stop - self.rows.start)
+
+
+def open_bold(
+    source: ResponsesSource, regions: Sequence[RegionSource], folder: Path, subject: str, *, named: bool
+) -> Recording:
+    """One row an event, in the order of runs and onsets; series are read when rows are asked for.
+
+    One run of the chosen units (float32) is in memory at a time.
+
+    Parameters
+    ----------
+    named : bool
+        True where events name stimuli of a table; False: every event is a stimulus of its own, ``RUN-LABEL``.
+
+    Raises
+    ------
+    BadDataset
+        Files, times, events or confounds do not fit each other.
+    """
+    series = open_series(source, regions, folder, subject)
+    runs = _runs(series, source, folder, subject)
+    shown = [_shown(run, source, named=named) for run in runs]
+    return Recording(
+        subject=subject,
+        shown=pd.concat(shown, ignore_index=True),
+        units=series.space.units(series.chosen.places, common=source.space is not None),
+        parts=tuple(_part(run, source, len(own)) for run, own in zip(runs, shown, strict=True)),
+        regions=series.chosen.regions,
+    )
+
+
+def _runs(series: Series, source: ResponsesSource, folder: Path, subject: str) -> list[Run]:
+    trs = [repetition_time(header_tr(p), p, source) for p in series.files]
+    runs: list[Run] = []
+    if source.volumes is not None:
+        part, tr = series.parts[0], trs[0]
+        if len(series.parts) > 1:
+            raise BadDataset(
+                "a table of volumes goes with one file; there are several.",
+                where="responses.volumes",
+                code="source",
+            )
+        for k, (rows, labels) in enumerate(volume_table(source, folder, subject, part.rows)):
+            runs.append(Run(part, rows, f"run-{k + 1:02d}", stretches(labels, tr), tr))
+    elif source.events is not None:
+        tables = find_files(folder, source.events, subject)
+        if len(tables) != len(series.parts):
+            raise BadDataset(
+                f"{len(tables)} events tables for {len(series.parts)} runs of subject {subject!r}.",
+                where=str(folder),
+                mend="Every run needs its own table; they are matched in order of their names.",
+                code="trial-count",
+            )
+        for k, (part, path, table, tr) in enumerate(zip(series.parts, series.files, tables, trs, strict=True)):
+            events = read_events(table, source, part.rows, tr)
+            runs.append(Run(part, slice(0, part.rows), run_name(path, k), events, tr))
+    else:
+        raise BadDataset(
+            "BOLD needs events.", where="responses.events", mend='events = "*_events.tsv"', code="source"
+        )
+    if source.confounds is not None:
+        found = read_confounds(source.confounds, folder, subject, [r.volumes for r in runs])
+        runs = [Run(r.part, r.rows, r.name, r.events, r.tr, c) for r, c in zip(runs, found, strict=True)]
+    return runs
+
+
+def header_tr(path: Path) -> float | None:
+    """Seconds between rows that the file's header states; None where it says nothing."""
+    image = load_image(path)
+    header = getattr(image, "header", None)
+    if header is None:
+        return None
+    if hasattr(header, "get_axis"):  # CIFTI
+        step = getattr(header.get_axis(0), "step", None)
+        return None if step is None else float(step)
+    if not hasattr(header, "get_xyzt_units") or image.ndim != 4:
+        return None
+    unit, value = header.get_xyzt_units()[1], float(header.get_zooms()[3])
+    # 1 without a unit is what libraries write where nobody said anything
+    if value <= 0 or (unit == "unknown" and value == 1.0):
+        return None
+    return value * {"msec": 1e-3, "usec": 1e-6}.get(unit, 1.0)
+
+
+def _shown(run: Run, source: ResponsesSource, *, named: bool) -> pd.DataFrame:
+    labels = run.events.without(source.ignore).label
+    if not labels:
+        raise BadDataset(f"run {run.name!r} has no event besides {source.ignore!r}.", where=run.part.name)
+    if named:
+        return pd.DataFrame({"stimulus": list(labels)})
+    seen: dict[str, int] = {}
+    ids = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        ids.append(f"{run.name}-{label}" + (f"-{seen[label]}" if seen[label] > 1 else ""))
+    return pd.DataFrame({"stimulus": ids, "label": list(labels), "group": run.name})
+
+
+def _part(run: Run, source: ResponsesSource, rows: int) -> Part:
+    if source.estimate == "average":
+        _check_windows(run, source)
+
+    def blocks(most: int) -> Iterator[Array]:
+        series = _series(run)
+        out = np.empty((rows, series.shape[1]), np.float64)
+        step = max(1, _AT_ONCE // (8 * len(series)))
+        for start in range(0, series.shape[1], step):
+            own = np.asarray(series[:, start : start + step], np.float64)
+            out[:, start : start + step] = _estimates(own, run, source)
+        for start in range(0, rows, most):
+            yield out[start : start + most]
+
+    return Part(rows, blocks, f"{run.part.name} {run.name}")
+
+
+def _series(run: Run) -> NDArray[np.float32]:
+    """Volumes x units of one run; volumes of other runs in the file are passed over."""
+    found, at = [], 0
+    for block in run.part.blocks(max(1, min(64, run.volumes))):
+        own = slice(max(run.rows.start - at, 0), max(run.rows.stop - at, 0))
+        if len(part := block[own]):
+            found.append(np.asarray(part, np.float32))
+        at += len(block)
+        if at >= run.rows.stop:
+            break
+    return np.concatenate(found)
+
+
+def _estimates(series: Floats, run: Run, source: ResponsesSource) -> Floats:
+    events = run.events.without(source.ignore)
+    if source.estimate == "average":
+        return window_means(clean_run(series), events.onset, tr=run.tr, window=source.window)
+    return trial_betas(series, run, source)
+
+
+def clean_run(series: Floats) -> Floats:
+    """Linear trend out and variance to one, volumes x units; a unit that is constant is 0."""
+    time = np.linspace(-1.0, 1.0, len(series))[:, None]
+    centred = series - series.mean(axis=0)
+    rest = centred - time * (time * centred).sum(axis=0) / (time**2).sum()
+    spread = rest.std(axis=0)
+    flat = spread <= 1e-9 * np.abs(series).max(axis=0)
+    return np.asarray(np.where(flat, 0.0, rest / np.where(flat, 1.0, spread)))
+
+
+def window_means(series: Floats, onsets: Floats, *, tr: float, window: tuple[float, float]) -> Floats:
+    """Mean over the volumes that start within ``window`` seconds of each onset, onsets x units."""
+    return np.stack([series[_within(len(series), onset, tr, window)].mean(axis=0) for onset in onsets])
+
+
+def trial_betas(series: Floats, run: Run, source: ResponsesSource) -> Floats:
+    """One weight a trial, trials x units, by ordinary least squares.
+
+    ``lsa``: a regressor for each trial in one model (least squares, all). ``lss``: a model for each trial, with one
+    regressor for it and one for all other trials (least squares, separate; Mumford et al. 2012,
+    doi:10.1016/j.neuroimage.2011.08.076). Cosine drifts up to ``high_pass``, declared confounds, and one regressor for each
+    ignored condition enter every model.
+
+    Raises
+    ------
+    BadDataset
+        Trials cannot be told apart (``design-rank``).
+    """
+    from nilearn.glm.first_level import run_glm  # slow import, only for this estimate
+
+    ignored = [(o, d, n) for o, d, n in _rows(run.events) if n in source.ignore]
+    trials = [(o, d) for o, d, n in _rows(run.events) if n not in source.ignore]
+    if source.estimate == "lsa":
+        design = _design([(o, d, f"trial{i:05d}") for i, (o, d) in enumerate(trials)] + ignored, run, source)
+        _, results = run_glm(series, design.to_numpy(), noise_model="ols")
+        wanted = [design.columns.get_loc(f"trial{i:05d}") for i in range(len(trials))]
+        return np.asarray(next(iter(results.values())).theta[wanted])
+    found = []
+    for i, (onset, duration) in enumerate(trials):
+        others = [(o, d, "others") for j, (o, d) in enumerate(trials) if j != i]
+        design = _design([(onset, duration, "this"), *others, *ignored], run, source)
+        _, results = run_glm(series, design.to_numpy(), noise_model="ols")
+        found.append(next(iter(results.values())).theta[design.columns.get_loc("this")])
+    return np.stack(found)
+
+
+def _design(events: list[tuple[float, float, str]], run: Run, source: ResponsesSource) -> Any:
+    from nilearn.glm.first_level import make_first_level_design_matrix  # slow import, only for this estimate
+
+    confounds = source.confounds.columns if source.confounds is not None else None
+    try:
+        design = make_first_level_design_matrix(
+            run.tr * np.arange(run.volumes),
+            pd.DataFrame(events, columns=["onset", "duration", "trial_type"]),
+            hrf_model=source.hrf,
+            drift_model="cosine" if source.high_pass else None,
+            high_pass=source.high_pass or 0.01,
+            add_regs=run.confounds,
+            add_reg_names=None if confounds is None else list(confounds),
+        )
+    except ValueError as error:
+        raise BadDataset(f"no design can be made: {error}.", where=run.part.name, code="design-rank") from None
+    if np.linalg.matrix_rank(design.to_numpy()) < design.shape[1]:
+        raise BadDataset(
+            f"{len(events)} events in {run.volumes} volumes cannot be told apart.",
+            where=f"{run.part.name} {run.name}",
+            mend="Trials overlap too much: use estimate = 'lss', fewer confounds or a lower high_pass.",
+            code="design-rank",
+        )
+    return design
+
+
+def _rows(events: Events) -> list[tuple[float, float, str]]:
+    return list(zip(events.onset.tolist(), events.duration.tolist(), events.label, strict=True))
+
+
+def _within(volumes: int, onset: float, tr: float, window: tuple[float, float]) -> NDArray[np.bool_]:
+    seconds = np.arange(volumes) * tr - onset
+    # onsets and TR are decimals: a volume may miss a border by the last digit only
+    return np.asarray((seconds >= window[0] - 1e-6) & (seconds < window[1] - 1e-6))
+
+
+def _check_windows(run: Run, source: ResponsesSource) -> None:
+    events = run.events.without(source.ignore)
+    check_events(events, run.volumes, run.tr, f"{run.part.name} {run.name}")
+    end = run.volumes * run.tr
+    last = float(events.onset[-1]) + source.window[1]
+    if last > end + run.tr or not _within(run.volumes, float(events.onset[-1]), run.tr, source.window).any():
+        raise BadDataset(
+            f"the window of the last event ends at {last:g} s, the run at {end:g} s.",
+            where=f"{run.part.name} {run.name}",
+            mend="Use a shorter responses.window, or leave that event out.",
+            code="events-outside",
+        )

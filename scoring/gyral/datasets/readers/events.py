@@ -1,0 +1,195 @@
+"""Events: what was shown when in each run, the time between volumes, and confounds."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.datasets.readers.files import find_file, find_files, numbers, read_table, texts
+from gyral.datasets.source import ConfoundsSource, ResponsesSource
+from gyral.errors import BadDataset, UnknownName
+
+_ENTITY = re.compile(r"(?:^|_)((?:ses|run)-[A-Za-z0-9]+)")
+_SAME = 0.01  # share by which two statements of one TR may differ
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Events of one run in the order of their onsets.
+
+    Parameters
+    ----------
+    onset, duration : array, events
+        Seconds after the first volume.
+    label : tuple of str
+        Stimulus or condition of each.
+    """
+
+    onset: Floats
+    duration: Floats
+    label: tuple[str, ...]
+
+    def without(self, ignored: tuple[str, ...]) -> "Events":
+        """Events whose label is none of ``ignored``."""
+        keep = np.array([name not in ignored for name in self.label], np.bool_)
+        labels = tuple(n for n, k in zip(self.label, keep, strict=True) if k)
+        return Events(self.onset[keep], self.duration[keep], labels)
+
+
+def read_events(path: Path, source: ResponsesSource, volumes: int, tr: float) -> Events:
+    """A BIDS events table of one run of ``volumes`` volumes.
+
+    Raises
+    ------
+    BadDataset
+        No numbers, onsets before the start or after the end (``events-outside``), perhaps in milliseconds.
+    """
+    table = read_table(path)
+    onset = numbers(table, "onset", path)
+    duration = numbers(table, "duration", path) if "duration" in table else np.zeros(len(onset))
+    duration = np.nan_to_num(duration)
+    label = texts(table, source.stimulus, path)
+    if len(onset) == 0:
+        raise BadDataset("no event in the table.", where=str(path), code="events-outside")
+    order = np.argsort(onset, kind="stable")
+    events = Events(onset[order], duration[order], tuple(label[i] for i in order))
+    check_events(events, volumes, tr, str(path))
+    return events
+
+
+def check_events(events: Events, volumes: int, tr: float, where: str) -> None:
+    """Refuse events that no volume can have seen.
+
+    Raises
+    ------
+    BadDataset
+        ``events-outside``; says so where onsets look like milliseconds.
+    """
+    end = volumes * tr
+    bad = np.flatnonzero(~np.isfinite(events.onset))
+    if len(bad):
+        raise BadDataset(f"onset {bad[0] + 1} is no number.", where=where, code="events-outside")
+    after = int((events.onset >= end).sum())
+    if after:
+        last = float(events.onset[-1])
+        mend = "Check that the events belong to this run, and its TR."
+        if last > 50 * end / 2 and last / 1000 < end:
+            mend = "The onsets look like milliseconds: divide them by 1000."
+        raise BadDataset(
+            f"{after} of {len(events.onset)} events begin after the run ends (the last at {last:g} s; {volumes} volumes of "
+            f"{tr:g} s end at {end:g} s).",
+            where=where,
+            mend=mend,
+            code="events-outside",
+        )
+    if events.onset[0] < 0:
+        raise BadDataset(
+            f"an event begins {-events.onset[0]:g} s before the first volume.",
+            where=where,
+            mend="Onsets are seconds after the first volume of the file; were volumes cut off?",
+            code="events-outside",
+        )
+
+
+def volume_table(
+    source: ResponsesSource, folder: Path, subject: str, volumes: int
+) -> list[tuple[slice, list[str]]]:
+    """Runs of a concatenated file: which volumes, and the label of each.
+
+    Raises
+    ------
+    BadDataset
+        Rows are more or fewer than volumes (``trial-count``), or a run is not in one piece.
+    """
+    path = find_file(folder, source.volumes or "", subject)
+    table = read_table(path)
+    if len(table) != volumes:
+        raise BadDataset(f"{len(table)} rows for {volumes} volumes.", where=str(path), code="trial-count")
+    label, run = texts(table, source.stimulus, path), texts(table, "run", path)
+    starts = [i for i in range(len(run)) if i == 0 or run[i] != run[i - 1]]
+    if len({run[i] for i in starts}) != len(starts):
+        raise BadDataset("the volumes of a run do not stand together.", where=str(path), code="table")
+    return [(slice(a, b), label[a:b]) for a, b in zip(starts, [*starts[1:], len(run)], strict=True)]
+
+
+def stretches(labels: list[str], tr: float) -> Events:
+    """Events from the label of every volume: stretches of one label."""
+    starts = [i for i in range(len(labels)) if i == 0 or labels[i] != labels[i - 1]]
+    length = np.diff([*starts, len(labels)])
+    return Events(np.array(starts) * tr, length * tr, tuple(labels[i] for i in starts))
+
+
+def repetition_time(image_tr: float | None, path: Path, source: ResponsesSource) -> float:
+    """Seconds between volumes: stated in dataset.toml, in the BIDS sidecar, or in the header.
+
+    Raises
+    ------
+    BadDataset
+        Nobody says (``tr-missing``), or they disagree (``tr-differs``).
+    """
+    said = {"dataset.toml": source.tr, "its sidecar": _sidecar(path), "its header": image_tr}
+    known = {k: float(v) for k, v in said.items() if v is not None and v > 0}
+    if not known:
+        raise BadDataset(
+            "nobody says how many seconds lie between two volumes.",
+            where=str(path),
+            mend="Put the TR in seconds into dataset.toml: responses.tr = 2.0",
+            code="tr-missing",
+        )
+    values = list(known.values())
+    if max(values) > min(values) * (1 + _SAME):
+        ratio = max(values) / min(values)
+        mend = "One of them is in milliseconds." if 900 < ratio < 1100 else "Correct the one that is wrong."
+        text = ", ".join(f"{v:g} s in {k}" for k, v in known.items())
+        raise BadDataset(f"the TR is {text}.", where=str(path), mend=mend, code="tr-differs")
+    return values[0]
+
+
+def run_name(path: Path, number: int) -> str:
+    """Session and run of a BIDS name, else ``run-01`` ..."""
+    found = _ENTITY.findall(path.name)
+    return "_".join(found) if any(e.startswith("run-") for e in found) else f"run-{number + 1:02d}"
+
+
+def read_confounds(source: ConfoundsSource, folder: Path, subject: str, lengths: list[int]) -> list[Floats]:
+    """Confounds of each run, volumes x columns; a missing first row (derivatives) becomes the column's mean.
+
+    Raises
+    ------
+    BadDataset
+        Another number of files or rows (``confounds``), or numbers missing elsewhere.
+    UnknownName
+        No such column.
+    """
+    paths = find_files(folder, source.files, subject)
+    if len(paths) != len(lengths):
+        raise BadDataset(
+            f"{len(paths)} confounds files for {len(lengths)} runs.", where=str(folder), code="confounds"
+        )
+    found = []
+    for path, length in zip(paths, lengths, strict=True):
+        table = read_table(path)
+        if missing := [c for c in source.columns if c not in table]:
+            raise UnknownName(f"confound of {path}:", missing[0], [str(c) for c in table])
+        values = np.column_stack([numbers(table, c, path) for c in source.columns])
+        if len(values) != length:
+            raise BadDataset(f"{len(values)} rows for {length} volumes.", where=str(path), code="confounds")
+        if np.isnan(values[1:]).any():
+            raise BadDataset("numbers are missing after the first row.", where=str(path), code="confounds")
+        found.append(np.where(np.isnan(values), np.nanmean(values, axis=0), values))
+    return found
+
+
+def _sidecar(path: Path) -> float | None:
+    file = path.with_name(path.name.split(".")[0] + ".json")
+    if not file.is_file():
+        return None
+    try:
+        value = json.loads(file.read_text("utf-8")).get("RepetitionTime")
+        return None if value is None else float(value)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadDataset(f"not a BIDS sidecar: {error}.", where=str(file), code="tr-missing") from None

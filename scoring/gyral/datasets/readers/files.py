@@ -1,0 +1,156 @@
+"""Files of a source folder: patterns, tables and errors that name them."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gyral.errors import BadDataset, UnknownName
+
+_TABLES = {".csv": ",", ".tsv": "\t", ".parquet": ""}
+_DIGITS = re.compile(r"(\d+)")
+
+
+def find_files(folder: Path, pattern: str | Sequence[str], subject: str = "") -> list[Path]:
+    """Files that match, in natural order (run-2 before run-10), pattern after pattern.
+
+    Parameters
+    ----------
+    folder : Path
+        The source's folder.
+    pattern : str or sequence of str
+        Relative; ``{subject}`` stands for ``subject``, ``*`` for anything.
+
+    Raises
+    ------
+    BadDataset
+        Nothing matches (``file-missing``), or a link leads out of the folder (``path-escapes``).
+    """
+    found: list[Path] = []
+    for text in [pattern] if isinstance(pattern, str) else pattern:
+        relative = text.replace("{subject}", subject)
+        matches = sorted(folder.glob(relative), key=_natural) if "*" in relative else [folder / relative]
+        if not matches or not matches[0].exists():
+            raise BadDataset(
+                f"no file matches {relative!r}.",
+                where=str(folder),
+                mend="Paths are relative to the folder of dataset.toml; {subject} stands for each subject.",
+                code="file-missing",
+            )
+        for path in matches:
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise BadDataset("the file is a link out of the folder.", where=str(path), code="path-escapes")
+        found += matches
+    return found
+
+
+def find_file(folder: Path, pattern: str, subject: str = "") -> Path:
+    """The one file that matches.
+
+    Raises
+    ------
+    BadDataset
+        None or several do.
+    """
+    found = find_files(folder, pattern, subject)
+    if len(found) > 1:
+        raise BadDataset(
+            f"{len(found)} files match {pattern!r}, one is expected: {[p.name for p in found[:3]]!r}.",
+            where=str(folder),
+            code="file-missing",
+        )
+    return found[0]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A csv, tsv or parquet table; cells of text files stay text (see `column`).
+
+    Raises
+    ------
+    BadDataset
+        Not such a table (``table``).
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _TABLES:
+        raise BadDataset(
+            f"tables end with {', '.join(_TABLES)}; this one with {suffix!r}.", where=str(path), code="table"
+        )
+    try:
+        if suffix == ".parquet":
+            return pd.read_parquet(path)
+        # As text: pandas' own number parser may differ in the last digit between versions, Python's does not.
+        return pd.read_csv(path, sep=_TABLES[suffix], dtype=str, keep_default_na=False)
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        raise BadDataset(f"not a readable table: {error}.", where=str(path), code="table") from None
+
+
+def column(table: pd.DataFrame, name: str, where: Path | str) -> NDArray[Any]:
+    """A column as whole numbers, else as floats (empty cells and "n/a" NaN), else as text.
+
+    Raises
+    ------
+    UnknownName
+        There is no such column.
+    """
+    if name not in table:
+        raise UnknownName(f"column of {where}:", name, [str(c) for c in table])
+    values = table[name]
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
+        return values.to_numpy()
+    texts = [str(v) for v in values]
+    for kind in (int, _float):
+        try:
+            return np.array([kind(t) for t in texts])
+        except (ValueError, OverflowError):
+            continue
+    return np.array(texts)
+
+
+def numbers(table: pd.DataFrame, name: str, where: Path | str) -> NDArray[np.float64]:
+    """A column that must be numbers.
+
+    Raises
+    ------
+    BadDataset
+        A cell is no number (``table``), named.
+    """
+    values = column(table, name, where)
+    if values.dtype.kind in "OUS":
+        bad = next(i for i, v in enumerate(values) if not _is_number(str(v)))
+        raise BadDataset(
+            f"column {name!r}, row {bad + 1}: {str(values[bad])!r} is no number.", where=str(where), code="table"
+        )
+    return np.asarray(values, np.float64)
+
+
+def texts(table: pd.DataFrame, name: str, where: Path | str) -> list[str]:
+    """A column as text, as it stands in the file.
+
+    Raises
+    ------
+    UnknownName
+        There is no such column.
+    """
+    if name not in table:
+        raise UnknownName(f"column of {where}:", name, [str(c) for c in table])
+    return [str(v) for v in table[name]]
+
+
+def _float(text: str) -> float:
+    return np.nan if text.strip() in ("", "n/a", "NA", "NaN", "nan") else float(text)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        _float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    return [(int(p), "") if p.isdigit() else (-1, p) for p in _DIGITS.split(str(path))]

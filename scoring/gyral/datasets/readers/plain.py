@@ -1,0 +1,164 @@
+"""Plain tables (csv, tsv, parquet) and plain arrays (.npy): a row a trial, a column a unit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gyral.datasets.readers.files import column, find_file, find_files, numbers, read_table, texts
+from gyral.datasets.readers.recording import Array, Part, Recording
+from gyral.datasets.source import ResponsesSource
+from gyral.errors import BadDataset, UnknownName
+
+_SUBJECT = "subject"
+
+
+def open_table(source: ResponsesSource, folder: Path, subject: str) -> Recording:
+    """A table with a row a trial; a column ``subject`` picks rows where one file holds several.
+
+    Raises
+    ------
+    BadDataset, UnknownName
+        A file or column is missing, or a cell is no number.
+    """
+    parts, shown, names = [], [], list(source.units)
+    files = find_files(folder, source.files, subject)
+    for path in files:
+        table = read_table(path)
+        if _SUBJECT in table:
+            table = table[table[_SUBJECT].astype(str) == subject].reset_index(drop=True)
+            if table.empty:
+                raise BadDataset(f"no row of subject {subject!r}.", where=str(path), code="table")
+        names = names or _measured(table, source)
+        values = np.column_stack([numbers(table, name, path) for name in names])
+        parts.append(Part(len(table), _rows(values), str(path)))
+        shown.append(_shown(table, source, path))
+    units = pd.DataFrame({"unit": names})
+    return Recording(
+        subject=subject,
+        shown=pd.concat(shown, ignore_index=True),
+        units=_described(units, source, folder, subject),
+        parts=tuple(parts),
+    )
+
+
+def open_array(source: ResponsesSource, folder: Path, subject: str) -> Recording:
+    """Arrays of trials x units in ``.npy``, memory-mapped, with a table that names the stimulus of each row.
+
+    Raises
+    ------
+    BadDataset
+        A file is no plain array of two axes (``array``), arrays differ in units, or rows are more or fewer than the table's.
+    """
+    files = find_files(folder, source.files, subject)
+    parts, widths = [], set()
+    for path in files:
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise BadDataset(f"not a plain .npy array: {error}.", where=str(path), code="array") from None
+        if array.ndim != 2 or array.dtype.kind not in "fiu":
+            raise BadDataset(
+                f"shape {array.shape!r}, {array.dtype}; numbers, trials x units, are expected.",
+                where=str(path),
+                code="array",
+            )
+        widths.add(array.shape[1])
+        parts.append(Part(len(array), _rows(array), str(path)))
+    if len(widths) > 1:
+        raise BadDataset(
+            f"files of subject {subject!r} have {sorted(widths)!r} units; one number is expected.",
+            where=str(folder),
+            code="array",
+        )
+    width = widths.pop()
+    digits = max(3, len(str(width)))
+    units = pd.DataFrame({"unit": [f"unit-{i + 1:0{digits}d}" for i in range(width)]})
+    return Recording(
+        subject=subject,
+        shown=shown_trials(source, folder, subject, sum(p.rows for p in parts)),
+        units=_described(units, source, folder, subject),
+        parts=tuple(parts),
+    )
+
+
+def shown_trials(source: ResponsesSource, folder: Path, subject: str, rows: int) -> pd.DataFrame:
+    """What the trials table says of each row; without one, row k is stimulus k (its name is left empty).
+
+    Raises
+    ------
+    BadDataset
+        The table has more or fewer rows (``trial-count``).
+    """
+    if source.trials is None:
+        return pd.DataFrame({"stimulus": [""] * rows})
+    path = find_file(folder, source.trials, subject)
+    table = read_table(path)
+    if len(table) != rows:
+        raise BadDataset(
+            f"{len(table)} trials in the table, {rows} rows of responses of subject {subject!r}.",
+            where=str(path),
+            mend="There must be one row in the table for each row (volume, map) of the responses, in the same order.",
+            code="trial-count",
+        )
+    return _shown(table, source, path)
+
+
+def _shown(table: pd.DataFrame, source: ResponsesSource, path: Path) -> pd.DataFrame:
+    shown = table.copy()
+    if source.story is not None:
+        shown["story"] = texts(table, source.story, path)
+        shown["stimulus"] = ""
+    elif source.stimulus in table:
+        shown["stimulus"] = texts(table, source.stimulus, path)
+    elif source.trials is None and source.reader == "table":
+        raise UnknownName(f"column of {path}:", source.stimulus, [str(c) for c in table])
+    else:
+        texts(table, source.stimulus, path)
+    return shown
+
+
+def _measured(table: pd.DataFrame, source: ResponsesSource) -> list[str]:
+    """Columns that hold numbers and are named for nothing else."""
+    other = {source.stimulus, source.story, _SUBJECT}
+    found = [str(c) for c in table if c not in other and column(table, str(c), "").dtype.kind in "fiu"]
+    if not found:
+        raise BadDataset("no column of the table holds numbers.", where="responses.units", code="table")
+    return found
+
+
+def _described(units: pd.DataFrame, source: ResponsesSource, folder: Path, subject: str) -> pd.DataFrame:
+    if source.units_table is None:
+        return units
+    path = find_file(folder, source.units_table, subject)
+    table = read_table(path)
+    if len(table) != len(units):
+        raise BadDataset(
+            f"{len(table)} rows, but subject {subject!r} has {len(units)} units.",
+            where=str(path),
+            code="unit-count",
+        )
+    for taken in ("subject", "regions"):
+        if taken in table:
+            raise BadDataset(f"a unit column may not be called {taken!r}.", where=str(path), code="table")
+    found = {str(c): column(table, str(c), path) for c in table}
+    if "unit" not in found:
+        return units.assign(**found)
+    return pd.DataFrame({"unit": texts(table, "unit", path), **{k: v for k, v in found.items() if k != "unit"}})
+
+
+def _rows(values: Array) -> "_Sliced":
+    return _Sliced(values)
+
+
+class _Sliced:
+    """Blocks of an array that is here or memory-mapped."""
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+
+    def __call__(self, most: int) -> Iterator[Array]:
+        """Rows in order, at most ``most`` at a time."""
+        for start in range(0, len(self.values), most):
+            yield np.asarray(self.values[start : start + most])

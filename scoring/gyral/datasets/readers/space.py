@@ -1,0 +1,161 @@
+"""Space: the places (voxels, vertices, grayordinates) that images hold, and which of them are units and in which region."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gyral.datasets.readers.files import column, find_file, find_files, read_table, texts
+from gyral.datasets.readers.recording import FoundRegion
+from gyral.datasets.source import RegionSource, ResponsesSource
+from gyral.errors import BadDataset, UnknownName
+
+# What parcellations call places that belong to nothing.
+_NOTHING = {"unknown", "???", "medial_wall", "medialwall", "medial wall", "background", ""}
+
+
+class Space(Protocol):
+    """Places in a fixed order; every image of a subject must hold the same ones."""
+
+    @property
+    def size(self) -> int:
+        """Number of places."""
+        ...
+
+    def labels(self, paths: Sequence[Path]) -> tuple[NDArray[np.float64], dict[int, str]]:
+        """Value at every place of a mask or label image, and names of values where the format has them.
+
+        Raises
+        ------
+        BadDataset
+            The image has other places: ``image-shape``, ``image-affine``, ``image-flipped``.
+        """
+        ...
+
+    def units(self, chosen: NDArray[np.int64], *, common: bool) -> pd.DataFrame:
+        """Unit table of some places; coordinates (mm) only of a common space."""
+        ...
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Places that are units, and the regions images say they are in."""
+
+    places: NDArray[np.int64]
+    regions: tuple[FoundRegion, ...]
+
+
+def choose_units(
+    space: Space, source: ResponsesSource, regions: Sequence[RegionSource], folder: Path, subject: str
+) -> Chosen:
+    """The places of ``responses.mask``, or without one those of any region; region numbers are columns of the recording.
+
+    Raises
+    ------
+    BadDataset
+        Neither a mask nor a region (``no-mask``), or nothing inside (``empty-mask``).
+    """
+    inside: list[tuple[RegionSource, str, tuple[str, ...], str, NDArray[np.bool_]]] = []
+    for region in regions:
+        if region.mask is not None:
+            values, _ = space.labels(find_files(folder, region.mask, subject))
+            inside.append((region, _named(region), region.path, region.title, values > 0))
+        elif region.atlas is not None:
+            inside += _parcels(space, region, folder, subject)
+    if source.mask is not None:
+        used = space.labels(find_files(folder, source.mask, subject))[0] > 0
+    elif inside:
+        used = np.logical_or.reduce([mask for *_, mask in inside])
+    else:
+        raise BadDataset(
+            "neither a mask nor a region says which places are units.",
+            where="responses.mask",
+            mend='Name a mask image (a brain mask, say): mask = "sub-01_desc-brain_mask.nii.gz".',
+            code="no-mask",
+        )
+    if not used.any():
+        raise BadDataset(f"nothing is inside for subject {subject!r}.", where="responses.mask", code="empty-mask")
+    places = np.flatnonzero(used).astype(np.int64)
+    found = tuple(
+        FoundRegion(name, (*path, name), title, np.flatnonzero(mask[places]).astype(np.int64))
+        for _, name, path, title, mask in inside
+    )
+    return Chosen(places, found)
+
+
+def table_regions(units: pd.DataFrame, regions: Sequence[RegionSource], subject: str) -> list[FoundRegion]:
+    """Regions that the unit table says: named units, values of a column, or all units.
+
+    Raises
+    ------
+    UnknownName
+        No such unit or column.
+    """
+    found = []
+    for region in regions:
+        if region.mask is not None or region.atlas is not None:
+            continue
+        if region.column is not None:
+            values = texts(units, region.column, f"units of subject {subject!r}")
+            for name in dict.fromkeys(v for v in values if v.strip().lower() not in _NOTHING):
+                own = np.flatnonzero([v == name for v in values]).astype(np.int64)
+                found.append(FoundRegion(name, (*region.path, name), "", own))
+            continue
+        names = [str(u) for u in units["unit"]]
+        if region.all:
+            own = np.arange(len(names), dtype=np.int64)
+        else:
+            known = {n: i for i, n in enumerate(names)}
+            for unit in region.units:
+                if unit not in known:
+                    raise UnknownName(f"unit of subject {subject!r}", unit, known)
+            own = np.array([known[u] for u in region.units], np.int64)
+        found.append(FoundRegion(_named(region), (*region.path, _named(region)), region.title, own))
+    return found
+
+
+def _named(region: RegionSource) -> str:
+    if region.name is None:
+        raise BadDataset("a region needs a name.", where="regions.name", code="source")
+    return region.name
+
+
+def _parcels(space: Space, region: RegionSource, folder: Path, subject: str) -> list[Any]:
+    """One region a label of an atlas, named by its table or by the format itself."""
+    paths = find_files(folder, region.atlas or (), subject)
+    values, names = space.labels(paths)
+    codes = np.where(np.isfinite(values), values, 0).round().astype(np.int64)
+    above: dict[int, tuple[str, ...]] = {}
+    titles: dict[int, str] = {}
+    if region.labels is not None:
+        table_path = find_file(folder, region.labels, subject)
+        table = read_table(table_path)
+        index = column(table, "index", table_path).astype(np.int64).tolist()
+        names = dict(zip(index, texts(table, "name", table_path), strict=True))
+        if "path" in table:
+            split = [tuple(p.strip() for p in t.split(">") if p.strip()) for t in texts(table, "path", table_path)]
+            above = dict(zip(index, split, strict=True))
+        if "title" in table:
+            titles = dict(zip(index, texts(table, "title", table_path), strict=True))
+    present = [int(c) for c in np.unique(codes) if c != 0]
+    if unnamed := [c for c in present if c not in names]:
+        raise BadDataset(
+            f"labels {unnamed[:5]!r} have no name.",
+            where=", ".join(str(p) for p in paths),
+            mend='Name a table with columns "index" and "name": labels = "atlas.tsv".',
+            code="atlas-labels",
+        )
+    # Several codes may share a name (left and right): one region.
+    found: dict[str, Any] = {}
+    for code, name in names.items():
+        if code == 0 or name.strip().lower() in _NOTHING:
+            continue
+        mask = codes == code
+        if name in found:
+            mask = mask | found[name][4]
+        found[name] = (region, name, (*region.path, *above.get(code, ())), titles.get(code, ""), mask)
+    return list(found.values())

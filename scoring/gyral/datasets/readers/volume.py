@@ -1,0 +1,196 @@
+"""Volumes: NIfTI images, a volume a row, through nibabel; read in order, so that a compressed file is unpacked once."""
+
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gyral.datasets.readers.recording import Array, Part
+from gyral.errors import BadDataset
+
+_NEAR = 1e-3  # of a voxel: affines are stored as float32
+
+
+def load_image(path: Path) -> Any:
+    """An image of any format nibabel knows (lazily read).
+
+    Raises
+    ------
+    BadDataset
+        Not such an image (``not-an-image``).
+    """
+    import nibabel  # slow import, only for images
+
+    try:
+        # kept open: a compressed file read block by block is otherwise unpacked from its start each time
+        return nibabel.load(path, **({"keep_file_open": True} if path.name.endswith((".nii", ".nii.gz")) else {}))
+    except FileNotFoundError:
+        raise BadDataset("the file is missing.", where=str(path), code="file-missing") from None
+    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
+        raise BadDataset(
+            f"not an image that can be read: {error}.", where=str(path), code="not-an-image"
+        ) from None
+
+
+def read_block(proxy: Any, index: Any, path: Path) -> NDArray[Any]:
+    """A slice of an image's data.
+
+    Raises
+    ------
+    BadDataset
+        The file ends early or is damaged (``image-truncated``).
+    """
+    try:
+        return np.asarray(proxy[index])
+    except (EOFError, OSError, ValueError, zlib.error, gzip.BadGzipFile) as error:
+        raise BadDataset(
+            f"the file is cut off or damaged: {error}.",
+            where=str(path),
+            mend="Copy it again; `gzip -t` tests a compressed file.",
+            code="image-truncated",
+        ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """The voxels of a grid, in C order.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    affine : array, 4 x 4
+        Voxel to mm, RAS+.
+    name : str
+        The image the grid was taken from, for messages.
+    """
+
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Number of voxels."""
+        return int(np.prod(self.shape))
+
+    def check(self, image: Any, path: Path) -> None:
+        """Refuse an image on another grid.
+
+        Raises
+        ------
+        BadDataset
+            ``image-shape``; ``image-flipped`` where an axis runs the other way (radiological and neurological
+            conventions mixed); ``image-affine``.
+        """
+        if tuple(image.shape[:3]) != self.shape:
+            raise BadDataset(
+                f"shape {tuple(image.shape[:3])!r}; {self.name} has {self.shape!r}.",
+                where=str(path),
+                mend="Resample it to the grid of the responses first (nilearn.image.resample_to_img, 'nearest').",
+                code="image-shape",
+            )
+        affine = np.asarray(image.affine, np.float64)
+        voxel = np.linalg.norm(self.affine[:3, :3], axis=0).min()
+        if np.abs(affine - self.affine).max() <= _NEAR * voxel:
+            return
+        own, other = _axes(affine), _axes(self.affine)
+        if own != other:
+            raise BadDataset(
+                f"its axes point to {own}, those of {self.name} to {other}: one of the two is flipped.",
+                where=str(path),
+                mend="Bring both to one orientation (nibabel.as_closest_canonical) and save them again.",
+                code="image-flipped",
+            )
+        apart = np.abs(affine @ [0, 0, 0, 1] - self.affine @ [0, 0, 0, 1])[:3].max()
+        raise BadDataset(
+            f"its affine differs from that of {self.name} (first voxel {apart:.3g} mm apart).",
+            where=str(path),
+            mend="Resample it to the grid of the responses first (nilearn.image.resample_to_img, 'nearest').",
+            code="image-affine",
+        )
+
+    def labels(self, paths: Sequence[Path]) -> tuple[NDArray[np.float64], dict[int, str]]:
+        """Values at every voxel; NIfTI has no names. See `Space`."""
+        out = np.zeros(self.size)
+        for path in paths:
+            image = load_image(path)
+            if image.ndim > 3 and image.shape[3:] != (1,) * (image.ndim - 3):
+                raise BadDataset(
+                    f"shape {image.shape!r}; a mask or an atlas has three axes.",
+                    where=str(path),
+                    code="image-shape",
+                )
+            self.check(image, path)
+            values = np.nan_to_num(read_block(image.dataobj, ..., path).astype(np.float64)).reshape(-1)
+            out = np.where(values != 0, values, out)
+        return out, {}
+
+    def units(self, chosen: NDArray[np.int64], *, common: bool) -> pd.DataFrame:
+        """``voxel-001`` ..., i, j, k, and x, y, z in mm of a common space."""
+        digits = max(3, len(str(len(chosen))))
+        voxels = np.stack(np.unravel_index(chosen, self.shape), axis=1).astype(np.int64)
+        table = pd.DataFrame({"unit": [f"voxel-{i + 1:0{digits}d}" for i in range(len(chosen))]})
+        table = table.assign(**{axis: voxels[:, k] for k, axis in enumerate("ijk")})
+        if common:
+            mm = voxels @ self.affine[:3, :3].T + self.affine[:3, 3]
+            table = table.assign(**{axis: mm[:, k].round(3) for k, axis in enumerate("xyz")})
+        return table
+
+
+def _axes(affine: NDArray[np.float64]) -> str:
+    """Where the axes point to: "RAS", "LAS" ..."""
+    from nibabel.orientations import aff2axcodes  # slow import, only for images
+
+    return "".join(aff2axcodes(affine))  # type: ignore[no-untyped-call]
+
+
+def volume_of(path: Path) -> tuple[Volume, Any]:
+    """Grid and image of a NIfTI file.
+
+    Raises
+    ------
+    BadDataset
+        Not an image, fewer than three axes (``image-shape``), or no orientation in its header (``image-affine``).
+    """
+    image = load_image(path)
+    if image.ndim not in (3, 4):
+        raise BadDataset(
+            f"shape {image.shape!r}; three or four axes are expected.", where=str(path), code="image-shape"
+        )
+    header = image.header
+    if "sform_code" in header and int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+        raise BadDataset(
+            "the header says nothing of orientation (sform and qform codes are 0), so that left and right are unknown.",
+            where=str(path),
+            mend="Set the affine of the scanner or of the space it was brought to.",
+            code="image-affine",
+        )
+    shape = (int(image.shape[0]), int(image.shape[1]), int(image.shape[2]))
+    return Volume(shape, np.asarray(image.affine, np.float64), path.name), image
+
+
+def volume_part(path: Path, grid: Volume, chosen: NDArray[np.int64]) -> Part:
+    """Rows of one file: its volumes at the chosen voxels.
+
+    Raises
+    ------
+    BadDataset
+        The file is on another grid.
+    """
+    image = load_image(path)
+    grid.check(image, path)
+    count = int(image.shape[3]) if image.ndim == 4 else 1
+
+    def blocks(most: int) -> Iterator[Array]:
+        for start in range(0, count, most):
+            index = np.s_[..., start : min(start + most, count)] if image.ndim == 4 else ...
+            block = read_block(image.dataobj, index, path)
+            yield np.ascontiguousarray(block.reshape(grid.size, -1)[chosen].T)
+
+    return Part(count, blocks, str(path))

@@ -1,0 +1,269 @@
+"""Source description: the user's own files, and what a pack is to be made of.
+
+A folder with files of a laboratory has a ``dataset.toml`` with ``source = 1`` at its top. Tables that a pack has too
+(``[about]``, ``[split]``, ``[[published]]``, ``[benchmark]``) are the same in both; ``[stimuli]``, ``[responses]``,
+``[[regions]]``, ``[[rdms]]`` and ``[timeline]`` say here which files hold what. `gyral data init` writes a draft,
+`gyral data build` makes the pack. All paths are relative to the folder and stay below it.
+"""
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from gyral.datasets.dataset import About
+from gyral.datasets.manifest import MANIFEST, SafeName, SplitEntry, safe_path
+from gyral.datasets.reliability import Published
+from gyral.datasets.responses import Kind
+from gyral.datasets.stimulus import Modality
+from gyral.datasets.timeline import Placement
+from gyral.errors import BadDataset
+
+SOURCE_VERSION = 1
+TODO = "TODO"
+
+
+def _inside(text: str) -> str:
+    try:
+        return safe_path(text)
+    except ValueError:
+        raise ValueError(f"path {text!r} leaves the folder; only plain relative paths are allowed") from None
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class JoinSource(_Table):
+    """A second table whose columns describe the same stimuli."""
+
+    table: Inside
+    on: str = Field(description="column that both tables have")
+    columns: tuple[str, ...] = Field(min_length=1)
+
+
+class StimuliSource(_Table):
+    """Where stimuli come from: a table with a row each, or the events themselves."""
+
+    modality: Modality
+    table: Inside | None = Field(None, description="csv, tsv or parquet; none: every event is a stimulus")
+    id: str = "id"
+    file: str | None = Field(None, description="column with paths of images")
+    folder: Inside | None = Field(None, description="what paths of images are relative to")
+    text: str | None = Field(None, description="column with texts")
+    group: str | None = Field(None, description="column with story, run or passage")
+    onset: str | None = Field(None, description="column with seconds after the start of the story")
+    offset: str | None = None
+    columns: tuple[str, ...] = ()
+    join: tuple[JoinSource, ...] = ()
+    degrees: float | None = Field(None, gt=0, le=360, allow_inf_nan=False)
+    encode: Literal["as-is", "png"] = Field("as-is", description="'png': equal pixels become equal bytes")
+    unseen: Literal["refuse", "drop"] = Field(
+        "refuse", description="stimuli that a subject never saw: refuse, or drop them for all"
+    )
+
+
+class ConfoundsSource(_Table):
+    """Regressors of no interest, one file a run."""
+
+    files: Inside
+    columns: tuple[str, ...] = Field(min_length=1)
+
+
+class ResponsesSource(_Table):
+    """Where responses come from. ``{subject}`` in a path stands for each subject; ``*`` is allowed."""
+
+    reader: Literal["table", "array", "images", "bold"]
+    kind: Kind
+    unit: str = Field(description="physical unit of the numbers")
+    subjects: tuple[SafeName, ...] = Field(min_length=1)
+    files: Inside | tuple[Inside, ...]
+    trials: Inside | None = Field(None, description="table with a row for each row of the responses")
+    stimulus: str = Field("stimulus", description="column that names the stimulus (or the condition of an event)")
+    story: str | None = Field(None, description="column that names the story of a sample in time")
+    units: tuple[str, ...] = Field((), description="columns of a table that are units; none: all others")
+    units_table: Inside | None = Field(None, description="further columns of units, a row each")
+    mask: Inside | None = Field(None, description="which places are units; none: those of any region")
+    space: str | None = Field(None, description="name of a common space; x, y, z (mm) are then kept")
+    not_a_number: Literal["refuse", "drop"] = Field(
+        "refuse", description="units with NaN: refuse, or leave them out"
+    )
+    zscore: Literal["none", "file"] = Field("none", description="'file': each unit over the trials of each file")
+    decimals: int | None = Field(None, ge=0, le=12, description="round, so that machines agree on the last digit")
+    # BOLD with events
+    events: Inside | None = None
+    volumes: Inside | None = Field(None, description="table with a row a volume (label, run) instead of events")
+    tr: float | None = Field(None, gt=0, allow_inf_nan=False, description="seconds between volumes")
+    ignore: tuple[str, ...] = Field((), description="conditions that are no stimuli (rest)")
+    estimate: Literal["average", "lsa", "lss"] = "average"
+    window: tuple[float, float] = Field((4.0, 8.0), description="seconds after an onset that are averaged")
+    hrf: str = "glover"
+    high_pass: float = Field(0.01, ge=0, description="Hz")
+    confounds: ConfoundsSource | None = None
+
+
+class RegionSource(_Table):
+    """One region (``name``) or many (an atlas, or a column of the unit table)."""
+
+    name: SafeName | None = None
+    title: str = ""
+    path: tuple[str, ...] = Field((), description="names above the region, from the general to the particular")
+    mask: Inside | None = Field(None, description="image; units where it is above 0")
+    atlas: Inside | tuple[Inside, ...] | None = Field(None, description="label image: a region a label")
+    labels: Inside | None = Field(None, description="table with index, name and, if known, path (a > b) and title")
+    column: str | None = Field(None, description="column of the unit table: a region a value")
+    units: tuple[str, ...] = Field((), description="names of units")
+    all: bool = False
+    at_least: int = Field(1, ge=0, description="units a region needs in all")
+    smaller: Literal["refuse", "drop"] | None = Field(
+        None, description="a region with fewer: refuse it (named ones), drop it (parcels)"
+    )
+
+
+class RdmSource(_Table):
+    """Dissimilarity matrices of one region."""
+
+    region: SafeName
+    kind: Kind
+    file: Inside = Field(description=".npy, .npz, .mat, or .hdf5 of rsatoolbox")
+    key: str | None = Field(None, description="variable in the file")
+    subjects: tuple[str, ...] = ()
+    subjects_key: str | None = Field(None, description="variable with the subjects' names")
+    title: str = ""
+    path: tuple[str, ...] = ()
+
+
+class TimelineSource(_Table):
+    """Where rows are samples on a clock and stimuli are words in time."""
+
+    period: float = Field(gt=0, allow_inf_nan=False)
+    start: float = Field(0.0, allow_inf_nan=False)
+    delays: tuple[int, ...] = ()
+    placement: Placement = "lanczos"
+    window: int = Field(3, ge=1)
+    signals: dict[SafeName, tuple[str, ...]] = Field({}, description="columns of the trials table")
+    convolved: tuple[SafeName, ...] = Field((), description="signals that are not delayed")
+
+
+class Source(_Table):
+    """``dataset.toml`` of a folder that is to become a pack."""
+
+    source: Literal[1]
+    about: About
+    stimuli: StimuliSource
+    responses: ResponsesSource | None = None
+    regions: tuple[RegionSource, ...] = ()
+    rdms: tuple[RdmSource, ...] = ()
+    timeline: TimelineSource | None = None
+    split: SplitEntry | None = Field(None, description="none: one is proposed")
+    published: tuple[Published, ...] = ()
+    benchmark: dict[str, Any] | None = None
+
+
+def is_source(folder: Path) -> bool:
+    """True where ``folder/dataset.toml`` describes a source and not a pack."""
+    try:
+        return "source" in tomllib.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False
+
+
+def read_source(folder: Path) -> Source:
+    """Parse and validate ``folder/dataset.toml``.
+
+    Raises
+    ------
+    BadDataset
+        No such file (``not-a-source``), another version (``source-version``), fields still marked (``unfinished``), or
+        a field that is wrong (``source``), named.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BadDataset(
+            f"no {MANIFEST} in this folder.",
+            where=str(folder),
+            mend=f"Write a draft with `gyral data init {folder}`.",
+            code="not-a-source",
+        )
+    try:
+        fields = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadDataset(f"not valid TOML: {error}.", where=str(path), code="source") from None
+    version = fields.get("source")
+    if version != SOURCE_VERSION or isinstance(version, bool):
+        raise BadDataset(
+            "this is a pack already, not a description of files."
+            if version is None and "pack" in fields
+            else f"source version {version!r} is not known; this Gyral reads version {SOURCE_VERSION}.",
+            where=str(path),
+            mend="A pack is checked by `gyral data check` and installed by `gyral data install`."
+            if version is None and "pack" in fields
+            else "Upgrade Gyral if a newer one wrote it."
+            if isinstance(version, int) and version > SOURCE_VERSION
+            else f"Put `source = {SOURCE_VERSION}` at the top of the file.",
+            code="source-version",
+        )
+    if left := unfinished(fields):
+        raise BadDataset(
+            f"{len(left)} fields are still to be filled in: {', '.join(left[:6])}.",
+            where=str(path),
+            mend=f"Write what is true in place of {TODO!r}, or delete the line where it says that it may go.",
+            code="unfinished",
+        )
+    return parse_source(fields, str(path))
+
+
+def parse_source(fields: dict[str, Any], where: str) -> Source:
+    """The description in parsed TOML.
+
+    Raises
+    ------
+    BadDataset
+        A field is wrong (``source``); an unknown one is named with the nearest known one.
+    """
+    try:
+        return Source.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        loc = [str(p) for p in first["loc"]]
+        message = first["msg"].removeprefix("Value error, ")
+        mend = None
+        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            known = _fields_at(loc[:-1])
+            near = get_close_matches(loc[-1], known, n=1)
+            message, mend = (
+                "there is no such field",
+                f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}.",
+            )
+        code = "path-escapes" if "leaves the folder" in message else "source"
+        raise BadDataset(f"{'.'.join(loc) or 'file'}: {message}.", where=where, mend=mend, code=code) from None
+
+
+def unfinished(fields: object, at: str = "") -> list[str]:
+    """Names of fields that still hold the draft's mark."""
+    if isinstance(fields, str):
+        return [at] if fields.strip() == TODO else []
+    if isinstance(fields, dict):
+        return [n for k, v in fields.items() for n in unfinished(v, f"{at}.{k}" if at else str(k))]
+    if isinstance(fields, list):
+        return [n for i, v in enumerate(fields) for n in unfinished(v, f"{at}[{i}]")]
+    return []
+
+
+def _fields_at(loc: Sequence[str]) -> list[str]:
+    tables: dict[str, Iterable[str]] = {
+        "about": About.__dataclass_fields__,
+        "stimuli": StimuliSource.model_fields,
+        "responses": ResponsesSource.model_fields,
+        "regions": RegionSource.model_fields,
+        "rdms": RdmSource.model_fields,
+        "timeline": TimelineSource.model_fields,
+        "split": SplitEntry.model_fields,
+    }
+    return sorted(tables.get(loc[0], {}) if loc else Source.model_fields)

@@ -1,0 +1,263 @@
+"""Draft of ``dataset.toml`` for a folder: what was recognised is filled in, what only its owner knows is marked."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from gyral.datasets.manifest import is_safe_name
+from gyral.datasets.readers.files import column, read_table, texts
+from gyral.datasets.source import TODO
+from gyral.datasets.source_look import IMAGES, Look
+from gyral.errors import UserError
+
+_IDS = ("stimulus_id", "id", "item_id", "stimulus", "image_id", "name")
+_TEXTS = ("sentence", "text", "caption", "word")
+_GROUPS = ("group", "story", "passage", "run", "session", "block")
+_TRIALS = ("stimulus", "stimulus_id", "image", "stim_file", "item_id", "id", "trial_type")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Text of a ``dataset.toml``, and other files it speaks of that are not there yet, by name."""
+
+    text: str
+    others: dict[str, str]
+
+
+def draft(folder: Path, seen: Look) -> Draft:
+    """A commented description; fields that hold ``TODO`` are for the owner."""
+    others: dict[str, str] = {}
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._").lower() or "dataset"
+    lines = [*_HEAD, *_about(name if is_safe_name(name) else "dataset"), *_stimuli(folder, seen, others)]
+    if seen.files.get("rdm") and not set(seen.files) & {"bold", "volume", "surface", "cifti", "array"}:
+        lines += _rdms(folder, seen)
+    else:
+        lines += [*_responses(folder, seen, others), *_regions(seen)]
+    return Draft("\n".join([*lines, *_TAIL]), others)
+
+
+_HEAD = [
+    "# What a Gyral pack of this folder is made of. `gyral data build` makes it; see docs/your_data.md.",
+    f'# Fields that hold "{TODO}" are yours to fill in; commented ones are optional. Paths are relative to this folder.',
+    "source = 1",
+    "",
+]
+_TAIL = [
+    "# How stimuli are held out. Without this table a split is proposed; canaries judge either.",
+    "# [split]",
+    '# kind = "grouped"           # or "contiguous", "leave-one-group-out"',
+    "# folds = 5",
+    "",
+    "# With this table the pack gets a board (fields of `gyral.benchmarks.benchmark.Benchmark`).",
+    "# [benchmark]",
+    "",
+]
+
+
+def _about(name: str) -> list[str]:
+    return [
+        "[about]",
+        f'name = "{name}"            # identifier: letters, digits, ".", "_", "-"',
+        f'title = "{TODO}"',
+        f'description = "{TODO}"     # who saw what, how it was measured and cleaned',
+        'version = "0"',
+        f'licence = "{TODO}"         # of the responses; of stimuli if it differs',
+        f'citation = "{TODO}"',
+        'url = ""',
+        'species = "human"',
+        'display = "none"             # who may see the stimuli on a site: "none", "login", "public"',
+        "ordered = true               # rows are in the order of measurement: no shuffled split",
+        "",
+    ]
+
+
+def _stimuli(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
+    table = _stimulus_table(folder, seen)
+    if table is None and (images := seen.files.get("image")):
+        others["stimuli.csv"] = "id,file\n" + "".join(f"{_stem(p)},{p}\n" for p in images)
+        return ["[stimuli]", 'modality = "image"', 'table = "stimuli.csv"   # written beside this file', 'id = "id"',
+                'file = "file"', "# degrees = 8.0             # width of an image as it was shown", ""]  # fmt: skip
+    if table is None and seen.files.get("events"):
+        return ["[stimuli]", 'modality = "label"           # every event is a stimulus: decoding, no models', ""]
+    if table is None:
+        return ["[stimuli]", f'modality = "{TODO}"         # "image", "text" or "label"',
+                f'table = "{TODO}"            # csv, tsv or parquet, a row a stimulus', 'id = "id"', ""]  # fmt: skip
+    path, ids, role, content, group = table
+    lines = [
+        "[stimuli]",
+        f'modality = "{"image" if role == "file" else "text"}"',
+        f'table = "{path}"',
+        f'id = "{ids}"',
+    ]
+    lines.append(f'{role} = "{content}"')
+    if group is not None:
+        lines.append(f'group = "{group}"              # never on both sides of a split')
+    if role == "file":
+        lines.append("# degrees = 8.0              # width of an image as it was shown, degrees of visual angle")
+    return [*lines, ""]
+
+
+def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
+    files, subjects = seen.files, list(seen.subjects) or ["subject-01"]
+    lines = ["[responses]"]
+    many = bool(seen.subjects)
+    if files.get("bold") and files.get("events"):
+        lines += ['reader = "bold"', 'kind = "fMRI"', 'unit = "z"             # of one estimate a trial',
+                  f"files = {_pattern(files['bold'], subjects, many)}", f"events = {_pattern(files['events'], subjects, many)}",
+                  'stimulus = "trial_type"      # column of the events that names the stimulus',
+                  'estimate = "lss"             # "average" (mean of a window), "lsa", "lss" (a model for each trial)',
+                  "# window = [4.0, 8.0]        # seconds, for \"average\"", "# tr = 2.0                  # seconds, if the header is wrong or silent",
+                  '# ignore = ["rest"]          # events that are no stimuli']  # fmt: skip
+        if files.get("confounds"):
+            pattern = _pattern(files["confounds"], subjects, many)
+            lines.append(f'# confounds = {{ files = {pattern}, columns = ["trans_x"] }}')
+    elif kind := next((k for k in ("volume", "surface", "cifti") if files.get(k)), None):
+        lines += ['reader = "images"            # a volume or map a trial (single-trial betas)', 'kind = "fMRI"',
+                  f'unit = "{TODO}"              # "z", "% signal change", "a.u."', f"files = {_pattern(files[kind], subjects, many)}"]  # fmt: skip
+        lines += _trials(folder, seen, subjects, many)
+    elif files.get("array"):
+        lines += ['reader = "array"             # trials x units', f'kind = "{TODO}"              # "fMRI", "MEG", "EEG", "ECoG", "spikes", "behaviour"',
+                  f'unit = "{TODO}"', f"files = {_pattern(files['array'], subjects, many)}"]  # fmt: skip
+        lines += _trials(folder, seen, subjects, many)
+    else:
+        found = _response_table(folder, seen)
+        lines += ['reader = "table"             # a row a trial, a column a unit', f'kind = "{TODO}"', f'unit = "{TODO}"',
+                  f'files = "{found[0] if found else TODO}"', f'stimulus = "{found[1] if found else TODO}"',
+                  "# units = [\"V1\"]             # columns that are units; without it all columns of numbers"]  # fmt: skip
+    listed = ", ".join(f'"{s}"' for s in subjects)
+    return [*lines, f"subjects = [{listed}]", *_mask(seen, subjects, many), "# zscore = \"file\"            # each unit over the trials of each file", ""]  # fmt: skip
+
+
+def _mask(seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
+    masks = [m for m in seen.files.get("mask", []) if "brain" in m.lower()]
+    if masks:
+        return [f"mask = {_pattern(masks, subjects, many)}             # which voxels are units"]
+    return []
+
+
+def _regions(seen: Look) -> list[str]:
+    subjects, many = list(seen.subjects) or [""], bool(seen.subjects)
+    lines = ["# Regions: masks, atlases with a table of labels, named units, or all units. They may overlap."]
+    masks = [m for m in seen.files.get("mask", []) if "brain" not in m.lower()]
+    found = list(dict.fromkeys((_region_name(m, subjects), _pattern([m], subjects, many)) for m in masks))
+    for name, pattern in found:
+        lines += ["[[regions]]", f'name = "{name}"', f"mask = {pattern}", ""]
+    for atlas in dict.fromkeys(_pattern([a], subjects, many) for a in seen.files.get("atlas", [])):
+        lines += ["[[regions]]", f"atlas = {atlas}", '# labels = "atlas.tsv"         # columns index, name, and path ("visual > ventral")', ""]  # fmt: skip
+    if not found and not seen.files.get("atlas"):
+        lines += ["[[regions]]", 'name = "all"', "all = true", ""]
+    return lines
+
+
+def _rdms(folder: Path, seen: Look) -> list[str]:
+    lines = []
+    for path in seen.files["rdm"]:
+        if path.endswith(".npz"):
+            with np.load(folder / path, allow_pickle=False) as found:
+                square = [
+                    k for k in found.files if found[k].ndim >= 2 and found[k].shape[-1] == found[k].shape[-2]
+                ]
+            for key in square:
+                lines += ["[[rdms]]", f'region = "{key}"', f'kind = "{TODO}"              # "fMRI", "spikes", "behaviour"',
+                          f'file = "{path}"', f'key = "{key}"', ""]  # fmt: skip
+            continue
+        lines += ["[[rdms]]", f'region = "{_stem(path)}"', f'kind = "{TODO}"              # "fMRI", "spikes", "behaviour"',
+                  f'file = "{path}"', '# key = "rdm"                # variable in the file, if it has several', ""]  # fmt: skip
+    return lines
+
+
+def _trials(folder: Path, seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
+    for path in seen.files.get("table", []):
+        if "trial" in path.lower() or "design" in path.lower():
+            names = _columns(folder / path)
+            stimulus = next((c for c in _TRIALS if c in names), TODO)
+            own = [p for p in seen.files["table"] if "trial" in p.lower() or "design" in p.lower()]
+            return [f"trials = {_pattern(own, subjects, many)}   # a row for each row of the responses",
+                    f'stimulus = "{stimulus}"']  # fmt: skip
+    return [
+        '# trials = "trials.csv"      # a row for each row of the responses; without it rows are the stimuli, in order'
+    ]
+
+
+def _stimulus_table(folder: Path, seen: Look) -> tuple[str, str, str, str, str | None] | None:
+    """Path, id column, ``file`` or ``text``, its column, and the group column of the likeliest stimulus table."""
+    for path in seen.files.get("table", []):
+        names = _columns(folder / path)
+        ids = next((c for c in _IDS if c in names), None)
+        if ids is None or "trial" in path.lower():
+            continue
+        table = read_table(folder / path)
+        group = next((c for c in _GROUPS if c in names and c != ids), None)
+        for name in names:
+            if len(table) and all(v.lower().endswith(IMAGES) for v in texts(table, name, path)[:20]):
+                return path, ids, "file", name, group
+        text = next((c for c in _TEXTS if c in names), None)
+        if text is not None:
+            return path, ids, "text", text, group
+    return None
+
+
+def _response_table(folder: Path, seen: Look) -> tuple[str, str] | None:
+    """Path and stimulus column of the table with most columns of numbers."""
+    best: tuple[int, str, str] | None = None
+    for path in seen.files.get("table", []):
+        names = _columns(folder / path)
+        stimulus = next((c for c in _TRIALS if c in names), None)
+        if stimulus is None:
+            continue
+        table = read_table(folder / path)
+        count = sum(column(table, c, path).dtype.kind in "fiu" for c in names if c != stimulus)
+        if count and (best is None or count > best[0]):
+            best = (count, path, stimulus)
+    return None if best is None else best[1:]
+
+
+def _columns(path: Path) -> list[str]:
+    try:
+        return [str(c) for c in read_table(path)]
+    except UserError:
+        return []
+
+
+def _pattern(paths: Sequence[str], subjects: Sequence[str], many: bool) -> str:
+    """One pattern for all paths: subjects become ``{subject}``, what else differs becomes ``*``."""
+    texts_ = [_without_subject(p, subjects) if many else p for p in paths]
+    distinct = sorted(set(texts_))
+    if len(distinct) == 1:
+        return f'"{distinct[0]}"'
+    head, tail = _common(distinct), _common([t[::-1] for t in distinct])[::-1]
+    shortest = min(len(t) for t in distinct)
+    tail = tail[-(shortest - len(head)) :] if len(head) + len(tail) > shortest else tail
+    middles = [t[len(head) : len(t) - len(tail)] for t in distinct]
+    return f'"{head}{"**/*" if any("/" in m for m in middles) else "*"}{tail}"'
+
+
+def _without_subject(path: str, subjects: Sequence[str]) -> str:
+    for subject in sorted(subjects, key=len, reverse=True):
+        path = re.sub(rf"(?<![A-Za-z0-9-]){re.escape(subject)}(?![A-Za-z0-9])", "{subject}", path)
+    return path
+
+
+def _common(found: Sequence[str]) -> str:
+    first, last = min(found), max(found)
+    end = next((i for i, c in enumerate(first) if c != last[i]), len(first))
+    return first[:end]
+
+
+def _region_name(path: str, subjects: Sequence[str]) -> str:
+    stem = _without_subject(_stem(path), subjects).replace("{subject}", "")
+    stem = re.sub(r"(?:^|_)(?:space|res|desc)-[A-Za-z0-9]+|(?:^|_)(?:mask|roi|label-)(?=_|$)?", "", stem).strip(
+        "_-."
+    )
+    return stem if is_safe_name(stem) else "region"
+
+
+def _stem(path: str) -> str:
+    name = PurePosixPath(path).name
+    for ending in (".nii.gz", ".label.gii", ".func.gii", ".shape.gii", ".dlabel.nii"):
+        if name.endswith(ending):
+            return name.removesuffix(ending)
+    return PurePosixPath(path).stem

@@ -1,0 +1,229 @@
+"""What a folder holds: formats and published layouts by their names and headers, without reading the data."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from gyral.datasets.manifest import MANIFEST
+from gyral.errors import BadDataset
+
+MOST = 20_000  # files looked at
+_SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+|subj?\d+|UTS\d+|P\d+)(?=[/_.-])")
+IMAGES = (".png", ".jpg", ".jpeg")
+TABLES = (".csv", ".tsv", ".parquet")
+_SURFACES = (".func.gii", ".shape.gii", ".gii", ".mgh", ".mgz")
+_CIFTI = (".dscalar.nii", ".dtseries.nii", ".pscalar.nii", ".ptseries.nii")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One thing that was recognised.
+
+    Parameters
+    ----------
+    what : str
+        Format or layout.
+    count : int
+        Files.
+    readable : bool
+        False: it is known what this is, and `gyral data build` does not read it.
+    hint : str
+        What to do with what is not read.
+    """
+
+    what: str
+    count: int
+    readable: bool
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A folder's files by what they seem to be; paths are relative.
+
+    Parameters
+    ----------
+    sights : tuple of Sight
+    subjects : tuple of str
+        BIDS-like names found in paths.
+    files : dict of kind to list of path
+        ``bold``, ``events``, ``confounds``, ``mask``, ``atlas``, ``volume``, ``surface``, ``cifti``, ``array``, ``rdm``,
+        ``table``, ``image``.
+    cut : bool
+        True where there are more files than were looked at.
+    """
+
+    sights: tuple[Sight, ...]
+    subjects: tuple[str, ...]
+    files: dict[str, list[str]] = field(default_factory=dict)
+    cut: bool = False
+
+
+# Published layouts that have a recipe to come: a path that gives them away, and what to do until then.
+_LAYOUTS: tuple[tuple[str, Callable[[str], bool], str], ...] = (
+    (
+        "NSD betas",
+        lambda p: re.search(r"betas_session\d+\.(hdf5|nii\.gz|mgh)$", p) is not None and "nsd" in p.lower(),
+        "its .mgh and .nii.gz betas are read as images with a trials table; .hdf5 is not",
+    ),
+    (
+        "Algonauts 2023",
+        lambda p: p.endswith("training_fmri/lh_training_fmri.npy"),
+        "read it as arrays: one file a hemisphere and subject",
+    ),
+    ("THINGS-fMRI", lambda p: re.search(r"ResponseData\.h5$", p) is not None, "its betas as .csv can be read"),
+    (
+        "THINGS-MEG",
+        lambda p: re.search(r"preprocessed_P\d+-epo.*\.fif$", p) is not None,
+        "M/EEG: see docs/time.md",
+    ),
+    ("THINGS-EEG2", lambda p: p.endswith("preprocessed_eeg_training.npy"), "M/EEG: see docs/time.md"),
+    (
+        "LeBel/Huth stories",
+        lambda p: re.search(r"UTS\d+/.*\.hf5$", p) is not None,
+        "save series as .npy with a story column",
+    ),
+    (
+        "BrainIO netCDF",
+        lambda p: p.endswith(".nc"),
+        "save the assembly as .parquet or .npy with its coordinates as a table",
+    ),
+)
+_FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("M/EEG recordings", (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr"), "M/EEG: see docs/time.md"),
+    ("HDF5", (".h5", ".hdf5", ".hf5"), "dissimilarities of rsatoolbox are read; save others as .npy"),
+    ("NWB", (".nwb",), "save spike counts as .npy, trials x neurons"),
+    ("word times (TextGrid)", (".textgrid",), "save words with onset and offset in seconds as .csv"),
+    ("sound", (".wav", ".mp3", ".flac"), "sound is not shown to models yet; words in time are"),
+    ("video", (".mp4", ".avi", ".webm"), "video is not shown to models yet"),
+    ("pickles", (".pkl", ".pickle"), "never read: a pickle runs code when it is opened"),
+)
+
+
+def look(folder: Path) -> Look:
+    """Recognise what lies in a folder.
+
+    Raises
+    ------
+    BadDataset
+        There is no such folder, or nothing in it (``empty-folder``).
+    """
+    if not folder.is_dir():
+        raise BadDataset("there is no such folder.", where=str(folder), code="empty-folder")
+    names = []
+    for name in _walk(folder):
+        names.append(name)
+        if len(names) > MOST:
+            break
+    if not names:
+        raise BadDataset("there is no file in it.", where=str(folder), code="empty-folder")
+    files: dict[str, list[str]] = {}
+    for name in names:
+        if (kind := _kind(folder, name)) is not None:
+            files.setdefault(kind, []).append(name)
+    subjects = sorted({m for n in names for m in _SUBJECT.findall(n)})
+    return Look(tuple(_sights(names, files)), tuple(subjects), files, len(names) > MOST)
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """Relative paths of files, hidden ones and packs left out, sorted within each folder."""
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        if here != folder and MANIFEST in files:
+            folders.clear()
+            continue
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and name != MANIFEST:
+                yield (here / name).relative_to(folder).as_posix()
+
+
+def _kind(folder: Path, name: str) -> str | None:
+    base = PurePosixPath(name).name.lower()
+    if base.endswith(_CIFTI):
+        return "cifti"
+    if base.endswith((".nii", ".nii.gz")):
+        if "_bold." in base or base.startswith("bold."):
+            return "bold"
+        if "mask" in base or "/masks/" in f"/{name.lower()}" or "/rois/" in f"/{name.lower()}":
+            return "mask"
+        if any(w in base for w in ("dseg", "atlas", "parcel", "aparc", "labels")):
+            return "atlas"
+        if any(w in base for w in ("t1w", "t2w", "anat", "lowres", "boldref")):
+            return None
+        return "volume" if "beta" in base or _is_series(folder / name) else "mask"
+    if base.endswith((".label.gii", ".annot", ".dlabel.nii")):
+        return "atlas"
+    if base.endswith((".surf.gii",)):
+        return None
+    if base.endswith(_SURFACES):
+        return "surface"
+    if base.endswith("_events.tsv"):
+        return "events"
+    if "confounds" in base and base.endswith(".tsv"):
+        return "confounds"
+    if base.endswith((".npy", ".npz", ".mat")):
+        return _array_kind(folder / name)
+    if base.endswith(TABLES) and base not in ("participants.tsv",) and not base.endswith("_channels.tsv"):
+        return "table"
+    return "image" if base.endswith(IMAGES) else None
+
+
+def _is_series(path: Path) -> bool:
+    """True for a NIfTI image of several volumes; of one that cannot be read, too: the build says what is wrong with it."""
+    from gyral.datasets.readers.volume import load_image  # slow import, only for images
+
+    try:
+        image = load_image(path)
+    except BadDataset:
+        return True
+    return image.ndim == 4 and image.shape[3] > 1
+
+
+def _array_kind(path: Path) -> str | None:
+    """Square stacks are dissimilarities; two axes are trials x units."""
+    import numpy as np  # here: the names alone need no arrays
+
+    if path.suffix == ".mat":
+        return "rdm"
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as found:
+                return "rdm" if any(_square(found[k].shape) for k in found.files) else None
+        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    except (ValueError, OSError, EOFError):
+        return None
+    return "rdm" if _square(shape) else "array" if len(shape) == 2 else None
+
+
+def _square(shape: tuple[int, ...]) -> bool:
+    return len(shape) >= 2 and shape[-1] == shape[-2] > 2
+
+
+def _sights(names: list[str], files: dict[str, list[str]]) -> Iterator[Sight]:
+    if "dataset_description.json" in names or (files.get("bold") and files.get("events")):
+        yield Sight("BIDS", len(files.get("bold", [])), readable=True)
+    for what, kind in (
+        ("BOLD series (NIfTI)", "bold"),
+        ("events tables", "events"),
+        ("confounds tables", "confounds"),
+        ("volumes (NIfTI)", "volume"),
+        ("masks", "mask"),
+        ("atlases and label images", "atlas"),
+        ("surface maps (GIFTI, FreeSurfer)", "surface"),
+        ("CIFTI", "cifti"),
+        ("dissimilarity matrices", "rdm"),
+        ("arrays (.npy)", "array"),
+        ("tables", "table"),
+        ("images", "image"),
+    ):
+        if files.get(kind):
+            yield Sight(what, len(files[kind]), readable=True)
+    for what, fits, hint in _LAYOUTS:
+        if count := sum(fits(n) for n in names):
+            yield Sight(what, count, readable=False, hint=hint)
+    for what, endings, hint in _FORMATS:
+        if count := sum(n.lower().endswith(endings) for n in names):
+            yield Sight(what, count, readable=False, hint=hint)

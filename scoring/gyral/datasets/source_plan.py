@@ -1,0 +1,207 @@
+"""Plan: what a build of a source will do, from headers and tables alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gyral import __version__
+from gyral.datasets.manifest import MANIFEST, SplitEntry
+from gyral.datasets.readers.files import find_files
+from gyral.datasets.readers.recording import Recording
+from gyral.datasets.source import Source
+from gyral.datasets.source_stimuli import read_stimuli, stimuli_of_events
+from gyral.datasets.source_subject import in_order, open_subject, places_of
+from gyral.datasets.source_time import read_timeline
+from gyral.datasets.stimulus import StimulusSet
+from gyral.datasets.timeline import Timeline
+from gyral.errors import BadDataset
+from gyral.hashing import hash_json
+from gyral.progress import Progress, silent
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a build will do, from headers and tables alone.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+        Those that stay.
+    every : tuple of str
+        Ids of all stimuli, in order.
+    timeline : Timeline or None
+    rows, units : dict of subject to int
+        Rows in files, and units before any is left out.
+    repeats : dict of subject to int
+        Most presentations of one stimulus.
+    keys : dict of subject to str
+        Of `write_subject`'s result.
+    split : SplitEntry
+        Declared or proposed.
+    notes : tuple of str
+        What was decided on the way.
+    """
+
+    stimuli: StimulusSet
+    every: tuple[str, ...]
+    timeline: Timeline | None
+    rows: dict[str, int]
+    units: dict[str, int]
+    repeats: dict[str, int]
+    keys: dict[str, str]
+    split: SplitEntry
+    notes: tuple[str, ...]
+
+
+def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress = silent) -> Plan:
+    """Look at all tables and headers, and say what a build would make of them.
+
+    Raises
+    ------
+    BadDataset, UnknownName
+        Anything that does not fit.
+    """
+    stimuli = read_stimuli(source.stimuli, folder, work)
+    told = source.responses
+    if told is None:
+        if stimuli is None:
+            raise BadDataset("stimuli need a table.", where="stimuli.table", code="source")
+        split = source.split or propose_split(stimuli, None)
+        return Plan(stimuli, stimuli.ids, None, {}, {}, {}, {}, split, _proposed(source, split))
+    recordings: dict[str, Recording] = {}
+    for i, subject in enumerate(told.subjects):
+        progress("look at files", i, len(told.subjects))
+        recordings[subject] = open_subject(source, folder, subject)
+    progress("look at files", len(told.subjects), len(told.subjects))
+    timeline = None
+    if source.timeline is not None:
+        timeline = read_timeline(source.timeline, list(recordings.values()))
+    if stimuli is None:
+        stimuli = _stimuli_of_all(recordings)
+    kept, notes, repeats = stimuli, list[str](), dict.fromkeys(recordings, 1)
+    if timeline is None:
+        recordings = {s: in_order(r, stimuli.ids) for s, r in recordings.items()}
+        kept, notes = _seen_by_all(source, stimuli, recordings)
+        repeats = {s: int(places_of(r, kept.ids)[1].max(initial=0)) + 1 for s, r in recordings.items()}
+    split = source.split or propose_split(kept, timeline)
+    facts = source.model_dump(mode="json", include={"responses", "regions", "timeline"})
+    ids = None if timeline is not None else kept.ids
+    return Plan(
+        stimuli=kept,
+        every=stimuli.ids,
+        timeline=timeline,
+        rows={s: len(r.shown) for s, r in recordings.items()},
+        units={s: len(r.units) for s, r in recordings.items()},
+        repeats=repeats,
+        keys={s: hash_json([__version__, facts, ids, s, _stamps_of(source, folder, s)]) for s in recordings},
+        split=split,
+        notes=(*notes, *_proposed(source, split)),
+    )
+
+
+def propose_split(stimuli: StimulusSet, timeline: Timeline | None) -> SplitEntry:
+    """A split that keeps groups whole: the canaries judge it, nobody else does.
+
+    Groups (runs, stories) are held out whole, five folds or one a group; without groups consecutive rows are, of one
+    recording in time with a gap as long as its delays.
+    """
+    groups = stimuli.groups if timeline is None else timeline.stories
+    distinct = len(set(groups or ()))
+    if distinct > FOLDS:
+        return SplitEntry(kind="grouped", folds=FOLDS, gap=0)
+    if distinct > 1:
+        return SplitEntry(kind="leave-one-group-out", folds=distinct, gap=0)
+    gap = 0 if timeline is None else max(abs(d) for d in timeline.delays)
+    return SplitEntry(kind="contiguous", folds=FOLDS, gap=gap)
+
+
+def _proposed(source: Source, split: SplitEntry) -> tuple[str, ...]:
+    if source.split is not None:
+        return ()
+    gap = f" with a gap of {split.gap}" if split.gap else ""
+    return (f"no [split] is declared; {split.kind} in {split.folds} folds{gap} is proposed",)
+
+
+def _stimuli_of_all(recordings: dict[str, Recording]) -> StimulusSet:
+    """Events as stimuli; all subjects must have had the same, in one order."""
+    first, *others = recordings.values()
+    if "label" not in first.shown:
+        raise BadDataset(
+            "stimuli have no table, and responses no events that could stand for them.",
+            where="stimuli.table",
+            mend='table = "stimuli.csv"',
+            code="source",
+        )
+    for other in others:
+        if other.shown["stimulus"].tolist() != first.shown["stimulus"].tolist():
+            raise BadDataset(
+                f"events of subject {other.subject!r} differ from those of {first.subject!r}.",
+                where="responses.events",
+                mend="Events that differ need a table of stimuli, so that rows can be matched by id.",
+                code="trial-count",
+            )
+    return stimuli_of_events(first.shown)
+
+
+def _seen_by_all(
+    source: Source, stimuli: StimulusSet, recordings: dict[str, Recording]
+) -> tuple[StimulusSet, list[str]]:
+    """Stimuli that every subject saw; a trial that names an unknown one is refused."""
+    known, common = set(stimuli.ids), set(stimuli.ids)
+    for subject, recording in recordings.items():
+        named = [s for s in recording.shown["stimulus"] if s]
+        if unknown := sorted(set(named) - known):
+            raise BadDataset(
+                f"{len(unknown)} stimuli of subject {subject!r} are not in the stimulus table, {unknown[0]!r} first.",
+                where="responses.stimulus",
+                mend="Add them to the table, or to responses.ignore.",
+                code="stimulus-unknown",
+            )
+        missing = [s for s in stimuli.ids if s not in set(named)]
+        if missing and source.stimuli.unseen == "refuse":
+            raise BadDataset(
+                f"subject {subject!r} never saw {len(missing)} of {len(stimuli)} stimuli, {missing[0]!r} first.",
+                where="stimuli.unseen",
+                mend='unseen = "drop" keeps those that every subject saw.',
+                code="stimulus-unseen",
+            )
+        common -= set(missing)
+    if not common:
+        raise BadDataset("no stimulus was seen by every subject.", where="stimuli.unseen", code="stimulus-unseen")
+    if len(common) == len(stimuli):
+        return stimuli, []
+    rows = [i for i, s in enumerate(stimuli.ids) if s in common]
+    return stimuli.subset(rows), [f"{len(stimuli) - len(rows)} stimuli that not everybody saw were dropped"]
+
+
+def _stamps_of(source: Source, folder: Path, subject: str) -> list[list[Any]]:
+    """Size and time of every file that a subject's responses and regions are read from."""
+    told = source.responses
+    if told is None:
+        return []
+    confounds = None if told.confounds is None else told.confounds.files
+    named = [told.files, told.trials, told.mask, told.events, told.volumes, told.units_table, confounds]
+    for region in source.regions:
+        named += [region.mask, region.atlas, region.labels]
+    paths = {path for pattern in named if pattern for path in find_files(folder, pattern, subject)}
+    # the sidecar may state the TR
+    paths |= {side for p in paths if (side := p.with_name(p.name.split(".")[0] + ".json")).is_file()}
+    return [_stamp(folder, path) for path in sorted(paths)]
+
+
+def stamps(folder: Path) -> list[list[Any]]:
+    """Path, size and time of every file below the folder that is not hidden and in no pack."""
+    packs = {p.parent for p in folder.glob("*/" + MANIFEST)}
+    found = []
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and not packs & set(path.parents) and path.is_file():
+            found.append(_stamp(folder, path))
+    return found
+
+
+def _stamp(folder: Path, path: Path) -> list[Any]:
+    stat = path.stat()
+    return [path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns]

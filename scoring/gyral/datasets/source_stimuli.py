@@ -1,0 +1,154 @@
+"""Stimuli of a source: its table, files and joined tables as a `StimulusSet`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gyral.datasets.png import png
+from gyral.datasets.readers.files import column, find_file, numbers, read_table, texts
+from gyral.datasets.source import JoinSource, StimuliSource
+from gyral.datasets.stimulus import StimulusSet
+from gyral.datasets.timeline import OFFSET, ONSET
+from gyral.errors import BadDataset
+
+
+def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> StimulusSet | None:
+    """The stimuli of the table, in its order; None where events are the stimuli.
+
+    Parameters
+    ----------
+    source : StimuliSource
+    folder : Path
+        The source's folder.
+    scratch : Path
+        Where images that are written anew go.
+
+    Raises
+    ------
+    BadDataset
+        A row, file, text or joined row is missing, or an id comes twice.
+    UnknownName
+        A column that is not there.
+    """
+    if source.table is None:
+        return None
+    path = find_file(folder, source.table)
+    table = read_table(path)
+    if table.empty:
+        raise BadDataset("the table has no row.", where=str(path), code="table")
+    ids = texts(table, source.id, path)
+    _check_ids(ids, path)
+    groups = None if source.group is None else texts(table, source.group, path)
+    columns = {name: column(table, name, path) for name in source.columns}
+    for ours, theirs in ((ONSET, source.onset), (OFFSET, source.offset)):
+        if theirs is not None:
+            columns[ours] = numbers(table, theirs, path)
+    for join in source.join:
+        columns |= _joined(join, table, folder, path)
+    if source.modality == "image":
+        files = _files(source, table, folder, path)
+        if source.encode == "png":
+            files = _encoded(files, scratch)
+        return StimulusSet.from_files(files, ids, groups=groups, columns=columns, degrees=source.degrees)
+    if source.text is None:
+        raise BadDataset(
+            "no column of texts is named.", where="stimuli.text", mend='text = "sentence"', code="source"
+        )
+    found = texts(table, source.text, path)
+    empty = next((i for i, t in enumerate(found) if not t.strip()), None)
+    if empty is not None:
+        raise BadDataset(f"row {empty + 1} (stimulus {ids[empty]!r}) has no text.", where=str(path), code="table")
+    made = StimulusSet.from_texts(found, ids, modality=source.modality, groups=groups, columns=columns)
+    return made if source.degrees is None else replace(made, degrees=source.degrees)
+
+
+def stimuli_of_events(shown: pd.DataFrame) -> StimulusSet:
+    """Labels: one stimulus an event, with the run as its group."""
+    labels = [str(t) for t in shown["label"]]
+    return StimulusSet.from_texts(
+        labels,
+        [str(s) for s in shown["stimulus"]],
+        modality="label",
+        groups=[str(g) for g in shown["group"]],
+        columns={"category": np.array(labels)},
+    )
+
+
+def _check_ids(ids: Sequence[str], path: Path) -> None:
+    seen: dict[str, int] = {}
+    for row, name in enumerate(ids):
+        if not name.strip():
+            raise BadDataset(f"row {row + 1} has no id.", where=str(path), code="stimulus-ids")
+        if name in seen:
+            raise BadDataset(
+                f"the id {name!r} stands in rows {seen[name] + 1} and {row + 1}.",
+                where=str(path),
+                mend="The stimulus table has one row a stimulus; repeated presentations belong into the trials.",
+                code="stimulus-ids",
+            )
+        seen[name] = row
+
+
+def _files(source: StimuliSource, table: pd.DataFrame, folder: Path, path: Path) -> list[Path]:
+    if source.file is None:
+        raise BadDataset("no column of files is named.", where="stimuli.file", mend='file = "file"', code="source")
+    base = folder / source.folder if source.folder else folder
+    found = []
+    for row, text in enumerate(texts(table, source.file, path)):
+        file = base / text
+        if not text.strip() or not file.resolve().is_relative_to(folder.resolve()):
+            raise BadDataset(
+                f"row {row + 1}: {text!r} is no file below the folder.", where=str(path), code="path-escapes"
+            )
+        if not file.is_file():
+            raise BadDataset(
+                f"row {row + 1}: there is no file {text!r} in {base}.",
+                where=str(path),
+                mend="stimuli.folder says what paths of images are relative to.",
+                code="stimulus-missing",
+            )
+        found.append(file)
+    return found
+
+
+def _encoded(files: Sequence[Path], scratch: Path) -> list[Path]:
+    """The same pixels as uncompressed RGB PNG files, so that equal pictures have equal hashes."""
+    from PIL import Image, UnidentifiedImageError  # slow import, only when a pack is built
+
+    folder = scratch / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    out = []
+    for i, file in enumerate(files):
+        try:
+            with Image.open(file) as image:
+                pixels = np.asarray(image.convert("RGB"))
+        except (UnidentifiedImageError, OSError) as error:
+            raise BadDataset(f"not an image: {error}.", where=str(file), code="not-an-image") from None
+        out.append(folder / f"{i + 1:06d}.png")
+        out[-1].write_bytes(png(pixels))
+    return out
+
+
+def _joined(join: JoinSource, table: pd.DataFrame, folder: Path, path: Path) -> dict[str, NDArray[Any]]:
+    other_path = find_file(folder, join.table)
+    other = read_table(other_path)
+    keys, own = texts(other, join.on, other_path), texts(table, join.on, path)
+    rows = {k: i for i, k in enumerate(keys)}
+    wanted = set(own)
+    if len(rows) != len(keys) and (twice := sorted(k for k in wanted if keys.count(k) > 1)):
+        raise BadDataset(f"{join.on} {twice[0]!r} stands in it twice.", where=str(other_path), code="stimuli-join")
+    missing = [k for k in own if k not in rows]
+    if missing:
+        raise BadDataset(
+            f"{len(missing)} of {len(own)} stimuli are not in it, {missing[0]!r} first.",
+            where=str(other_path),
+            code="stimuli-join",
+        )
+    index = [rows[k] for k in own]
+    part = other.iloc[index].reset_index(drop=True)
+    return {name: column(part, name, other_path) for name in join.columns}

@@ -1,0 +1,278 @@
+"""One subject of a source: opened by the reader that ``[responses]`` names, and written row by row.
+
+What a subject costs in memory is a few blocks of rows, however many rows there are.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gyral.datasets.readers.bold import open_bold
+from gyral.datasets.readers.images import open_images
+from gyral.datasets.readers.plain import open_array, open_table
+from gyral.datasets.readers.recording import FoundRegion, Recording, finite_units, standardised
+from gyral.datasets.readers.space import table_regions
+from gyral.datasets.source import Source
+from gyral.datasets.writer import plain
+from gyral.errors import BadDataset
+from gyral.progress import Progress, silent
+
+BUDGET = 256 << 20  # bytes of responses held at once
+_COPIES = 4  # a block and what is made of it (float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """A subject on disk.
+
+    Parameters
+    ----------
+    values : array, samples x units
+        Memory-mapped.
+    repeats : array, samples x repeats x units, or None
+    units : DataFrame
+    regions : tuple of FoundRegion
+    dropped : int
+        Units left out because they had NaN.
+    """
+
+    values: NDArray[np.float32]
+    repeats: NDArray[np.float32] | None
+    units: pd.DataFrame
+    regions: tuple[FoundRegion, ...]
+    dropped: int
+
+
+def open_subject(source: Source, folder: Path, subject: str) -> Recording:
+    """A subject's recording; headers and tables are read, no images.
+
+    Raises
+    ------
+    BadDataset, UnknownName
+        As the readers.
+    """
+    told = source.responses
+    if told is None:
+        raise BadDataset("there is no table [responses].", where="dataset.toml", code="source")
+    if told.reader == "table":
+        recording = open_table(told, folder, subject)
+    elif told.reader == "array":
+        recording = open_array(told, folder, subject)
+    elif told.reader == "images":
+        recording = open_images(told, source.regions, folder, subject)
+    else:
+        named = source.stimuli.table is not None
+        recording = open_bold(told, source.regions, folder, subject, named=named)
+    found = table_regions(recording.units, source.regions, subject)
+    parts = recording.parts
+    if told.zscore == "file":
+        parts = tuple(standardised(p) for p in parts)
+    shown = recording.shown
+    if told.ignore and told.reader != "bold":
+        shown = shown.assign(stimulus=["" if s in told.ignore else s for s in shown["stimulus"]])
+    return replace(recording, shown=shown, parts=parts, regions=(*recording.regions, *found))
+
+
+def in_order(recording: Recording, ids: Sequence[str]) -> Recording:
+    """Rows without names are the stimuli ``ids``, in order.
+
+    Raises
+    ------
+    BadDataset
+        There are more or fewer (``trial-count``).
+    """
+    shown = recording.shown
+    if "label" in shown or (shown["stimulus"] != "").any():
+        return recording
+    if len(shown) != len(ids):
+        raise BadDataset(
+            f"subject {recording.subject!r} has {len(shown)} rows for {len(ids)} stimuli, and no table says which is which.",
+            where="responses.trials",
+            mend='Name a table with a row for each row of the responses: trials = "{subject}_trials.csv".',
+            code="trial-count",
+        )
+    return replace(recording, shown=shown.assign(stimulus=list(ids)))
+
+
+def places_of(recording: Recording, ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Stimulus and repeat of every row; -1 for rows of stimuli that are not wanted."""
+    place = {name: i for i, name in enumerate(ids)}
+    seen = np.zeros(len(ids), np.int64)
+    stimulus, repeat = np.full(len(recording.shown), -1, np.int64), np.zeros(len(recording.shown), np.int64)
+    for row, name in enumerate(recording.shown["stimulus"].tolist()):
+        at = place.get(name)
+        if at is not None:
+            stimulus[row], repeat[row] = at, seen[at]
+            seen[at] += 1
+    return stimulus, repeat
+
+
+def write_subject(
+    source: Source,
+    folder: Path,
+    subject: str,
+    target: Path,
+    *,
+    ids: Sequence[str] | None,
+    every: Sequence[str] = (),
+    budget: int = BUDGET,
+    progress: Progress = silent,
+) -> None:
+    """Read a subject once, in order, and write it below ``target``, whole or not at all.
+
+    Parameters
+    ----------
+    source : Source
+    folder : Path
+    subject : str
+    target : Path
+        Folder to make.
+    ids : sequence of str or None
+        Stimuli in the order of the pack; None: rows are samples in time.
+    every : sequence of str
+        All stimuli of the source in order, for rows without names; default ``ids``.
+    budget : int
+        Bytes of responses held at once. A single row may be more.
+    progress : Progress
+        Told of rows.
+
+    Raises
+    ------
+    BadDataset
+        NaN or infinite numbers (``not-finite``), or what the readers find.
+    """
+    told = source.responses
+    recording = open_subject(source, folder, subject)
+    most = max(1, budget // (8 * _COPIES * max(1, len(recording.units))))
+    dropped = 0
+    if told is not None and told.not_a_number == "drop":
+        kept = np.flatnonzero(finite_units(recording, most)).astype(np.int64)
+        dropped = len(recording.units) - len(kept)
+        if not len(kept):
+            raise BadDataset("every unit has NaN.", where=f"subject {subject!r}", code="not-finite")
+        recording = recording.kept(kept)
+    if ids is None:
+        stimulus = np.arange(len(recording.shown), dtype=np.int64)
+        repeat = np.zeros(len(stimulus), np.int64)
+        samples = len(stimulus)
+    else:
+        stimulus, repeat = places_of(in_order(recording, every or ids), ids)
+        samples = len(ids)
+    scratch = target.with_name(f"{target.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    repeats = int(repeat.max(initial=0)) + 1
+    decimals = None if told is None else told.decimals
+    name = "responses.npy" if repeats == 1 else "repeats.npy"
+    with (scratch / name).open("wb") as stream:
+        rows = _Rows(stream, (samples, repeats, len(recording.units)))
+        done, total = 0, len(stimulus)
+        for row, values in _numbers(recording, most, stimulus >= 0):
+            rows.put(stimulus[row] * repeats + repeat[row], plain(_rounded(values, decimals)))
+            done = row + 1
+            if done % 16 == 0 or done == total:
+                progress(f"read {subject}", done, total)
+        rows.finish()
+    if repeats > 1:
+        _average(scratch, samples, repeats, decimals)
+    recording.units.to_parquet(scratch / "units.parquet", index=False)
+    regions = [
+        {"name": r.name, "path": list(r.path), "title": r.title, "units": r.units.tolist()}
+        for r in recording.regions
+    ]
+    (scratch / "regions.json").write_text(json.dumps({"regions": regions, "dropped": dropped}), "utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    scratch.rename(target)
+
+
+def read_written(target: Path) -> Written:
+    """What `write_subject` left, arrays memory-mapped."""
+    found = json.loads((target / "regions.json").read_text("utf-8"))
+    regions = tuple(
+        FoundRegion(r["name"], tuple(r["path"]), r["title"], np.array(r["units"], np.int64))
+        for r in found["regions"]
+    )
+    repeats = target / "repeats.npy"
+    return Written(
+        values=np.load(target / "responses.npy", mmap_mode="r"),
+        repeats=np.load(repeats, mmap_mode="r") if repeats.is_file() else None,
+        units=pd.read_parquet(target / "units.parquet"),
+        regions=regions,
+        dropped=int(found["dropped"]),
+    )
+
+
+def _numbers(recording: Recording, most: int, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Row number and values of each wanted row, checked."""
+    row = 0
+    for part in recording.parts:
+        for block in part.blocks(most):
+            for values in block:
+                if wanted[row]:
+                    _check(values, row, part.name, recording)
+                    yield row, values
+                row += 1
+
+
+def _check(values: NDArray[Any], row: int, name: str, recording: Recording) -> None:
+    fine = np.isfinite(values)
+    if fine.all():
+        return
+    unit = recording.units["unit"].iloc[int(np.flatnonzero(~fine)[0])]
+    raise BadDataset(
+        f"{int((~fine).sum())} of {len(fine)} units are NaN or infinite in row {row + 1}, {unit!r} first.",
+        where=f"{name} (subject {recording.subject!r})",
+        mend='A smaller responses.mask leaves them out; so does responses.not_a_number = "drop", for all rows.',
+        code="not-finite",
+    )
+
+
+def _rounded(values: NDArray[Any], decimals: int | None) -> NDArray[Any]:
+    return values if decimals is None else np.round(np.asarray(values, np.float64), decimals)
+
+
+def _average(scratch: Path, samples: int, repeats: int, decimals: int | None) -> None:
+    """Mean over repeats of every stimulus, one stimulus at a time."""
+    # Read as a file: pages of a memory map would count as memory.
+    with (scratch / "repeats.npy").open("rb") as source, (scratch / "responses.npy").open("wb") as stream:
+        np.lib.format.read_magic(source)
+        shape, _, _ = np.lib.format.read_array_header_1_0(source)
+        width = shape[2]
+        rows = _Rows(stream, (samples, 1, width))
+        for sample in range(samples):
+            own = np.fromfile(source, np.float32, repeats * width).reshape(repeats, width)
+            own = own[~np.isnan(own).all(axis=1)]
+            rows.put(sample, plain(_rounded(own.mean(axis=0, dtype=np.float64), decimals)))
+        rows.finish()
+
+
+class _Rows:
+    """A ``.npy`` file written row by row in any order; rows never put are NaN. One repeat: samples x units."""
+
+    def __init__(self, stream: IO[bytes], shape: tuple[int, int, int]) -> None:
+        samples, repeats, width = shape
+        self.stream, self.count, self.width = stream, samples * repeats, width
+        told = (samples, width) if repeats == 1 else shape
+        header = {"descr": "<f4", "fortran_order": False, "shape": told}
+        np.lib.format.write_array_header_1_0(stream, header)
+        self.start = stream.tell()
+        self.written = np.zeros(self.count, np.bool_)
+
+    def put(self, row: int, values: NDArray[np.float32]) -> None:
+        """Write one row."""
+        self.stream.seek(self.start + int(row) * self.width * 4)
+        self.stream.write(values.tobytes())
+        self.written[row] = True
+
+    def finish(self) -> None:
+        """Write rows nobody put."""
+        nothing = np.full(self.width, np.nan, np.float32)
+        for row in np.flatnonzero(~self.written):
+            self.put(int(row), nothing)
