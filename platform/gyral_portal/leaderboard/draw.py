@@ -68,7 +68,7 @@ class _Drawer:
         if cell is None or cell.value is None:
             return _MISSING
         address = self.record.replace(str(UUID(int=0)), str(line.runs[shown.column.place]))
-        parts = [_value(cell, line), _rank(cell, line, shown.column.benchmark)]
+        parts = [_value(cell, line), _rank(cell, line)]
         if self.look.twins and line.facts.has_twin:
             parts.append(_twin(cell))
         if cell.unique_r2 is not None:
@@ -86,21 +86,26 @@ def _mean(mean: Mean) -> str:
 
 
 def _title(cell: Cell, benchmark: Benchmark) -> str:
-    """What the number is."""
-    over = f"mean over {cell.n_units} subjects" if benchmark.task == "rsa" else f"median over {cell.n_units} units"
-    interval = f"; 95 % interval {_OF[cell.interval_kind]}" if cell.interval_kind in _OF else ""
-    return escape(f"{metric_name(cell.metric)}, {over}, {cell.n_samples} stimuli{interval}. Opens the record.")
+    """What the numbers are."""
+    word = ("RDM" if benchmark.task == "rsa" else "unit") + ("" if cell.n_units == 1 else "s")
+    over = f"mean over {cell.n_units} {word}" if benchmark.task == "rsa" else f"median over {cell.n_units} {word}"
+    said = [f"{metric_name(cell.metric)}, {over}, {cell.n_samples} stimuli"]
+    if cell.interval_kind in _OF:
+        said.append(f"95 % interval {_OF[cell.interval_kind]}")
+    if cell.ceiled is not None and cell.n_ceiled:
+        said.append(f"{percent(cell.ceiled)} of ceiling, {cell.n_ceiled} of {cell.n_units} {word}")
+    return escape("; ".join(said)) + ". Opens the record."
 
 
 def _value(cell: Cell, line: Line) -> str:
     mark = _DAGGER if line.facts.tier == Tier.SELF_REPORTED else ""
     between = (
-        "" if cell.low is None else f' <span class="interval">{score(cell.low, 2)} to {score(cell.high, 2)}</span>'
+        "" if cell.low is None else f'<span class="interval">{score(cell.low, 2)} to {score(cell.high, 2)}</span>'
     )
     return f'<span class="value">{score(cell.value)}{mark}</span>{between}'
 
 
-def _rank(cell: Cell, line: Line, benchmark: Benchmark) -> str:
+def _rank(cell: Cell, line: Line) -> str:
     said = []
     if cell.rank is not None:
         best, worst = cell.rank
@@ -110,11 +115,8 @@ def _rank(cell: Cell, line: Line, benchmark: Benchmark) -> str:
     elif line.is_private:
         said.append("private: no rank")
     if cell.ceiled is not None:
-        word = "RDM" if benchmark.task == "rsa" else "unit"
-        many = "" if cell.n_units == 1 else "s"
-        of = f", {cell.n_ceiled} of {cell.n_units} {word}{many}" if cell.n_ceiled else ""
-        said.append(f"{percent(cell.ceiled)} of ceiling{of}")
-    return f'<span class="share">{" · ".join(said)}</span>' if said else ""
+        said.append(f"{percent(cell.ceiled)} of ceiling")
+    return "".join(f'<span class="share">{one}</span>' for one in said)
 
 
 def _twin(cell: Cell) -> str:
@@ -125,5 +127,7 @@ def _twin(cell: Cell) -> str:
 
 
 def _left(cell: Cell) -> str:
-    badge = '<span class="badge nothing">nothing left</span> ' if cell.nothing_left else ""
-    return f'<span class="share">{badge}beyond nuisances <var>R²</var> {score(cell.unique_r2, 2)}</span>'
+    badge = (
+        '<span class="share"><span class="badge nothing">nothing left</span></span>' if cell.nothing_left else ""
+    )
+    return f'{badge}<span class="share">beyond nuisances <var>R²</var> {score(cell.unique_r2, 2)}</span>'

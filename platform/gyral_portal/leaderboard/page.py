@@ -50,6 +50,7 @@ def page_context(scope: Scope, table: Table, lines: Sequence[Line], request: Htt
         "heads": [_column_head(shown, table, base) for shown in table.columns],
         "depth": len(heads(table.columns)) + 1,
         "steps": range(HEAT_STEPS + 1),
+        "filtering": len(look.facets) + (look.on is not None) + look.mean + (not look.twins),
         "hidden": [(k, v) for k, v in look.query().items() if k not in _IN_FORM],
         "hidden_from_picker": [
             (k, v) for k, v in look.query().items() if k not in ("columns", "weights", "page", "pick")
