@@ -28,6 +28,7 @@ _COMMANDS = {
     "init": ("gyral.cli.init:init", "Write a model card from what a file says of itself."),
     "check": ("gyral.cli.check:check", "Say what is wrong with an upload or a pack, and how to mend it."),
     "overlap": ("gyral.cli.overlap:overlap", "Look for a benchmark's stimuli in training data."),
+    "retrieve": ("gyral.cli.retrieve:retrieve", "Find what was seen or heard from M/EEG, in a model's features."),
     "extract": ("gyral.cli.extract:extract", "Write a model's features for a benchmark's stimuli."),
     "stimuli": ("gyral.cli.stimuli:stimuli", "Write a benchmark's stimuli with their ids and hashes."),
     "audit": ("gyral.cli.audit:audit", "Look for leaks in a dataset's split, and print its ceilings."),

@@ -1,0 +1,1 @@
+"""Retrieval: which stimulus was heard, found among candidates from windows of M/EEG."""
