@@ -4,9 +4,7 @@ A recording is cut into trials x sensors x times in a physical unit; `sensor_dat
 sensor x time (`gyral.datasets.time_axis`).
 """
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,61 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.mne_files import (
+    SLACK,
+    UNITS,
+    EpochPlan,
+    events_of,
+    open_recording,
+    pick_sensors,
+    places_of,
+    reading,
+    step_of,
+)
 from gyral.errors import BadDataset
 
 Floats = NDArray[np.float64]
-
-# Factor from mne's SI units, by type of channel, and the name of what comes out.
-UNITS = {
-    "eeg": (1e6, "µV"),
-    "mag": (1e15, "fT"),
-    "grad": (1e13, "fT/cm"),
-    "seeg": (1e6, "µV"),
-    "ecog": (1e6, "µV"),
-}
-_SUFFIXES = (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr")
-_SLACK = 1e-6
-
-
-@dataclass(frozen=True)
-class EpochPlan:
-    """How recordings are cut.
-
-    Parameters
-    ----------
-    start, stop : float
-        Seconds round each event.
-    picks : {"eeg", "mag", "grad", "seeg", "ecog"}
-        One type of sensor: types have units of their own.
-    events : dict of int to str, optional
-        Codes of a stimulus channel and what they mean; None: names of annotations.
-    labels : tuple of str, optional
-        Events that are trials; others are left out. None: all.
-    baseline : (float or None, float or None), optional
-        Its mean is taken off each trial and sensor; None: no baseline.
-    band : (float or None, float or None)
-        Filter before cutting, Hz.
-    rate : float, optional
-        Samples a second afterwards; must divide that of the recording. Frequencies above a third of it are filtered out.
-    most : float, optional
-        Peak to peak, in the physical unit, beyond which a trial is left out.
-    overlap : bool
-        Whether trials may share samples: then neighbours must be held out together.
-    montage : str, optional
-        Name of a standard montage of mne, where the file has no places of its sensors.
-    """
-
-    start: float
-    stop: float
-    picks: str = "eeg"
-    events: Mapping[int, str] | None = None
-    labels: tuple[str, ...] | None = None
-    baseline: tuple[float | None, float | None] | None = (None, 0.0)
-    band: tuple[float | None, float | None] = (None, None)
-    rate: float | None = None
-    most: float | None = None
-    overlap: bool = False
-    montage: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,22 +86,23 @@ def read_epochs(path: Path, plan: EpochPlan, *, name: str = "") -> Epoched:
     import mne  # slow import, only for these formats
 
     where, called = str(path), name or path.name.partition(".")[0]
-    with _reading(where):
-        kind, held = _open(path)
+    with reading(where):
+        kind, held = open_recording(path)
     if kind == "averages":
         return _averages(held, plan, called, where)
-    with _reading(where):
-        held.load_data(verbose="error")
-        _pick(held, plan, where)
+    with reading(where):
+        if kind == "raw":
+            held.load_data(verbose="error")
+        pick_sensors(held, plan, where)
         if plan.montage is not None:
             held.set_montage(plan.montage, match_case=False, verbose="error")
-        step = _step(float(held.info["sfreq"]), plan, where)
+        step = step_of(float(held.info["sfreq"]), plan, where)
     cut_off = 0
     if kind == "epochs":
         epochs = _cut_shorter(held, plan, where)
     else:
-        events, meaning = _events(held, plan, where)
-        with _reading(where):
+        events, meaning = events_of(held, plan, where)
+        with reading(where):
             highest = plan.band[1]
             if step > 1:
                 third = float(held.info["sfreq"]) / step / 3
@@ -156,7 +114,7 @@ def read_epochs(path: Path, plan: EpochPlan, *, name: str = "") -> Epoched:
                 reject=None, event_repeated="error", verbose="error",
             )  # fmt: skip
         cut_off = len(events) - len(epochs)
-    with _reading(where):
+    with reading(where):
         if step > 1:
             epochs.decimate(step, verbose="error")
     factor, unit = UNITS[plan.picks]
@@ -181,7 +139,7 @@ def read_epochs(path: Path, plan: EpochPlan, *, name: str = "") -> Epoched:
         onsets[keep],
         tuple(np.round(epochs.times, 9).tolist()),
         tuple(epochs.ch_names),
-        _places(epochs.info),
+        places_of(epochs.info),
         plan.picks,
         unit,
         cut_off,
@@ -207,7 +165,7 @@ def require_alike(recordings: Sequence[Epoched]) -> None:
                 mend="Interpolate or leave out sensors that are not in all recordings.",
                 code="sensors-differ",
             )
-        if len(other.times) != len(first.times) or np.abs(np.subtract(other.times, first.times)).max() > _SLACK:
+        if len(other.times) != len(first.times) or np.abs(np.subtract(other.times, first.times)).max() > SLACK:
             raise BadDataset(
                 f"{len(other.times)} times from {other.times[0]:g} to {other.times[-1]:g} s; {first.name!r} has "
                 f"{len(first.times)} from {first.times[0]:g} to {first.times[-1]:g} s.",
@@ -260,126 +218,14 @@ def require_places(recording: Epoched) -> Floats:
     return recording.places
 
 
-@contextmanager
-def _reading(where: str) -> Iterator[None]:
-    """mne's complaints about a file as ours."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except BadDataset:
-        raise
-    except Exception as error:  # noqa: BLE001 - readers of foreign formats raise whatever they like
-        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BadDataset(f"mne cannot read it: {what}", where=where, code="not-a-recording") from None
-
-
-def _open(path: Path) -> tuple[str, Any]:
-    import mne
-
-    if not path.name.lower().endswith(_SUFFIXES):
-        raise BadDataset(
-            "not a format of recordings that is read.", where=str(path), mend=f"Read are {', '.join(_SUFFIXES)}.",
-            code="not-a-recording",
-        )  # fmt: skip
-    if not path.is_file():
-        raise BadDataset("no such file.", where=str(path), code="not-a-recording")
-    if path.name.lower().endswith((".fif", ".fif.gz")):
-        stem = path.name.lower().removesuffix(".gz").removesuffix(".fif")
-        if stem.endswith(("ave", "evoked")):
-            return "averages", mne.read_evokeds(path, verbose="error")
-        if stem.endswith(("epo", "epochs")):
-            return "epochs", mne.read_epochs(path, preload=True, verbose="error")
-        return "raw", mne.io.read_raw_fif(path, verbose="error")
-    if path.suffix.lower() == ".set":
-        try:
-            return "raw", mne.io.read_raw_eeglab(path, verbose="error")
-        except TypeError:  # what mne raises for a file of epochs
-            return "epochs", mne.read_epochs_eeglab(path, verbose="error")
-    return "raw", mne.io.read_raw(path, verbose="error")
-
-
-def _pick(held: Any, plan: EpochPlan, where: str) -> None:
-    """Keep the sensors of one type and, of a raw file, its stimulus channels."""
-    import mne
-
-    if plan.picks not in UNITS:
-        raise BadDataset(f"type {plan.picks!r} is not one of {', '.join(UNITS)}.", where=where, code="no-sensors")
-    types = held.get_channel_types()
-    if plan.picks not in types:
-        found = ", ".join(f"{types.count(t)} {t}" for t in dict.fromkeys(types))
-        raise BadDataset(f"no {plan.picks} sensor; there are {found}.", where=where, code="no-sensors")
-    bad = [c for c, t in zip(held.ch_names, types, strict=True) if c in held.info["bads"] and t == plan.picks]
-    if bad:
-        raise BadDataset(
-            f"sensors are marked bad: {', '.join(bad[:4])}.", where=where, mend="Interpolate them first.", code="bad-sensors"
-        )  # fmt: skip
-    wanted = [plan.picks] + (["stim"] if isinstance(held, mne.io.BaseRaw) and "stim" in types else [])
-    held.pick(wanted, verbose="error")
-
-
-def _step(rate: float, plan: EpochPlan, where: str) -> int:
-    if plan.rate is None:
-        return 1
-    step = rate / plan.rate
-    if step < 1 or abs(step - round(step)) > _SLACK * step:
-        near = [rate / k for k in (int(step), int(step) + 1) if k > 0]
-        raise BadDataset(
-            f"{plan.rate:g} samples a second do not divide the recording's {rate:g}.",
-            where=where,
-            mend=f"Ask for {' or '.join(f'{r:g}' for r in near)}.",
-            code="rate-does-not-divide",
-        )
-    return round(step)
-
-
-def _events(raw: Any, plan: EpochPlan, where: str) -> tuple[NDArray[np.int64], dict[str, int]]:
-    import mne
-
-    with _reading(where):
-        stim = [c for c, t in zip(raw.ch_names, raw.get_channel_types(), strict=True) if t == "stim"]
-        if plan.events is not None and stim:
-            events = mne.find_events(raw, stim_channel=stim, shortest_event=1, verbose="error")
-            meaning = {label: code for code, label in plan.events.items()}
-        else:
-            events, meaning = mne.events_from_annotations(raw, verbose="error")
-        raw.pick([plan.picks], verbose="error")
-    named = set(meaning.values())
-    if unknown := sorted({int(c) for c in events[:, 2]} - named):
-        raise BadDataset(
-            f"events {unknown[:6]!r} have no meaning.", where=where, mend="Name every code (`EpochPlan.events`).", code="unlabeled-events"
-        )  # fmt: skip
-    if plan.labels is not None:
-        meaning = {label: code for label, code in meaning.items() if label in plan.labels}
-        events = events[np.isin(events[:, 2], list(meaning.values()))]
-    meaning = {label: code for label, code in meaning.items() if code in events[:, 2]}
-    if not len(events):
-        raise BadDataset(
-            "no event.", where=where, mend="Trials need annotations or a stimulus channel.", code="no-events"
-        )
-    gaps = np.diff(np.sort(events[:, 0])) / float(raw.info["sfreq"])
-    if (gaps == 0).any():
-        raise BadDataset(f"{int((gaps == 0).sum())} events stand at the time of another.", where=where, code="overlapping-events")  # fmt: skip
-    near = gaps < plan.stop - plan.start
-    if near.any() and not plan.overlap:
-        raise BadDataset(
-            f"{int(near.sum())} events follow another after less than the {plan.stop - plan.start:g} s of a trial (the least "
-            f"is {gaps.min():.3f} s), so that trials share samples.",
-            where=where,
-            mend="Cut shorter, or say `overlap=True` and hold whole runs out.",
-            code="overlapping-events",
-        )
-    return events, meaning
-
-
 def _cut_shorter(epochs: Any, plan: EpochPlan, where: str) -> Any:
-    if epochs.tmin > plan.start + _SLACK or epochs.tmax < plan.stop - _SLACK:
+    if epochs.tmin > plan.start + SLACK or epochs.tmax < plan.stop - SLACK:
         raise BadDataset(
             f"the file's epochs reach from {epochs.tmin:g} to {epochs.tmax:g} s, not from {plan.start:g} to {plan.stop:g}.",
             where=where,
             code="time-axes-differ",
         )
-    with _reading(where):
+    with reading(where):
         cut = epochs.copy().apply_baseline(plan.baseline, verbose="error") if plan.baseline else epochs.copy()
         return cut.crop(plan.start, plan.stop)
 
@@ -388,11 +234,11 @@ def _averages(evokeds: Sequence[Any], plan: EpochPlan, name: str, where: str) ->
     """Averages as trials of their own, one a condition."""
     values, labels = [], []
     for evoked in evokeds:
-        with _reading(where):
-            _pick(evoked, plan, where)
+        with reading(where):
+            pick_sensors(evoked, plan, where)
             if plan.montage is not None:
                 evoked.set_montage(plan.montage, match_case=False, verbose="error")
-            step = _step(float(evoked.info["sfreq"]), plan, where)
+            step = step_of(float(evoked.info["sfreq"]), plan, where)
             cut = _cut_shorter(evoked, plan, where)
             if step > 1:
                 cut.filter(None, cut.info["sfreq"] / step / 3, verbose="error").decimate(step, verbose="error")
@@ -406,14 +252,7 @@ def _averages(evokeds: Sequence[Any], plan: EpochPlan, name: str, where: str) ->
         np.full(len(labels), np.nan),
         tuple(np.round(cut.times, 9).tolist()),
         tuple(cut.ch_names),
-        _places(cut.info),
+        places_of(cut.info),
         plan.picks,
         unit,
     )
-
-
-def _places(info: Any) -> Floats:
-    """Metres; a place at the origin is no place."""
-    found = np.array([channel["loc"][:3] for channel in info["chs"]], np.float64)
-    found[~np.isfinite(found).all(axis=1) | (np.abs(found).max(axis=1) == 0)] = np.nan
-    return found
