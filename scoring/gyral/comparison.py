@@ -92,6 +92,8 @@ class Comparison:
         return not self.inputs and not self.numbers
 
     def __str__(self) -> str:
+        if self.same and self.notes:
+            return f"the same as far as could be compared: {self.count:,} numbers (see the notes)"
         if self.same and not self.largest:
             return f"the same: {self.count:,} numbers are equal to the last bit"
         if self.same:

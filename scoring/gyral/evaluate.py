@@ -137,7 +137,7 @@ def evaluate(
         posing = posed(dataset, benchmark.ceiling, memory=memory, progress=progress)
         problem = replace(posing, degrees=seen_degrees(dataset.stimuli, card))
     # Asked only now: a guest comes up meanwhile.
-    asked = "--layers" if layers else CARD_LAYERS
+    asked = "layers" if layers else CARD_LAYERS
     wanted = choose_layers(draws[0].layers(), layers or card.layers, where=asked)
     solver = None if problem is None else _solver(readout or benchmark.readout, problem, device, reduce, beside)
     family = benchmark.readout if solver is None else label(solver)
@@ -243,7 +243,7 @@ def _solver(spec: str, problem: Problem, device: str, reduce: str | None, beside
     if beside and not isinstance(solver, JointReadout):
         raise UserError(
             f"readout {solver.name!r} reads one layer at a time; nothing can stand beside it.",
-            where="--beside",
+            where="beside",
             mend="Use the readout 'banded'.",
             code="nothing-beside",
         )

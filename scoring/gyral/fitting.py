@@ -283,6 +283,11 @@ def _columns(responses: Array, units: Units) -> Array:
     return responses[:, units]
 
 
+def _size(count: int) -> str:
+    """Bytes as people count them; never rounded to nothing."""
+    return f"{count / 2**20:,.0f} MiB" if count >= 10 << 20 else f"{count / 2**20:.2g} MiB"
+
+
 def _blocks(
     readout: Readout | JointReadout, features: Features, problem: Problem, rows: int, memory: int
 ) -> Iterator[Units]:
@@ -294,9 +299,9 @@ def _blocks(
         least = readout.working_bytes(features, rows, largest)
         what = f"a region of {largest} units" if readout.by_region else "a single unit"
         raise OutOfResources(
-            f"readout {readout.name!r} needs {least / 2**20:,.0f} MiB to fit {what} of this layer; {memory / 2**20:,.0f} MiB are given.",
+            f"readout {readout.name!r} needs {_size(least)} to fit {what} of this layer; {_size(memory)} are given.",
             where=f"layer {features.layer!r}",
-            mend=f"Give at least {least / 2**20:,.0f} MiB (`--memory`), or read smaller layers.",
+            mend=f"Give more memory, at least {_size(least)}, or read smaller layers.",
             code="memory-budget",
         )
     block: list[Units] = []

@@ -78,7 +78,7 @@ def rerun(
     if len(others) != len(asked.beside):
         raise UserError(
             f"{len(others)} models are given beside, and {len(asked.beside)} stood there: {', '.join(asked.beside)}.",
-            where="--beside",
+            where="beside",
             code="rerun-beside",
         )
     dataset = open_dataset(benchmark.dataset, progress=progress)

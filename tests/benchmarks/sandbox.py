@@ -9,7 +9,7 @@ opening the model; the least of the repeats, which take turns. "throughput" is t
 is wall seconds from the start of a guest until it has opened its model, "waits" how many of them a host still waits
 that started the guest ahead of its own imports (`gyral.isolation.host.isolated`). Batches are the same everywhere.
 
-    python tests/benchmarks/sandbox.py --runs [--repeats 3]      whole runs of `gyral score`, wall seconds, features not cached
+    python tests/benchmarks/sandbox.py --runs [--repeats 3]      whole runs of `gyral score`, features not cached
 
 "in process" and "guest" are started cold, as a person starts them; "ready" is what a worker keeps for its next run
 (`gyral standby`), timed from its order on; "ready, no guest" the same without isolation. The least of the repeats, which take
@@ -19,6 +19,7 @@ turns. "overhead" is "ready" over "ready, no guest": what isolation alone costs 
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -61,8 +62,13 @@ def guest_seconds(model: Model) -> float:
     """CPU seconds of a model's guest so far; 0 for a model in this process."""
     if not isinstance(model, IsolatedModel) or model._guest is None:
         return 0.0
+    return family_seconds(model._guest.process.pid)
+
+
+def family_seconds(first: int) -> float:
+    """CPU seconds of a process and those below it so far."""
     ticks = 0
-    for pid in family(model._guest.process.pid):
+    for pid in family(first):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
@@ -92,8 +98,8 @@ def start_up(folder: Path, tier: Tier) -> tuple[float, float]:
     return up, float(said[1])
 
 
-def run_seconds(folder: Path, benchmark: str, *, ready: bool, isolated: bool) -> float:
-    """Wall seconds of one run, from the start of its process, or from the order where one waits."""
+def run_seconds(folder: Path, benchmark: str, *, ready: bool, isolated: bool) -> tuple[float, float]:
+    """Wall and CPU seconds of one run, host and guest, from the start of its process, or from the order where one waits."""
     with tempfile.TemporaryDirectory(prefix="gyral-run-") as there:
         variables = {**os.environ, "GYRAL_CACHE": f"{there}/cache", "GYRAL_HOME": f"{there}/home"}
         packs = places.cache() / "packs"
@@ -103,38 +109,45 @@ def run_seconds(folder: Path, benchmark: str, *, ready: bool, isolated: bool) ->
         argv += ["--isolated"] if isolated else []
         gyral = [sys.executable, "-m", "gyral.cli.main"]
         command = [*gyral, "standby"] if ready else [*gyral, *argv]
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), _children_seconds()
         with subprocess.Popen(
             command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as child:
             assert child.stdin and child.stdout
             if ready:
                 assert json.loads(child.stdout.readline()) == {"ready": True}
-                began = time.perf_counter()
+                began, spent = time.perf_counter(), spent + family_seconds(child.pid)
                 child.stdin.write(json.dumps({"arguments": argv, "folder": there}) + "\n")
             child.stdin.close()
             last = child.stdout.read().splitlines()[-1]
         assert child.returncode == 0 and "record" in json.loads(last), last
-        return time.perf_counter() - began
+        return time.perf_counter() - began, _children_seconds() - spent
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def compare_runs(folder: Path, asked: argparse.Namespace) -> None:
-    """Print the wall seconds of whole runs."""
+    """Print what whole runs take."""
     ways = {
         "in process": {"ready": False, "isolated": False},
         "guest": {"ready": False, "isolated": True},
         "ready, no guest": {"ready": True, "isolated": False},
         "ready": {"ready": True, "isolated": True},
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(asked.repeats):
         for name, way in ways.items():
             seconds[name].append(run_seconds(folder, asked.benchmark, **way))
-    best = {name: min(times) for name, times in seconds.items()}
-    print(f"whole runs of {asked.model} on {asked.benchmark}, wall seconds, least of {asked.repeats}")
-    for name, least in best.items():
-        print(f"{name:18}{least:8.2f}")
-    print(f"overhead {100 * (best['ready'] / best['ready, no guest'] - 1):.1f} %")
+    best = {name: [min(each) for each in zip(*times, strict=True)] for name, times in seconds.items()}
+    print(f"whole runs of {asked.model} on {asked.benchmark}, least of {asked.repeats}")
+    print(f"{'':18}{'wall, s':>9}{'CPU, s':>9}")
+    for name, (wall, cpu) in best.items():
+        print(f"{name:18}{wall:9.2f}{cpu:9.2f}")
+    over = [100 * (a / b - 1) for a, b in zip(best["ready"], best["ready, no guest"], strict=True)]
+    print(f"{'overhead, %':18}{over[0]:9.1f}{over[1]:9.1f}")
 
 
 def main() -> None:

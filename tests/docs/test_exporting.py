@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -90,6 +91,36 @@ def test_transformers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exec(_snippets("transformers")[0], {"model": AutoModel.from_pretrained(made), "tokenizer": tokenizer})
     _card(tmp_path / "folder", modality="language")
     assert check_folder(tmp_path / "folder").faults == ()
+
+
+def test_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gyral.cli.main import main
+
+    def gyral(*words: str) -> None:
+        with pytest.raises(SystemExit) as end:
+            main([*words, "--quiet"])
+        assert not end.value.code
+
+    monkeypatch.chdir(tmp_path)
+    gyral("stimuli", "sim-language", "--out", "stimuli")
+    rows = len((tmp_path / "stimuli" / "stimuli.csv").read_text("utf-8").splitlines()) - 1
+    (tmp_path / "features").mkdir()
+    early = np.random.default_rng(0).normal(size=(rows, 4))
+    exec(_snippets("Features")[0], {"shutil": shutil, "numpy": np, "early": early})
+    gyral("init", "features")
+    report = check_folder(tmp_path / "features")
+    assert report.faults == () and report.layers == ("early",)
+
+
+def test_every_tested_section_has_its_test() -> None:
+    """A mark without a test would be a promise nobody keeps."""
+    told = Path(__file__).read_text("utf-8")
+    sections = PAGE.read_text("utf-8").split("\n## ")[1:]
+    python = {
+        section.splitlines()[0]: section.count("```python") for section in sections if "```python" in section
+    }
+    for name, count in python.items():
+        assert told.count(f'_snippets("{name}")') == count, name
 
 
 def test_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def extract(
             f"{model!r} stands for {len(draws)} models.", mend="Extract one model at a time.", code="many-models"
         )
     opened = draws[0]
-    where = "--layers" if layers else CARD_LAYERS
+    where = "layers" if layers else CARD_LAYERS
     wanted = choose_layers(opened.layers(), layers or opened.card.layers, where=where)
     with reporting("none" if quiet else "bar") as report:
         stimuli = open_dataset(found.dataset, progress=report).stimuli

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from gyral.benchmarks.benchmark import METRICS as BOARD_METRICS
 from gyral.benchmarks.installed import all_benchmarks
 from gyral.metrics import METRICS
 from gyral.readouts import READOUTS
@@ -71,6 +72,16 @@ def _options(name: str) -> dict[str, Any]:
     return options_of(open_readout(name))
 
 
+def _metrics() -> list[dict[str, Any]]:
+    of = {name: task for task, names in BOARD_METRICS.items() for name in names}
+    rows = _registry(METRICS)
+    for row in rows:
+        row["task"] = of.get(row["name"])
+        if row["task"] is None:
+            row["summary"] += " (shown beside a score; no benchmark's metric)"
+    return rows
+
+
 def _registry(registry: Any) -> list[dict[str, Any]]:
     return [{"name": name, "summary": registry.summaries.get(name, "")} for name in registry]
 
@@ -79,5 +90,5 @@ _TABLES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "benchmarks": _benchmarks,
     "models": _models,
     "readouts": lambda: _registry(READOUTS),
-    "metrics": lambda: _registry(METRICS),
+    "metrics": _metrics,
 }

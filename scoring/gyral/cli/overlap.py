@@ -34,11 +34,12 @@ def overlap(folder: Path | None, benchmark: str | None, model: str | None, names
     if names:
         _list(as_json=as_json)
         return
-    if benchmark is None or (folder is None and model is None):
+    known = find_benchmark(benchmark) if benchmark is not None else None
+    if known is None or (folder is None and model is None):
         raise click.UsageError("Give a benchmark (-b) and a folder of training data, or a model (--model).")
     from gyral.datasets.catalogue import open_dataset  # slow: pandas
 
-    dataset = open_dataset(find_benchmark(benchmark).dataset)
+    dataset = open_dataset(known.dataset)
     declared = _declared(model, dataset) if model is not None else None
     found = None
     if folder is not None:

@@ -5,6 +5,7 @@ Exit status: 0 the same; 1 it differs; 2 it cannot be made again.
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -51,7 +52,8 @@ def rerun(
 
     Features are computed anew. Every number must be the same to the last bit where code, libraries, device and
     processor are the same, within 1e-5 elsewhere; arrays beside the record are compared too. Exit status 0: the
-    same; 1: it differs, and the text says where and in what; 2: it cannot be made again, and why.
+    same, as far as what is kept can be compared (the text says what cannot); 1: it differs, and the text says where and
+    in what; 2: it cannot be made again, and why.
     """
     try:
         kept, result = _made(record, model, beside, device, cast("Style", progress))
@@ -86,7 +88,8 @@ def _compared(path: Path, kept: "Record", result: "Result", out: Path | None) ->
     with tempfile.TemporaryDirectory(prefix="gyral-rerun-") as scratch:
         folder = result.save(out or Path(scratch) / "record").parent
         if path.is_file() and path.name != "record.json":  # what lies beside it is not the record's
-            return compare(kept, result.record)
+            alone = "only the JSON is here: no array was compared"
+            return replace(compare(kept, result.record), notes=(alone,))
         return compare(kept, result.record, folders=(path if path.is_dir() else path.parent, folder))
 
 
@@ -95,7 +98,7 @@ def _fields(found: "Comparison") -> dict[str, Any]:
         return [{"where": d.where, "kept": d.kept, "again": d.again, "by": d.by} for d in differences]
 
     return {
-        "outcome": "same" if found.same else "differs",
+        "outcome": ("same-in-part" if found.notes else "same") if found.same else "differs",
         "numbers": found.count,
         "tolerance": found.tolerance,
         "largest": found.largest,

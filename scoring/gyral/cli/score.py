@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from gyral.benchmarks.benchmark import measured_by
+from gyral.benchmarks.benchmark import Benchmark, measured_by
 from gyral.benchmarks.installed import find_benchmark
 from gyral.cli.place import require_place
 from gyral.cli.progress import Style, emit, reporting
@@ -16,6 +16,7 @@ from gyral.device import check_device
 from gyral.errors import UnknownName, UserError
 from gyral.places import home
 from gyral.readouts import READOUTS
+from gyral.readouts.reduction import parse_reduction
 
 if TYPE_CHECKING:
     from gyral.isolation.spare import Spare
@@ -62,12 +63,11 @@ if TYPE_CHECKING:
 @click.option(
     "--controls",
     type=click.Choice(["nuisances", "all", "none"]),
-    default="nuisances",
-    show_default=True,
+    show_default="nuisances",
     help="What runs beside the model; all: also the untrained twin, layers of one width, and for language scrambled "
     "and isolated words and random vectors.",
 )
-@click.option("--no-controls", "controls", flag_value="none", help="The same as --controls none.")
+@click.option("--no-controls", is_flag=True, help="The same as --controls none.")
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of everything random."
 )
@@ -95,7 +95,8 @@ def score(
     device: str,
     memory: str,
     procedure: bool,
-    controls: "ControlsAsked",
+    controls: "ControlsAsked | None",
+    no_controls: bool,
     seed: int,
     out: Path | None,
     json_file: str | None,
@@ -108,13 +109,16 @@ def score(
     MODEL is a name of `gyral list models`, or the path of a model folder (gyral.toml beside model.onnx,
     safetensors or features). NAME:untrained scores five redrawn twins, NAME:permuted the permuted control.
     """
+    if no_controls and controls not in (None, "none"):
+        raise click.UsageError(f"--no-controls and --controls {controls} contradict each other.")
+    wanted: ControlsAsked = "none" if no_controls else controls or "nuisances"
     style = cast("Style", "none" if quiet and progress == "bar" else progress)
 
     def run() -> Path:
         size = _bytes(memory)
         if json_file and json_file != "-":
             require_place(Path(json_file), "--json")
-        asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, size, procedure, controls, seed)
+        asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, size, procedure, wanted, seed)
         with reporting(style) as report:
             result = _result(model, asked, isolated, report, spare)
         record = result.record
@@ -178,11 +182,16 @@ def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress", s
     family = asked.readout.partition(":")[0] if asked.readout else None
     if family is not None and found.task == "encoding" and family not in READOUTS:
         raise UnknownName("readout", family, READOUTS.names())
-    if found.task == "rsa":
+    if found.task != "encoding":
         _no_readout(found.id, found.readout, asked)
     check_device(asked.device)
+    if asked.reduce:
+        parse_reduction(asked.reduce)
 
-    from gyral.models.catalogue import open_model, split_twin
+    from gyral.models.catalogue import modality_of, open_model, split_twin
+
+    for name in (reference, *asked.beside):
+        _require_modality(name, modality_of(name), found)
 
     path, twin = split_twin(reference)
     device = asked.device
@@ -218,6 +227,17 @@ def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress", s
         progress=report,
         twin=twin,
     )
+
+
+def _require_modality(model: str, modality: str | None, benchmark: Benchmark) -> None:
+    """Say early what `gyral.evaluate` would say after the data are open; a path tells only when it is opened."""
+    if modality is not None and modality != benchmark.modality:
+        shown = {"vision": "image", "language": "text"}[benchmark.modality]
+        raise UserError(
+            f"{model!r} is a {modality} model; benchmark {benchmark.id} shows {shown} stimuli.",
+            mend="`gyral list` names the benchmarks of each modality.",
+            code="wrong-modality",
+        )
 
 
 def _no_readout(benchmark: str, readout: str, asked: _Asked) -> None:

@@ -29,6 +29,8 @@ _BAR = 24
 @click.option("--json", "as_json", is_flag=True, help="Print the validated JSON.")
 def show(record: Path, everything: bool, html: Path | None, as_json: bool) -> None:
     """Show RECORD (a record folder or its record.json)."""
+    if as_json and html:
+        raise click.UsageError("--json prints the record, --html writes a page: give one of them.")
     found = _find(record)
     folder = record if record.is_dir() else record.parent
     if as_json:
@@ -124,7 +126,10 @@ def as_html(
     curves : mapping of str to array, optional
         What `gyral.record.load_curves` gives; drawn as line charts.
     """
-    head = ("region", "subject", "layer", "score", "95 % interval", "ceiling", "score / ceiling", "units")
+    head = (
+        *("region", "subject", "layer", "score", "95 % interval", "FDR p", "R2", "left"),
+        *("ceiling", "score / ceiling", "units"),
+    )
     body = "".join(
         "<tr>"
         + "".join(
@@ -135,6 +140,9 @@ def as_html(
                 _layers(row),
                 _value(row.value),
                 _interval(row),
+                _p(row),
+                _value(row.r2),
+                left_cell(row),
                 _ceiling(row),
                 _value(row.ceiled),
                 _units(row),

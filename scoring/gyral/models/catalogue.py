@@ -105,6 +105,21 @@ def open_model(reference: str, *, device: str = "cpu", progress: Progress = sile
     return tuple(opened(twin, seed) for seed in SEEDS[twin])
 
 
+def modality_of(reference: str) -> str | None:
+    """What a reference model sees; None for a path. Quick: `open_model` would find the same after slow imports.
+
+    Raises
+    ------
+    UserError
+        Neither a name of the catalogue nor a path (``unknown-name``).
+    """
+    name, _ = split_twin(reference)
+    known = MODELS.get(name)
+    if known is None and not Path(name).expanduser().exists():
+        raise _unknown(name)
+    return None if known is None else known.modality
+
+
 def _unknown(name: str) -> UserError:
     before, colon, suffix = name.rpartition(":")
     if colon and (before in MODELS or Path(before).expanduser().exists()):

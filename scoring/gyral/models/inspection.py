@@ -10,13 +10,15 @@ from typing import Any
 from gyral.errors import BadUpload
 from gyral.models.export import PAGE
 from gyral.models.families import find_family
-from gyral.models.features_table import IDS
+from gyral.models.features_table import IDS, MANIFEST
+from gyral.models.folder_checks import CARD
 from gyral.models.formats import refused_by_magic, refused_by_name
 from gyral.models.report import Kind, named
 from gyral.models.safetensors_header import read_header
 from gyral.models.timm_names import as_transformers
 
 _NORMAL = ("mean", "std")
+_PARTS = ("model.safetensors", "config.json", "tokenizer.json")
 _TEXT_INPUT = "input_ids"
 
 
@@ -192,6 +194,20 @@ def _nothing(path: Path, names: set[str]) -> BadUpload:
             refused = refused_by_name(name) or refused_by_magic(stream.read(64))
         if refused is not None:
             return BadUpload(refused.what, where=name, mend=refused.mend, code=refused.code)
+    if path.name in (CARD, MANIFEST):
+        return BadUpload(
+            "this is a card itself.",
+            where=path.name,
+            mend=f"Edit it, then: gyral check {path.parent}; or name the folder: gyral init {path.parent} --force.",
+            code="card-exists",
+        )
+    if path.is_file() and (path.suffix in (".safetensors", ".npy") or path.name in _PARTS):
+        return BadUpload(
+            "this is one file of a model, and a card describes all of them.",
+            where=path.name,
+            mend=f"Name the folder, with {', '.join(_PARTS)} or one .npy a layer: gyral init {path.parent}.",
+            code="unknown-format",
+        )
     return BadUpload(
         "there is no model to describe: no .onnx, no config.json with model.safetensors, no .npy.",
         where=path.name,

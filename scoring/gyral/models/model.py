@@ -134,7 +134,7 @@ def choose_layers(
     ----------
     available, patterns : sequence of str
     where : str, optional
-        Where the patterns stand, for the message: `CARD_LAYERS` or "--layers".
+        Where the patterns stand, for the message: `CARD_LAYERS` or "layers".
 
     Raises
     ------

@@ -223,7 +223,7 @@ def require_cpu(name: str, device: str) -> None:
     if device != "cpu":
         raise UserError(
             f"readout {name!r} runs on the CPU only, not on {device!r}.",
-            where="--device",
+            where="device",
             mend="Use cpu, or the readout 'ridge'.",
             code="bad-device",
         )

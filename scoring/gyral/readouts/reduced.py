@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,8 @@ from gyral.datasets.split import Fold
 from gyral.errors import UserError
 from gyral.features.features import Features
 from gyral.readouts.readout import Array, FittedReadout, JointReadout, Needs, Readout, Rows, require
+from gyral.readouts.reduction import Method, parse_reduction
 from gyral.readouts.spec import label
-
-Method = Literal["pca", "srp"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,22 +120,15 @@ def reduced(readout: Readout | JointReadout, spec: str) -> Reduced:
         The specification is none (``bad-reduction``), or the family needs positions, which a reduction
         removes.
     """
-    method, _, width = spec.partition(":")
-    if method not in ("pca", "srp") or not width.isdigit() or int(width) < 1:
-        raise UserError(
-            f"{spec!r} is no reduction.",
-            where="--reduce",
-            mend="Write pca:WIDTH or srp:WIDTH.",
-            code="bad-reduction",
-        )
+    method, width = parse_reduction(spec)
     if isinstance(readout, JointReadout) or readout.needs != "features":
         raise UserError(
             f"readout {readout.name!r} reads positions or several layers, and a reduction leaves neither.",
-            where="--reduce",
+            where="reduce",
             mend="Use it with the readout 'ridge'.",
             code="bad-reduction",
         )
-    return Reduced(readout, cast("Method", method), int(width))
+    return Reduced(readout, method, width)
 
 
 def _projection(method: Method, width: int, seed: int) -> Any:

@@ -173,6 +173,7 @@ def test_json_alone_is_compared_and_what_is_not_there_is_noted(change: Any) -> N
     done = invoke("rerun", str(folder / "record.json"), "--progress", "none")
     assert done.exit_code == 0
     assert "note: predictions.npy is not beside the record, so it was not compared" in done.output
+    assert "the same as far as could be compared" in done.output and "to the last bit" not in done.output
 
 
 def test_downloaded_json_is_not_compared_with_what_lies_beside_it(change: Any) -> None:
@@ -180,7 +181,8 @@ def test_downloaded_json_is_not_compared_with_what_lies_beside_it(change: Any) -
     np.save(folder / "predictions.npy", np.zeros(3))
     (folder / "record.json").rename(folder / "word-length-sim-language-0-record.json")
     done = invoke("rerun", str(folder / "word-length-sim-language-0-record.json"), "--progress", "none")
-    assert done.exit_code == 0 and "equal to the last bit" in done.output
+    assert done.exit_code == 0 and "the same as far as could be compared" in done.output
+    assert "only the JSON is here" in done.output
 
 
 def test_model_of_another_file_is_told(score: Callable[[str], Path], tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_show_prints_a_table_that_says_simulated(scored, tmp_path) -> None:
     page = tmp_path / "page.html"
     invoke(show, str(folder / "record.json"), "--html", str(page))
     assert "Simulated data." in page.read_text()
+    assert all(f"<th>{name}</th>" in page.read_text() for name in ("FDR p", "R2", "left"))
     assert Record.from_json(invoke(show, str(folder), "--json").output) == record
 
 
