@@ -210,6 +210,7 @@ def _tested(problem: Problem, series: Series, predictions: Array, curves: list[C
         runs,
         null,
         parts=parts,
+        groups=problem.split.groups,
         stretch=twice_stretch(problem),
         seed=seed,
     )

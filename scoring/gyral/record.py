@@ -180,7 +180,7 @@ class Row(_Frozen):
     procedure_high: float | None = None
     p: float | None = Field(None, description="one-sided: unrelated predictions reach the value")
     q: float | None = Field(None, description="p over the regions of the record (Benjamini-Hochberg)")
-    null_kind: Literal["permutation", "block", "shift", "phase"] | None = Field(
+    null_kind: Literal["permutation", "block", "shift", "phase", "group"] | None = Field(
         None, description="how predictions were made unrelated for p"
     )
     ceiling: float | None = Field(None, description="the most that can be reached, median over all units")

@@ -18,9 +18,9 @@ score over the simulations themselves. Wherever it helps to see the difference, 
 import argparse
 from collections.abc import Callable, Iterator
 
+import coverage_fitted
 import numpy as np
 from coverage_designs import DRAWS, Design, covers, in_groups, independent, percent, series
-from coverage_fitted import fitted
 from plain_bootstrap import around, resampling_weights, weighted_r
 from scipy.stats import pearsonr
 
@@ -417,7 +417,7 @@ def false_positives(
 
 PARTS: dict[str, Callable[[int, str], Iterator[str]]] = {
     "conditional": conditional,
-    "fitted": fitted,
+    "fitted": coverage_fitted.fitted,
     "ceiled": ceiled,
     "ceilings": ceilings,
     "procedure": procedure,

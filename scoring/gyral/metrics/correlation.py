@@ -10,7 +10,7 @@ Array = NDArray[np.floating[Any]]
 # Mean squares below these shares of the squared mean are rounding of a constant column: measured values are
 # as given (float64 sums), predictions are float32.
 _FLAT_MEASURED = 1e-20
-_FLAT_PREDICTED = (4 * np.finfo(np.float32).eps) ** 2
+_FLAT_PREDICTED = float(4 * np.finfo(np.float32).eps) ** 2
 
 
 def pearson_r(measured: Array, predicted: Array) -> Array:

@@ -31,7 +31,7 @@ _UNITS = 512
 # Variances below these shares of the squared mean are rounding errors of a constant: measured values are as given
 # (float64), predictions are float32.
 _FLAT_MEASURED = 1e-20
-_FLAT_PREDICTED = (4 * np.finfo(np.float32).eps) ** 2
+_FLAT_PREDICTED = float(4 * np.finfo(np.float32).eps) ** 2
 
 
 @dataclass(frozen=True, eq=False)

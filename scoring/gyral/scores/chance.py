@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gyral.datasets.region import Region
 from gyral.datasets.split import Rows
 from gyral.scores.problem import Problem
-from gyral.scores.pvalue import SHORTEST_RUN, Null, runs_of, significance
+from gyral.scores.pvalue import SHORTEST_RUN, Null, orders_of, runs_of, significance
 from gyral.scores.region import RegionScore
 
 Array = NDArray[np.floating[Any]]
@@ -17,6 +17,8 @@ Array = NDArray[np.floating[Any]]
 # Samples x units of one draw: beyond it every k-th unit is tested, so that a thousand draws take seconds.
 _ENTRIES = 2_000_000
 _LEAST_UNITS = 50
+# With fewer, no score could be called significant at .01.
+_LEAST_ORDERS = 100
 # With folds that train on one another's rows, each pair of rows i, j in different folds enters a score twice, by
 # h_ij y_i y_j and h_ji y_j y_i. Where nothing is to be found its variance is twice that of a null that holds the
 # predictions: of 200 samples and 20 features of noise, .111 against .071.
@@ -31,8 +33,8 @@ class Chance:
     ----------
     p : float64 array, one for each of `RegionScore.subjects`
         NaN where no unit is complete. That of "all" tests the median over the units of all subjects.
-    null : {"permutation", "phase"} or None
-        None: held-out stretches are too short for any.
+    null : {"permutation", "phase", "group"} or None
+        None: held-out stretches are too short, or groups too few, for any.
     """
 
     p: NDArray[np.float64]
@@ -40,13 +42,20 @@ class Chance:
 
 
 def runs_and_null(problem: Problem) -> tuple[list[Rows], Null] | None:
-    """What may be made unrelated: single samples, else phases of each run, else of each fold where runs are short."""
+    """What may be made unrelated: single samples, phases of each run, or whole groups where they are short.
+
+    None where a series is too short, and where groups are too few to stand in `_LEAST_ORDERS` orders inside their folds.
+    """
+    split = problem.split
+    folds = [f.test for f in split.folds]
     if problem.exchangeable:
-        return [f.test for f in problem.split.folds], "permutation"
-    runs = runs_of(problem.split)
-    if min(len(r) for r in runs) < SHORTEST_RUN:
-        runs = [f.test for f in problem.split.folds]
-    return None if min(len(r) for r in runs) < SHORTEST_RUN else (runs, "phase")
+        return folds, "permutation"
+    runs = runs_of(split)
+    if min(len(r) for r in runs) >= SHORTEST_RUN:
+        return runs, "phase"
+    if split.groups is None or orders_of(split.groups, folds) < _LEAST_ORDERS:
+        return None
+    return folds, "group"
 
 
 def region_chance(
@@ -80,6 +89,7 @@ def region_chance(
         runs,
         null,
         parts=[np.searchsorted(tested, units) for units in parts],
+        groups=problem.split.groups,
         stretch=twice_stretch(problem),
         seed=seed,
     )

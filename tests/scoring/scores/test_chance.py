@@ -11,6 +11,7 @@ from gyral.datasets.split import contiguous, grouped
 from gyral.scores import chance as module
 from gyral.scores.chance import Chance, region_chance, runs_and_null
 from gyral.scores.problem import Problem
+from gyral.scores.pvalue import significance
 from gyral.scores.region import region_blocks, score_blocks, score_region
 
 
@@ -63,18 +64,38 @@ def test_incomplete_units_are_left_out() -> None:
     assert np.isnan(chance(problem_of(y), p).p).all()
 
 
-def test_short_groups_fall_back_on_folds_and_short_folds_have_no_null() -> None:
+def test_short_groups_change_places_and_too_few_of_them_have_no_null() -> None:
     rng = np.random.default_rng(3)
     y = smooth(rng, (200, 2))
     groups = np.repeat(np.arange(20), 10)
-    found = runs_and_null(problem_of(y, groups=groups))
+    posed = problem_of(y, groups=groups)
+    found = runs_and_null(posed)
     assert found is not None
-    assert ([len(r) for r in found[0]], found[1]) == ([40] * 5, "phase")
-    short = problem_of(y[:100], groups=groups[:100])
-    assert runs_and_null(short) is None
-    result = chance(short, y[:100])
-    assert result.null is None
-    assert np.isnan(result.p).all()
+    assert ([len(r) for r in found[0]], found[1]) == ([40] * 5, "group")
+    assert chance(posed, y + rng.standard_normal(y.shape)).p[0] < 0.01
+    # Two groups a fold stand in 32 orders; a short series in none.
+    for short in (problem_of(y[:100], groups=groups[:100]), problem_of(y[:100])):
+        assert runs_and_null(short) is None
+        result = chance(short, y[:100])
+        assert result.null is None
+        assert np.isnan(result.p).all()
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_what_groups_have_in_common_is_significant_as_often_as_promised(even: bool) -> None:
+    rng = np.random.default_rng(6)
+    sizes = np.full(20, 8) if even else np.random.default_rng(7).integers(4, 13, 20)
+    groups = np.repeat(np.arange(20), sizes)
+    split = grouped(groups, 5)
+    runs = [f.test for f in split.folds]
+    by_group, by_sample = [], []
+    for seed in range(200):
+        y, p = (rng.standard_normal((20, 1))[groups] + rng.standard_normal((len(groups), 1)) for _ in range(2))
+        by_group.append(significance(y, p, runs, "group", groups=groups, draws=99, seed=seed).p[0] <= 0.05)
+        by_sample.append(significance(y, p, runs, "permutation", draws=99, seed=seed).p[0] <= 0.05)
+    # Ten are expected; 999 of a thousand fair tests stay within 2 and 20.
+    assert 2 <= np.sum(by_group) <= 20
+    assert np.sum(by_sample) > 20
 
 
 def test_many_units_are_tested_by_every_other_one(monkeypatch: pytest.MonkeyPatch) -> None:

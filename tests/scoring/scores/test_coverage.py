@@ -55,6 +55,26 @@ def test_conditional_intervals_cover_independent_stimuli(script: ModuleType) -> 
     assert_covers(hits["mean"])
 
 
+@pytest.mark.parametrize("signal", [0.0, 0.1])
+def test_intervals_of_maps_fitted_in_folds_cover_what_those_maps_reach(script: ModuleType, signal: float) -> None:
+    found, truths = script.coverage_fitted.fitted_intervals(script.independent(200), 20, 20.0, 5, signal, 150)
+    assert_covers(script.coverage_fitted.covers(found["pairs"], truths))
+    assert_covers(script.coverage_fitted.covers(found["unknown"], truths), 0.93, 1.0)
+    # 2.5 % of intervals may lie above 0 where there is nothing; redraws alone allow a twelfth of them.
+    if not signal:
+        assert np.sum(np.transpose(found["pairs"])[0] > 0) <= binom.ppf(0.999, 150, 0.035)
+
+
+@pytest.mark.parametrize(
+    "kind", ["ncsnr", *(pytest.param(k, marks=pytest.mark.slow) for k in ("split-half", "loso", "extrapolation"))]
+)
+def test_intervals_of_ceilings_cover_units_and_regions(script: ModuleType, kind: str) -> None:
+    hits, mean, truth = script.ceiling_hits(script.in_groups(40, 5), kind, 60, units=8)
+    assert_covers(hits["region"], 0.93, 0.99)
+    assert 0.92 <= hits["units"].mean() <= 0.98
+    assert mean == pytest.approx(truth, abs=0.04)
+
+
 def test_tied_models_keep_their_ranks(script: ModuleType) -> None:
     held, naive, _ = script.rank_hits(script.in_groups(40, 10), 5, 60)
     assert np.sum(held) >= binom.ppf(0.001, 60, 0.95)
