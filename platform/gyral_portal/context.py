@@ -15,6 +15,8 @@ def site(request: HttpRequest) -> dict[str, str]:
 _SECTIONS = {
     "leaderboard:boards": "boards",
     "leaderboard:board": "boards",
+    "leaderboard:saved-view": "boards",
+    "leaderboard:saved-views": "boards",
     "leaderboard:models": "models",
     "leaderboard:model": "models",
     "leaderboard:benchmarks": "benchmarks",

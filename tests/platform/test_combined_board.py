@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -219,9 +220,16 @@ def _stable(answer: Any) -> tuple[str, bytes]:
     return answer.headers.get("ETag", ""), answer.content
 
 
+@pytest.mark.parametrize("visibility", [Visibility.PRIVATE, Visibility.UNLISTED])
 @pytest.mark.parametrize("role", ["nobody", "stranger"])
 def test_private_model_changes_not_one_byte_for_others(
-    role: str, models: None, owner: User, stranger: User, board: Benchmark, words: Benchmark
+    role: str,
+    visibility: Visibility,
+    models: None,
+    owner: User,
+    stranger: User,
+    board: Benchmark,
+    words: Benchmark,
 ) -> None:
     """Names, scores, counts, filters, means, order, entity tags: all as if it did not exist."""
 
@@ -232,8 +240,6 @@ def test_private_model_changes_not_one_byte_for_others(
         return {address: (tag, _without_csrf(body)) for address, (tag, body) in _answers(client).items()}
 
     def _without_csrf(body: bytes) -> bytes:
-        import re
-
         return re.sub(rb'name="csrfmiddlewaretoken" value="[^"]+"', b"", body)
 
     def tags_count(answers: dict[str, tuple[str, bytes]]) -> dict[str, Any]:
@@ -242,10 +248,11 @@ def test_private_model_changes_not_one_byte_for_others(
 
     before = tags_count(visit())
     card = {"family": "Secretive", "parameters": 5, "licence": "Odd", "training_datasets": ["imagenet-1k"]}
-    hidden = make_scored("hush", board, {"V1": 0.9, "V4": 0.9}, owner=owner, visibility="private", card=card)
+    hidden = make_scored("hush", board, {"V1": 0.9, "V4": 0.9}, owner=owner, visibility=visibility, card=card)
     make_run(hidden, words, {"network": 0.9})
     make_run(hidden, board, {"V4": 0.1}, twin="untrained")
     assert tags_count(visit()) == before
+    set_visibility(hidden, Visibility.UNLISTED)
     set_visibility(hidden, Visibility.PRIVATE)
     withdraw(hidden)
     assert tags_count(visit()) == before

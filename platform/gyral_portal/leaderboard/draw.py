@@ -47,7 +47,7 @@ class _Drawer:
         f = line.facts
         address = self.model.replace("NAME", f.name).replace("v0", f"v{f.version}")
         version = f" <small>version {f.version}</small>" if f.version > 1 else ""
-        private = ' <span class="badge private">private</span>' if line.is_private else ""
+        private = f' <span class="badge private">{f.visibility}</span>' if line.is_private else ""
         said = [escape(f.family)] if f.family else []
         if f.tier == Tier.SELF_REPORTED:
             said.append("self-reported †")
@@ -87,8 +87,9 @@ def _mean(mean: Mean) -> str:
 
 def _title(cell: Cell, benchmark: Benchmark) -> str:
     """What the numbers are."""
-    word = ("RDM" if benchmark.task == "rsa" else "unit") + ("" if cell.n_units == 1 else "s")
-    over = f"mean over {cell.n_units} {word}" if benchmark.task == "rsa" else f"median over {cell.n_units} {word}"
+    one = {"rsa": "RDM", "triplets": "participant"}.get(benchmark.task, "unit")
+    word = one + ("" if cell.n_units == 1 else "s")
+    over = f"{'median' if benchmark.task == 'encoding' else 'mean'} over {cell.n_units} {word}"
     said = [f"{metric_name(cell.metric)}, {over}, {cell.n_samples} stimuli"]
     if cell.interval_kind in _OF:
         said.append(f"95 % interval {_OF[cell.interval_kind]}")
@@ -113,7 +114,7 @@ def _rank(cell: Cell, line: Line) -> str:
         ties = f' <span title="Models that share a letter cannot be told apart here">{escape(cell.ties)}</span>'
         said.append(rank + (ties if cell.ties else ""))
     elif line.is_private:
-        said.append("private: no rank")
+        said.append(f"{line.facts.visibility}: no rank")
     if cell.ceiled is not None:
         said.append(f"{percent(cell.ceiled)} of ceiling")
     return "".join(f'<span class="share">{one}</span>' for one in said)

@@ -104,7 +104,7 @@ def _line(table: Table, line: Line, column: Column, cell: Cell) -> dict[str, Any
         "title": facts.title,
         "family": facts.family,
         "tier": facts.tier,
-        "visibility": "private" if line.is_private else "public",
+        "visibility": facts.visibility,
         "benchmark": benchmark.identifier,
         "simulated": benchmark.simulated,
         "readout": benchmark.readout,

@@ -21,6 +21,7 @@ from gyral_portal.leaderboard.columns import (
 from gyral_portal.leaderboard.draw import draw_rows
 from gyral_portal.leaderboard.facets import FACETS
 from gyral_portal.leaderboard.look import MEAN, NAME, Look
+from gyral_portal.leaderboard.models import SavedView
 from gyral_portal.leaderboard.scope import WORDS, Scope
 from gyral_portal.leaderboard.table import HEAT_STEPS, Line, Table
 from gyral_submissions.domain.queries.grid import Column
@@ -67,6 +68,8 @@ def page_context(scope: Scope, table: Table, lines: Sequence[Line], request: Htt
         "pick": look.address(base, picking=not look.picking, page=look.page),
         "picker": _picker(table) if look.picking else [],
         "permalink": request.build_absolute_uri(look.address(base, on=look.on or today, page=look.page)),
+        "query": look.address("").removeprefix("?"),
+        "saved": _saved(request),
         "today": look.address(base, on=None),
         "plain": base,
         "is_past": look.on is not None and look.on < today,
@@ -75,6 +78,10 @@ def page_context(scope: Scope, table: Table, lines: Sequence[Line], request: Htt
 
 
 _FILES = (("CSV", "board.csv"), ("JSON", "board.json"), ("Parquet", "board.parquet"), ("BibTeX", "board.bib"))
+
+
+def _saved(request: HttpRequest) -> list[SavedView]:
+    return list(SavedView.objects.filter(owner=request.user.pk)) if request.user.is_authenticated else []
 
 
 def _query(look: Look, base: str) -> str:
@@ -86,7 +93,9 @@ def _units(table: Table) -> list[str]:
     found: dict[str, None] = {}
     for shown in table.columns:
         if shown.column is not None:
-            over = "mean over subjects" if shown.column.benchmark.task == "rsa" else "median over units"
+            over = {"rsa": "mean over subjects", "triplets": "share of choices"}.get(
+                shown.column.benchmark.task, "median over units"
+            )
             found[f"{readout_words(shown.column).partition(',')[0]} between prediction and recording, {over}"] = (
                 None
             )

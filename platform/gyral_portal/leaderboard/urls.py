@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gyral_portal.leaderboard.views import benchmark, board, front, model, record
+from gyral_portal.leaderboard.views import benchmark, board, front, model, record, saved
 
 app_name = "leaderboard"
 urlpatterns = [
@@ -10,6 +10,10 @@ urlpatterns = [
     path("boards/", front.boards, name="boards"),
     path("boards/<str:reference>/", board.board, name="board"),
     path("boards/<str:reference>/<str:kind>", board.board_file, name="export"),
+    path("views/", saved.saved_views, name="saved-views"),
+    path("views/save/", saved.save_view, name="save-view"),
+    path("views/<uuid:view>/", saved.saved_view, name="saved-view"),
+    path("views/<uuid:view>/delete/", saved.delete_view, name="delete-view"),
     path("benchmarks/", benchmark.benchmarks, name="benchmarks"),
     path("benchmarks/<str:reference>/", benchmark.benchmark, name="benchmark"),
     path("benchmarks/<str:reference>/stimuli/<int:row>", benchmark.stimulus, name="stimulus"),

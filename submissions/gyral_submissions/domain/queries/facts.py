@@ -31,6 +31,8 @@ class Facts:
         for nothing.
     tier : str
         How far its scores can be trusted.
+    visibility : str
+        Who may see it.
     has_twin : bool
         Whether there are weights to draw anew.
     since : datetime
@@ -48,6 +50,7 @@ class Facts:
     parameters: int | None
     training: tuple[str, ...]
     tier: str
+    visibility: str
     has_twin: bool
     since: datetime
     changed: datetime
@@ -99,6 +102,7 @@ def _read(submission: Submission) -> Facts:
         parameters=_whole(card.get("parameters")),
         training=named or (("",) if card.get("training_data") else ()),
         tier=str(submission.tier),
+        visibility=str(submission.visibility),
         has_twin=submission.has_twin,
         since=submission.published or submission.created,
         changed=submission.changed,
