@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from board_rows import make_run, make_scored
 from gyral_portal.accounts.models import Scope
 from gyral_portal.accounts.tokens import create_token
+from gyral_portal.leaderboard.models import SavedView
 from gyral_submissions.domain import upload as uploads
 from gyral_submissions.domain.log import note
 from gyral_submissions.enums import Format, State, Visibility
@@ -29,6 +30,10 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "leaderboard:boards": ("GET", "/boards/", OK),
     "leaderboard:board": ("GET", "/boards/cortex/", OK),
     "leaderboard:export": ("GET", "/boards/cortex/board.csv", OK),
+    "leaderboard:saved-views": ("GET", "/views/", (302, 200, 200, 200)),
+    "leaderboard:save-view": ("POST", "/views/save/", (302, 302, 302, 302)),
+    "leaderboard:saved-view": ("GET", "/views/{view}/", OK),
+    "leaderboard:delete-view": ("POST", "/views/{view}/delete/", (302, 404, 404, 302)),
     "leaderboard:benchmarks": ("GET", "/benchmarks/", OK),
     "leaderboard:benchmark": ("GET", "/benchmarks/cortex/", OK),
     "leaderboard:stimulus": ("GET", "/benchmarks/cortex/stimuli/0", (404, 404, 404, 404)),
@@ -107,6 +112,7 @@ def places(private: Submission, owner: User) -> dict[str, object]:
         "name": NAME,
         "run": private.runs.get().pk,
         "submission": private.pk,
+        "view": SavedView.objects.create(owner=owner, title="mine", reference="cortex@0").pk,
         "token": token.pk,
         "upload": upload.pk,
     }
