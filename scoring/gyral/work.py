@@ -16,6 +16,7 @@ from gyral.controls.altered import Isolated, RandomWords, Scrambled
 from gyral.controls.beside import Beside, nuisances_beside, why_missing
 from gyral.curves import Curve
 from gyral.datasets.dataset import Dataset
+from gyral.datasets.triplets import Triplets
 from gyral.encoding import EncodingScores, score_encoding
 from gyral.errors import UserError
 from gyral.features.extract import extract
@@ -23,6 +24,7 @@ from gyral.features.features import Features
 from gyral.features.timed import Placement
 from gyral.fitting import LayerFits, fit_layers
 from gyral.identification import Turned, is_identification, reads_features, score_identification, turned_around
+from gyral.metrics import METRICS
 from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
 from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.twins import Twin
@@ -36,6 +38,7 @@ from gyral.record import Controls, ControlsAsked, Row
 from gyral.retraining import Retrained
 from gyral.scores.problem import Problem
 from gyral.similarity import layer_rdms, score_similarity
+from gyral.triplets import layer_hits, score_triplets
 from gyral.workplace import Workplace
 
 Array = NDArray[np.floating[Any]]
@@ -99,6 +102,8 @@ class Work:
         self.turned: list[Turned] = []  # from responses to features, where the metric asks for it
         self.features: dict[str, Features] = {}  # of the last model
         self.rdms: list[Array] = []
+        self.hits: list[NDArray[np.float32]] = []  # on triplets
+        self.first: dict[str, Features] = {}  # of the first model
         self.twin: tuple[Curve, ...] = ()  # of the untrained twin, once `further` has run it
         self.names: tuple[str, ...] = ()
         self.features_seconds = self.readout_seconds = 0.0
@@ -123,7 +128,9 @@ class Work:
         self.features = features
         self.features_seconds += time.perf_counter() - clock
         clock = time.perf_counter()
-        if self.solver is None or self.setting.problem is None:
+        if self.setting.benchmark.task == "triplets":
+            self._add_triplets(features, suffix)
+        elif self.solver is None or self.setting.problem is None:
             self.names, rdms = layer_rdms(features, progress=self.setting.progress, step=f"rdms{suffix}")
             self.rdms.append(rdms)
         else:
@@ -160,7 +167,9 @@ class Work:
     def scores(self, family: str) -> EncodingScores:
         """Scores of all draws added."""
         self.setting.progress("statistics", 0, 1)
-        if self.setting.problem is None:
+        if self.setting.benchmark.task == "triplets":
+            found = self._triplets()
+        elif self.setting.problem is None:
             dataset = self.setting.dataset
             similar = score_similarity(
                 self.names,
@@ -187,6 +196,40 @@ class Work:
                 found = self._identified(found, family)
         self.setting.progress("statistics", 1, 1)
         return found
+
+    def _add_triplets(self, features: dict[str, Features], suffix: str) -> None:
+        step = f"triplets{suffix}"
+        alike = METRICS.load(self.setting.benchmark.metric)
+        self.names, found = layer_hits(features, self._choices, alike, progress=self.setting.progress, step=step)
+        self.hits.append(found)
+        self.first = self.first or features
+
+    @cached_property
+    def _choices(self) -> Triplets:
+        found = self.setting.dataset.triplets
+        if found is None:
+            raise UserError(
+                "there are no odd-one-out choices.",
+                where=f"dataset {self.setting.dataset.name!r}",
+                code="no-triplets",
+            )
+        return found
+
+    def _triplets(self) -> EncodingScores:
+        dataset, metric = self.setting.dataset, self.setting.benchmark.metric
+        alike = METRICS.load(metric)
+        scored = score_triplets(
+            self.names,
+            self.hits,
+            self._choices,
+            dataset.split(),
+            lambda k: alike(self.first[self.names[k]].flat()),
+            region=self.setting.benchmark.main_region,
+            metric=metric,
+            stimuli=len(dataset.stimuli),
+            seed=self.setting.seed,
+        )
+        return EncodingScores(scored.rows, scored.people, scored.hits, scored.redraws, (), {}, ())
 
     def _identified(self, encoded: EncodingScores, family: str) -> EncodingScores:
         """Rows of identification in place of those of encoding."""

@@ -6,7 +6,7 @@ from typing import Literal
 from gyral.errors import UnknownName
 from gyral.hashing import hash_json
 
-Task = Literal["encoding", "rsa"]
+Task = Literal["encoding", "rsa", "triplets"]
 LEAST_GRID = 7
 IDENTIFIED = ("2way", "top1", "top5", "top10", "rank")
 
@@ -20,10 +20,12 @@ METRICS: dict[str, tuple[str, ...]] = {
         *("rsa-spearman", "rsa-pearson", "rsa-cosine"),
         *("trsa-0-100", "trsa-20-80", "trsa-40-60", "trsa-0-30"),
     ),
+    "triplets": ("triplet-cosine", "triplet-dot", "triplet-correlation"),
 }
 CEILINGS: dict[str, tuple[str, ...]] = {
     "encoding": ("ncsnr", "split-half", "loso", "extrapolation", "consistency", "published", "none"),
     "rsa": ("rdm-bounds",),
+    "triplets": ("none",),
 }
 
 
@@ -43,8 +45,8 @@ class Benchmark:
         Which models it scores.
     dataset : str
         Name in the dataset catalogue (or of an installed pack).
-    task : {"encoding", "rsa"}
-        Whether responses are predicted or RDMs compared.
+    task : {"encoding", "rsa", "triplets"}
+        Whether responses are predicted, RDMs compared, or the odd one of three stimuli named.
     metric : str
         The board's metric: one of the task's `METRICS`.
     readout : str

@@ -61,7 +61,7 @@ def why_missing(asked: ControlsAsked, readout: object, draws: int, twin: object)
     if asked == "none":
         return "controls were turned off"
     if readout is None:
-        return "RDMs are compared; there is no R2 to split"
+        return "no responses are predicted; there is no R2 to split"
     if twin is not None or draws > 1:
         return "a twin is a control itself"
     if not isinstance(readout, Ridge):

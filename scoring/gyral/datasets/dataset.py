@@ -17,6 +17,7 @@ from gyral.datasets.split import Split, contiguous, grouped, leave_one_group_out
 from gyral.datasets.stimulus import StimulusSet
 from gyral.datasets.time_axis import TimeAxis
 from gyral.datasets.timeline import Timeline
+from gyral.datasets.triplets import Triplets
 from gyral.errors import BadDataset, UnknownName
 
 Display = Literal["public", "login", "none"]
@@ -121,6 +122,12 @@ class Dataset:
     def name(self) -> str:
         """Identifier of the dataset."""
         return self.about.name
+
+    @property
+    def triplets(self) -> Triplets | None:
+        """Odd-one-out choices among the stimuli (``extra["triplets"]``), where there are any."""
+        table = self.extra.get("triplets")
+        return None if table is None else Triplets.from_table(np.asarray(table), len(self.stimuli))
 
     @property
     def samples(self) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gyral.audit import Audit
     from gyral.benchmarks.benchmark import Benchmark as Recipe
     from gyral.datasets.dataset import Dataset
+    from gyral.datasets.region import Region
 
 Outcome = Literal["created", "unchanged", "refreshed", "refused", "skipped", "retired"]
 
@@ -161,6 +162,9 @@ def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
         kinds = list(dict.fromkeys(r.kind for r in dataset.rdms.values()))
         subjects = list(dict.fromkeys(s for r in dataset.rdms.values() for s in r.subjects))
         unit, n_units = "dissimilarity", 0
+        if dataset.triplets is not None:
+            kinds, unit = ["behaviour"], "choice of one of three"
+            subjects = [f"participant-{k}" for k in sorted(set(dataset.triplets.participants.tolist()))]
     return {
         **{k: v for k, v in asdict(dataset.about).items() if k not in ("display", "simulated")},
         "stimuli": dataset.stimuli.modality,
@@ -179,14 +183,14 @@ def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
 
 
 def _regions(recipe: "Recipe", dataset: "Dataset") -> list[dict[str, Any]]:
-    ceilings = _rdm_bounds(recipe.metric, dataset) if recipe.task == "rsa" else _unit_ceilings(recipe, dataset)
+    ceilings = _ceilings(recipe, dataset)
     none: dict[str, Any] = dict.fromkeys(("ceiling", "ceiling_low", "ceiling_high", "ceiling_lower"))
     none |= {"ceiling_unit": "", "ceiling_kind": "none"}
     listed = []
     for region in dataset.regions:
         if recipe.task == "rsa" and region.name not in dataset.rdms:
             continue
-        count = len(dataset.rdms[region.name].subjects) if recipe.task == "rsa" else len(region)
+        count = _count(recipe, dataset, region)
         listed.append(
             {
                 "name": region.name,
@@ -197,6 +201,21 @@ def _regions(recipe: "Recipe", dataset: "Dataset") -> list[dict[str, Any]]:
             }
         )
     return listed
+
+
+def _count(recipe: "Recipe", dataset: "Dataset", region: "Region") -> int:
+    """What a region's score is over: units, subjects with RDMs, or people who judged triplets."""
+    if recipe.task == "rsa":
+        return len(dataset.rdms[region.name].subjects)
+    if dataset.triplets is not None:
+        return len(set(dataset.triplets.participants.tolist()))
+    return len(region)
+
+
+def _ceilings(recipe: "Recipe", dataset: "Dataset") -> dict[str, dict[str, Any]]:
+    if recipe.task == "rsa":
+        return _rdm_bounds(recipe.metric, dataset)
+    return _unit_ceilings(recipe, dataset) if recipe.task == "encoding" else {}
 
 
 def _unit_ceilings(recipe: "Recipe", dataset: "Dataset") -> dict[str, dict[str, Any]]:

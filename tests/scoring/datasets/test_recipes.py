@@ -44,6 +44,7 @@ def test_recipe_says_what_a_page_and_a_citation_need(name):
         ("cowley2023-v4", 640, 50, 1),
         ("kriegeskorte2008", 92, 0, 3),
         ("haxby2001", 96, 530, 2),
+        ("things2020", 1854, 0, 1),
     ],
 )
 def test_pack_from_the_mirror_has_the_published_shape(name, samples, units, regions):
