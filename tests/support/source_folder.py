@@ -40,7 +40,7 @@ def write_nifti(
     return path
 
 
-def write_csv(path: Path, **columns: Any) -> Path:
+def write_csv(path: Path, /, **columns: Any) -> Path:
     """A table, separated as its name says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(columns).to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")

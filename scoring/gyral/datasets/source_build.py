@@ -6,6 +6,7 @@ and time of their files; a build that was broken off goes on behind them. Memory
 
 import json
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -100,6 +101,27 @@ def assemble(
         extra={} if source.benchmark is None else {"benchmark": source.benchmark},
     )
     return Built(dataset, tuple(notes))
+
+
+def read_files(source: Source, files: Mapping[str, Path], scratch: Path, *, provenance: str) -> Dataset:
+    """The dataset of a source whose files lie here and there (a recipe's), under the names the source has for them.
+
+    Parameters
+    ----------
+    source : Source
+    files : mapping of name to Path
+        Name below the source's folder -> where the file is.
+    scratch : Path
+        Where files are laid out and arrays rest; must outlive the dataset.
+    provenance : str
+        Text of PROVENANCE.md.
+    """
+    folder = scratch / "source"
+    for name, path in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / name)
+    dataset = assemble(source, folder, scratch / "work").dataset
+    return replace(dataset, extra={**dataset.extra, "provenance": provenance})
 
 
 def build_pack(

@@ -179,7 +179,7 @@ def _is_series(path: Path) -> bool:
         image = load_image(path)
     except BadDataset:
         return True
-    return image.ndim == 4 and image.shape[3] > 1
+    return bool(image.ndim == 4 and image.shape[3] > 1)
 
 
 def _array_kind(path: Path) -> str | None:

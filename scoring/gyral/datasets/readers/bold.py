@@ -1,5 +1,6 @@
 """BOLD series with events: one estimate a trial, by windows or by nilearn's general linear model, run by run."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,15 +246,17 @@ def _design(events: list[tuple[float, float, str]], run: Run, source: ResponsesS
 
     confounds = source.confounds.columns if source.confounds is not None else None
     try:
-        design = make_first_level_design_matrix(
-            run.tr * np.arange(run.volumes),
-            pd.DataFrame(events, columns=["onset", "duration", "trial_type"]),
-            hrf_model=source.hrf,
-            drift_model="cosine" if source.high_pass else None,
-            high_pass=source.high_pass or 0.01,
-            add_regs=run.confounds,
-            add_reg_names=None if confounds is None else list(confounds),
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of rank: it is looked at below, and is no warning there
+            design = make_first_level_design_matrix(
+                run.tr * np.arange(run.volumes),
+                pd.DataFrame(events, columns=["onset", "duration", "trial_type"]),
+                hrf_model=source.hrf,
+                drift_model="cosine" if source.high_pass else None,
+                high_pass=source.high_pass or 0.01,
+                add_regs=run.confounds,
+                add_reg_names=None if confounds is None else list(confounds),
+            )
     except ValueError as error:
         raise BadDataset(f"no design can be made: {error}.", where=run.part.name, code="design-rank") from None
     if np.linalg.matrix_rank(design.to_numpy()) < design.shape[1]:

@@ -13,6 +13,7 @@ from gyral.datasets.source import ConfoundsSource, ResponsesSource
 from gyral.errors import BadDataset, UnknownName
 
 _ENTITY = re.compile(r"(?:^|_)((?:ses|run)-[A-Za-z0-9]+)")
+_LONGEST = 30.0  # seconds between two volumes that anybody uses
 _SAME = 0.01  # share by which two statements of one TR may differ
 Floats = NDArray[np.float64]
 
@@ -146,6 +147,13 @@ def repetition_time(image_tr: float | None, path: Path, source: ResponsesSource)
         mend = "One of them is in milliseconds." if 900 < ratio < 1100 else "Correct the one that is wrong."
         text = ", ".join(f"{v:g} s in {k}" for k, v in known.items())
         raise BadDataset(f"the TR is {text}.", where=str(path), mend=mend, code="tr-differs")
+    if values[0] > _LONGEST:
+        raise BadDataset(
+            f"the TR is {values[0]:g} s in {next(iter(known))}.",
+            where=str(path),
+            mend="It looks like milliseconds: state it in seconds as responses.tr, and correct the header.",
+            code="tr-differs",
+        )
     return values[0]
 
 

@@ -18,10 +18,11 @@ def read_matlab(path: Path) -> dict[str, Any]:
         Not such a file.
     """
     from scipy.io import loadmat  # slow import, only for this format
+    from scipy.io.matlab import MatReadError
 
     try:
         variables: dict[str, Any] = loadmat(path, squeeze_me=True, struct_as_record=False)
-    except (ValueError, NotImplementedError, TypeError, OSError) as error:
+    except (MatReadError, ValueError, NotImplementedError, TypeError, OSError) as error:
         raise BadDataset(f"not a MATLAB file that can be read: {error}.", where=str(path)) from None
     return variables
 

@@ -77,7 +77,9 @@ def _hdf5(path: Path) -> dict[str, Any]:
         ) from None
     try:
         with h5py.File(path, "r") as file:
-            found: dict[str, Any] = {k: np.asarray(v) for k, v in file.items() if isinstance(v, h5py.Dataset)}
+            found: dict[str, Any] = {
+                k: np.asarray(v) for k, v in file.items() if isinstance(v, h5py.Dataset) and v.shape
+            }
             described = file.get("rdm_descriptors")
             if isinstance(described, h5py.Group):
                 found |= {k: v.asstr()[...] for k, v in described.items() if h5py.check_string_dtype(v.dtype)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.parsers.expat import ExpatError  # of GIFTI, which is XML; nibabel hands it through
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,14 @@ def load_image(path: Path) -> Any:
         return nibabel.load(path, **({"keep_file_open": True} if path.name.endswith((".nii", ".nii.gz")) else {}))
     except FileNotFoundError:
         raise BadDataset("the file is missing.", where=str(path), code="file-missing") from None
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
+    except (
+        nibabel.filebasedimages.ImageFileError,
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        ExpatError,
+    ) as error:
         raise BadDataset(
             f"not an image that can be read: {error}.", where=str(path), code="not-an-image"
         ) from None

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from gyral.datasets.dataset import About, Dataset
-from gyral.datasets.readers.nifti import block_means, clean_runs, find_blocks, load_image, masked_series
-from gyral.datasets.recipe import Recipe, Source, SourceFile
-from gyral.datasets.region import Region
-from gyral.datasets.responses import Responses
-from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadDataset
+from gyral.datasets.manifest import SplitEntry
+from gyral.datasets.readers.files import read_table, texts
+from gyral.datasets.readers.volume import load_image
+from gyral.datasets.recipe import Recipe, SourceFile
+from gyral.datasets.recipe import Source as Files
+from gyral.datasets.source import RegionSource, ResponsesSource, Source, StimuliSource
+from gyral.datasets.source_build import read_files
 
 SUBJECT = "sub001"
 TR = 2.5  # seconds
@@ -46,7 +47,7 @@ RECIPE = Recipe(
     title=ABOUT.title,
     content_hash="dbbde18854f0aa1f6225ce07ffd7dc4e28102b3d35b4d1187460fae4dd16ec36",
     licence="CC BY-SA 3.0",
-    mirror=Source(
+    mirror=Files(
         folder="haxby2001_sub001",
         files=(
             SourceFile("half_slice_all_runs_bold.nii.gz", _BOLD),
@@ -57,7 +58,7 @@ RECIPE = Recipe(
         ),
         reader="gyral.datasets.recipes.haxby2001:read_mirror",
     ),
-    public=Source(
+    public=Files(
         folder="haxby2001",
         files=(
             SourceFile("bold.nii.gz", _BOLD, _RAW + "bold.nii.gz"),
@@ -79,54 +80,58 @@ PROVENANCE = """# Haxby et al. 2001, subject 1, one slice
 """
 
 
+SOURCE = Source(
+    source=1,
+    about=ABOUT,
+    stimuli=StimuliSource(modality="label"),
+    responses=ResponsesSource(
+        reader="bold",
+        kind="fMRI",
+        unit="z",
+        subjects=(SUBJECT,),
+        files="bold.nii.gz",
+        volumes="volumes.csv",
+        stimulus="label",
+        ignore=("rest",),
+        tr=TR,
+        estimate="average",
+        window=WINDOW,
+        decimals=_DECIMALS,
+    ),
+    regions=(
+        RegionSource(name="mask", mask="mask.nii.gz", title="Published mask"),
+        RegionSource(name="bright", path=("mask",), mask="bright.nii.gz", title="Bright in the first run"),
+    ),
+    split=SplitEntry(kind="leave-one-group-out", folds=12, gap=0),
+)
+
+
 def read_mirror(files: Mapping[str, Path], scratch: Path) -> Dataset:
     """The dataset from the mirror's NIfTI files and ``label,run`` table."""
-    table = pd.read_csv(files["half_slice_labels.csv"])
-    return _dataset(files["half_slice_all_runs_bold.nii.gz"], files["half_slice_mask.nii.gz"], table)
+    bold, mask = files["half_slice_all_runs_bold.nii.gz"], files["half_slice_mask.nii.gz"]
+    return _dataset(bold, mask, files["half_slice_labels.csv"], scratch)
 
 
 def read_public(files: Mapping[str, Path], scratch: Path) -> Dataset:
     """The dataset from PyMVPA's NIfTI files and ``label run`` table (no header)."""
     table = pd.read_csv(files["attributes_literal.txt"], sep=r"\s+", header=None, names=["label", "run"])
-    return _dataset(files["bold.nii.gz"], files["mask.nii.gz"], table)
+    volumes = scratch / "volumes.csv"
+    table.to_csv(volumes, index=False)
+    return _dataset(files["bold.nii.gz"], files["mask.nii.gz"], volumes, scratch)
 
 
-def _dataset(bold_path: Path, mask_path: Path, table: pd.DataFrame) -> Dataset:
-    bold = load_image(bold_path)
-    inside = np.asarray(load_image(mask_path).dataobj) > 0
-    labels, runs = table["label"].to_numpy(np.str_), table["run"].to_numpy(np.int64)
-    if bold.shape[-1] != len(table) or inside.shape != bold.shape[:3]:
-        raise BadDataset(f"{bold.shape!r} volumes do not fit {len(table)} labels.", where=str(bold_path))
-    first_run = np.asarray(bold.dataobj, np.float64)[..., runs == runs.min()].mean(axis=-1)
-    bright = first_run > first_run.mean()
-    used = inside | bright
-    blocks = find_blocks(labels, runs, rest="rest")
-    cleaned = clean_runs(masked_series(bold, used), runs)
-    means = block_means(cleaned, runs, blocks, tr=TR, window=WINDOW).round(_DECIMALS)
-    voxels = np.argwhere(used)
-    return Dataset(
-        about=ABOUT,
-        stimuli=StimulusSet.from_texts(
-            [b.label for b in blocks],
-            [f"run-{b.run + 1:02d}-{b.label}" for b in blocks],
-            modality="label",
-            groups=[f"run-{b.run + 1:02d}" for b in blocks],
-            columns={"category": np.array([b.label for b in blocks])},
-        ),
-        responses=Responses("fMRI", "z", {SUBJECT: means.astype(np.float32)}, {}),
-        rdms={},
-        units=pd.DataFrame(
-            {
-                "subject": SUBJECT,
-                "unit": [f"voxel-{i + 1:03d}" for i in range(len(voxels))],
-                **{axis: voxels[:, k] for k, axis in enumerate("ijk")},
-            }
-        ),
-        regions=(
-            Region("mask", np.flatnonzero(inside[used]), ("mask",), "Published mask"),
-            Region("bright", np.flatnonzero(bright[used]), ("mask", "bright"), "Bright in the first run"),
-        ),
-        split_kind="leave-one-group-out",
-        split_folds=12,
-        extra={"provenance": PROVENANCE},
-    )
+def _dataset(bold: Path, mask: Path, volumes: Path, scratch: Path) -> Dataset:
+    bright = scratch / "bright.nii.gz"
+    _write_bright(bold, texts(read_table(volumes), "run", volumes), bright)
+    files = {"bold.nii.gz": bold, "mask.nii.gz": mask, "volumes.csv": volumes, bright.name: bright}
+    return read_files(SOURCE, files, scratch, provenance=PROVENANCE)
+
+
+def _write_bright(bold: Path, runs: list[str], target: Path) -> None:
+    """Voxels whose mean in the first run is above the mean of all."""
+    from nilearn.image import new_img_like  # slow import, only when the pack is built
+
+    image = load_image(bold)
+    first_run = np.asarray(image.dataobj, np.float64)[..., np.array(runs) == runs[0]].mean(axis=-1)
+    bright = (first_run > first_run.mean()).astype(np.int8)
+    new_img_like(image, bright, copy_header=False).to_filename(target)

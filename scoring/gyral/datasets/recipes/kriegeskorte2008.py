@@ -1,6 +1,6 @@
 """Kriegeskorte et al. 2008: 92 object images, dissimilarities in human IT, monkey IT and of 16 judges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gyral.datasets.dataset import About, Dataset
+from gyral.datasets.manifest import SplitEntry
 from gyral.datasets.png import png
 from gyral.datasets.readers.matlab import read_matlab, square
-from gyral.datasets.recipe import Recipe, Source, SourceFile, listed_hashes
-from gyral.datasets.region import Region
-from gyral.datasets.responses import RegionRdms
-from gyral.datasets.stimulus import StimulusSet
+from gyral.datasets.recipe import Recipe, SourceFile, listed_hashes
+from gyral.datasets.recipe import Source as Files
+from gyral.datasets.source import RdmSource, Source, StimuliSource
+from gyral.datasets.source_build import read_files
 
 FLAGS = ("human", "face", "animal", "natural")
 VECTORS = (
@@ -52,12 +53,12 @@ RECIPE = Recipe(
     title=ABOUT.title,
     content_hash="18e6c0940bcc43f522cc97747f689e32b9110551259eb9f3caf2577a9956d7c0",
     licence="MIT",
-    mirror=Source(
+    mirror=Files(
         folder="kriegeskorte92_rdms",
         files=listed_hashes("gyral.datasets.recipes", "kriegeskorte2008.sha256"),
         reader="gyral.datasets.recipes.kriegeskorte2008:read_mirror",
     ),
-    public=Source(
+    public=Files(
         folder="kriegeskorte2008",
         files=tuple(
             SourceFile(name, None, _RAW + name) for name in (_SUPPLEMENT, "92_brainRDMs.mat", "92_behavRDMs.mat")
@@ -78,37 +79,87 @@ PROVENANCE = """# 92 object images: human IT, monkey IT, similarity judgements
 """
 
 
+_IT = ("visual", "ventral")
+
+SOURCE = Source(
+    source=1,
+    about=ABOUT,
+    stimuli=StimuliSource(
+        modality="image",
+        table="stimuli.csv",
+        id="stimulus_id",
+        file="file",
+        columns=("category", *FLAGS, *(f"cat_{v}" for v in VECTORS)),
+        encode="png",
+    ),
+    rdms=(
+        RdmSource(
+            region="human_IT",
+            kind="fMRI",
+            file="rdms.npz",
+            key="human_it_subjects_sessions",
+            subjects_key="human_subject_names",
+            title="Human IT",
+            path=_IT,
+        ),
+        RdmSource(
+            region="monkey_IT",
+            kind="spikes",
+            file="rdms.npz",
+            key="monkey_it",
+            subjects=("monkeys",),
+            title="Monkey IT",
+            path=_IT,
+        ),
+        RdmSource(
+            region="judgements",
+            kind="behaviour",
+            file="rdms.npz",
+            key="behaviour_subjects",
+            subjects=tuple(f"judge-{i + 1:02d}" for i in range(16)),
+            title="Similarity judgements",
+            path=("behaviour",),
+        ),
+    ),
+    split=SplitEntry(kind="contiguous", folds=5, gap=0),
+)
+
+
 def read_mirror(files: Mapping[str, Path], scratch: Path) -> Dataset:
     """The dataset from the mirror's ``rdms.npz``, ``stimuli.csv`` and PNG files."""
-    from PIL import Image  # slow import, only when a pack is built
-
-    table = pd.read_csv(files["stimuli.csv"], dtype={"stimulus_id": str})
-    pictures = []
-    for name in table["file"]:
-        with Image.open(files[name]) as image:
-            pictures.append(np.asarray(image.convert("RGB")))
-    with np.load(files["rdms.npz"], allow_pickle=False) as arrays:
-        human, monkey = arrays["human_it_subjects_sessions"], arrays["monkey_it"]
-        judges, names = arrays["behaviour_subjects"], [str(n) for n in arrays["human_subject_names"]]
-    columns = {c: table[c].to_numpy() for c in (*FLAGS, *(f"cat_{v}" for v in VECTORS))}
-    categories = table["category"].tolist()
-    return _dataset(pictures, categories, columns, _rdms(human, names, monkey, judges), scratch)
+    return read_files(SOURCE, files, scratch, provenance=PROVENANCE)
 
 
 def read_public(files: Mapping[str, Path], scratch: Path) -> Dataset:
-    """The dataset from rsatoolbox's MATLAB files."""
+    """The dataset from rsatoolbox's MATLAB files, laid out as the mirror's."""
     supplement = read_matlab(files[_SUPPLEMENT])
     items = np.ravel(supplement["stimuli_92objs"])
-    pictures = [np.asarray(item.image, np.uint8) for item in items]
-    columns = {f: np.array([int(getattr(item, f)) for item in items]) for f in FLAGS}
+    made = {f"stimuli/{i + 1:02d}.png": scratch / f"{i + 1:02d}.png" for i in range(len(items))}
+    for path, item in zip(made.values(), items, strict=True):
+        path.write_bytes(png(np.asarray(item.image, np.uint8)))
     vectors = np.asarray(supplement["categoryVectors"]).astype(np.int64)
-    columns |= {f"cat_{name}": vectors[:, k] for k, name in enumerate(VECTORS)}
+    table = pd.DataFrame(
+        {
+            "stimulus_id": [path.stem for path in made.values()],
+            "file": list(made),
+            "category": [str(item.category) for item in items],
+            **{f: [int(getattr(item, f)) for item in items] for f in FLAGS},
+            **{f"cat_{name}": vectors[:, k] for k, name in enumerate(VECTORS)},
+        }
+    )
+    table.to_csv(scratch / "stimuli.csv", index=False)
     monkey = next(r for r in np.ravel(supplement["RDMs_mIT_hIT_fig1"]) if str(r.name).startswith("mIT"))
     sessions = _by_subject(np.ravel(read_matlab(files["92_brainRDMs.mat"])["RDMs"]))
     judges = [square(r.RDM) for r in np.ravel(read_matlab(files["92_behavRDMs.mat"])["rdms_behav_92"])]
-    human = np.stack([np.stack(pair) for pair in sessions.values()])
-    rdms = _rdms(human, list(sessions), square(monkey.RDM), np.stack(judges))
-    return _dataset(pictures, [str(item.category) for item in items], columns, rdms, scratch)
+    np.savez(
+        scratch / "rdms.npz",
+        human_it_subjects_sessions=np.stack([np.stack(pair) for pair in sessions.values()]),
+        human_subject_names=np.array(list(sessions)),
+        monkey_it=square(monkey.RDM),
+        behaviour_subjects=np.stack(judges),
+    )
+    made |= {name: scratch / name for name in ("stimuli.csv", "rdms.npz")}
+    return read_files(SOURCE, made, scratch, provenance=PROVENANCE)
 
 
 def _by_subject(entries: NDArray[Any]) -> dict[str, list[NDArray[np.float32]]]:
@@ -118,45 +169,3 @@ def _by_subject(entries: NDArray[Any]) -> dict[str, list[NDArray[np.float32]]]:
     for (_, subject, _), rdm in sorted(parts, key=lambda p: p[0]):
         found.setdefault(subject, []).append(rdm)
     return found
-
-
-def _rdms(
-    human: NDArray[Any], names: Sequence[str], monkey: NDArray[Any], judges: NDArray[Any]
-) -> dict[str, RegionRdms]:
-    return {
-        "human_IT": RegionRdms("human_IT", "fMRI", human, tuple(names)),
-        "monkey_IT": RegionRdms("monkey_IT", "spikes", monkey[None, None], ("monkeys",)),
-        "judgements": RegionRdms(
-            "judgements", "behaviour", judges[:, None], tuple(f"judge-{i + 1:02d}" for i in range(len(judges)))
-        ),
-    }
-
-
-def _dataset(
-    pictures: Sequence[NDArray[np.uint8]],
-    categories: Sequence[str],
-    columns: dict[str, NDArray[Any]],
-    rdms: dict[str, RegionRdms],
-    scratch: Path,
-) -> Dataset:
-    folder = scratch / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{i + 1:02d}.png" for i in range(len(pictures))]
-    for path, picture in zip(paths, pictures, strict=True):
-        path.write_bytes(png(picture))
-    nothing = np.array([], dtype=np.int64)
-    return Dataset(
-        about=ABOUT,
-        stimuli=StimulusSet.from_files(paths, columns={"category": np.array(categories), **columns}),
-        responses=None,
-        rdms=rdms,
-        units=pd.DataFrame({"subject": pd.Series(dtype=str), "unit": pd.Series(dtype=str)}),
-        regions=(
-            Region("human_IT", nothing, ("visual", "ventral", "human_IT"), "Human IT"),
-            Region("monkey_IT", nothing, ("visual", "ventral", "monkey_IT"), "Monkey IT"),
-            Region("judgements", nothing, ("behaviour", "judgements"), "Similarity judgements"),
-        ),
-        split_kind="contiguous",
-        split_folds=5,
-        extra={"provenance": PROVENANCE},
-    )

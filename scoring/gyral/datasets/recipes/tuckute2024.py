@@ -3,17 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from gyral.datasets.dataset import About, Dataset
-from gyral.datasets.recipe import Recipe, Source, SourceFile
-from gyral.datasets.region import Region
+from gyral.datasets.manifest import SplitEntry
+from gyral.datasets.readers.files import read_table
+from gyral.datasets.recipe import Recipe, SourceFile
+from gyral.datasets.recipe import Source as Files
 from gyral.datasets.reliability import Published
-from gyral.datasets.responses import Responses
-from gyral.datasets.stimulus import StimulusSet
-from gyral.errors import BadDataset
+from gyral.datasets.source import JoinSource, RegionSource, ResponsesSource, Source, StimuliSource
+from gyral.datasets.source_build import read_files
 
 NETWORK = "lang_LH_netw"
 TITLES = {
@@ -68,7 +65,7 @@ RECIPE = Recipe(
     title=ABOUT.title,
     content_hash="fd8ef64bb5ddebe3b8fc1663ccd33f387c010d2e818e46dcedd107c8a5f076b6",
     licence="MIT (authors' repository)",
-    mirror=Source(
+    mirror=Files(
         folder="tuckute2024_sentences",
         files=(
             SourceFile("responses.csv", _RESPONSES),
@@ -78,7 +75,7 @@ RECIPE = Recipe(
         ),
         reader="gyral.datasets.recipes.tuckute2024:read_mirror",
     ),
-    public=Source(
+    public=Files(
         folder="tuckute2024",
         files=(
             SourceFile(
@@ -111,62 +108,55 @@ PROVENANCE = """# 1,000 six-word sentences, left-hemisphere language network (Tu
 """
 
 
+_NAMES = sorted(TITLES, key=lambda n: n != NETWORK)  # the network first, its regions behind
+
+SOURCE = Source(
+    source=1,
+    about=ABOUT,
+    stimuli=StimuliSource(
+        modality="text",
+        table="responses.csv",
+        id="item_id",
+        text="sentence",
+        join=(JoinSource(table="norms.csv", on="sentence", columns=tuple(NORMS.values())),),
+    ),
+    responses=ResponsesSource(
+        reader="table",
+        kind="fMRI",
+        unit="z",
+        subjects=("group",),
+        files="responses.csv",
+        stimulus="item_id",
+        units=tuple(_NAMES),
+    ),
+    regions=tuple(
+        RegionSource(
+            name=n, units=(n,), title=TITLES[n], path=("language",) if n == NETWORK else ("language", NETWORK)
+        )
+        for n in _NAMES
+    ),
+    published=(
+        Published(
+            NETWORK,
+            0.313,
+            "r2",
+            "split-half over five people, r = .5592 (SE .032), squared: data_SI/SI6-CV-UID-data.csv of the "
+            "authors' repository at commit 173f3bf9",
+        ),
+    ),
+    split=SplitEntry(kind="contiguous", folds=5, gap=0),
+)
+
+
 def read_mirror(files: Mapping[str, Path], scratch: Path) -> Dataset:
     """The dataset from the mirror's tables."""
-    norms = _table(files["ratings_2000_sentences.csv"])
-    return _dataset(_table(files["responses.csv"]), norms)
+    named = {"responses.csv": files["responses.csv"], "norms.csv": files["ratings_2000_sentences.csv"]}
+    return read_files(SOURCE, named, scratch, provenance=PROVENANCE)
 
 
 def read_public(files: Mapping[str, Path], scratch: Path) -> Dataset:
     """The dataset from the tables at their public addresses."""
-    norms = _table(files["data.csv"]).rename(columns=NORMS)
-    return _dataset(_table(files["bold_response_LH.csv"]), norms)
-
-
-def _table(path: Path) -> pd.DataFrame:
-    # As text: pandas' own number parser may differ in the last digit between versions, Python's does not.
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def _numbers(column: "pd.Series[str]") -> NDArray[np.float64]:
-    return np.array([float(text) for text in column])
-
-
-def _dataset(responses: pd.DataFrame, norms: pd.DataFrame) -> Dataset:
-    names = sorted(TITLES, key=lambda n: n != NETWORK)  # the network first, its regions behind
-    rows = norms.set_index("sentence").reindex(responses["sentence"])
-    if rows[list(NORMS.values())].isna().to_numpy().any():
-        raise BadDataset("some of the 1,000 sentences have no norms.", where="norms")
-    values = np.column_stack([_numbers(responses[n]) for n in names])
-    return Dataset(
-        about=ABOUT,
-        stimuli=StimulusSet.from_texts(
-            responses["sentence"].tolist(),
-            responses["item_id"].tolist(),
-            columns={n: _numbers(rows[n]) for n in NORMS.values()},
-        ),
-        responses=Responses("fMRI", "z", {"group": values.astype(np.float32)}, {}),
-        rdms={},
-        units=pd.DataFrame({"subject": "group", "unit": names}),
-        regions=tuple(
-            Region(
-                n,
-                np.array([i]),
-                ("language", NETWORK) if n == NETWORK else ("language", NETWORK, n),
-                TITLES[n],
-            )
-            for i, n in enumerate(names)
-        ),
-        published=(
-            Published(
-                NETWORK,
-                0.313,
-                "r2",
-                "split-half over five people, r = .5592 (SE .032), squared: data_SI/SI6-CV-UID-data.csv of the "
-                "authors' repository at commit 173f3bf9",
-            ),
-        ),
-        split_kind="contiguous",
-        split_folds=5,
-        extra={"provenance": PROVENANCE},
-    )
+    norms = scratch / "norms.csv"
+    read_table(files["data.csv"]).rename(columns=NORMS).to_csv(norms, index=False)
+    named = {"responses.csv": files["bold_response_LH.csv"], "norms.csv": norms}
+    return read_files(SOURCE, named, scratch, provenance=PROVENANCE)

@@ -1,0 +1,91 @@
+"""Real data through the door a user takes: the packs are those of the recipes."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tomli_w
+
+from gyral import places
+from gyral.cli.main import main
+from gyral.datasets.catalogue import RECIPES
+from gyral.datasets.pack import read_pack
+from gyral.datasets.readers.volume import load_image
+from gyral.datasets.recipes import haxby2001, kriegeskorte2008, tuckute2024
+from source_folder import write_nifti
+
+pytestmark = pytest.mark.data
+
+
+def build(folder, fields, *options):
+    """The pack of a folder by the command line."""
+    (folder / "dataset.toml").write_bytes(tomli_w.dumps(fields).encode())
+    with pytest.raises(SystemExit) as left:
+        main(["data", "build", str(folder), "--quiet", *options])
+    assert left.value.code == 0
+    return read_pack(folder / "pack")
+
+
+def described(module):
+    """A recipe's description as what a file would hold."""
+    return module.SOURCE.model_dump(mode="json", exclude_none=True)
+
+
+def mirror(name):
+    return places.mirror() / RECIPES.load(name).mirror.folder
+
+
+def test_haxby_enters_as_a_bids_folder_of_runs(tmp_path):
+    folder = tmp_path / "bids"
+    shutil.copytree(mirror("haxby2001") / "func", folder / "sub-001" / "func")
+    shutil.copy(mirror("haxby2001") / "half_slice_mask.nii.gz", folder / "mask.nii.gz")
+    image = load_image(folder / "sub-001" / "func" / "sub-001_run-01_res-1slice_bold.nii.gz")
+    mean = np.asarray(image.dataobj, np.float64).mean(axis=-1)
+    write_nifti(folder / "bright.nii.gz", mean > mean.mean(), affine=image.affine)
+    fields = described(haxby2001)
+    for name in ("volumes", "tr"):
+        del fields["responses"][name]
+    fields["responses"] |= {
+        "files": "sub-001/func/*_res-1slice_bold.nii.gz",
+        "events": "sub-001/func/*_events.tsv",
+        "stimulus": "trial_type",
+    }
+    assert build(folder, fields).content_hash == RECIPES.load("haxby2001").content_hash
+
+
+def test_kriegeskorte_enters_as_matrices_and_pictures(tmp_path):
+    folder = tmp_path / "own"
+    shutil.copytree(mirror("kriegeskorte2008"), folder)
+    fields = described(kriegeskorte2008)
+    assert build(folder, fields).content_hash == RECIPES.load("kriegeskorte2008").content_hash
+
+
+def test_tuckute_enters_as_two_tables(tmp_path):
+    folder = tmp_path / "own"
+    shutil.copytree(mirror("tuckute2024"), folder)
+    (folder / "ratings_2000_sentences.csv").rename(folder / "norms.csv")
+    assert build(folder, described(tuckute2024)).content_hash == RECIPES.load("tuckute2024").content_hash
+
+
+def test_whole_volumes_of_haxby_give_single_blocks_by_lss(tmp_path):
+    """Another estimate of the same blocks: the pattern of a category in one half of the runs is nearest to its own in the other."""
+    folder = tmp_path / "bids"
+    shutil.copytree(mirror("haxby2001") / "func", folder / "func")
+    shutil.copy(mirror("haxby2001") / "half_slice_mask.nii.gz", folder / "mask.nii.gz")
+    fields = described(haxby2001)
+    del fields["responses"]["volumes"]
+    fields["responses"] |= {
+        "files": "func/*_res-1slice_bold.nii.gz",
+        "events": "func/*_events.tsv",
+        "stimulus": "trial_type",
+        "estimate": "lss",
+        "zscore": "file",
+    }
+    fields["regions"] = fields["regions"][:1]
+    pack = build(folder, fields)
+    values = np.asarray(pack.responses.values["sub001"])
+    labels, odd = np.array(pack.stimuli.texts), np.array([int(g[4:]) % 2 for g in pack.stimuli.groups])
+    names = sorted(set(labels))
+    halves = [np.stack([values[(labels == n) & (odd == k)].mean(axis=0) for n in names]) for k in (0, 1)]
+    agreement = np.corrcoef(*halves)[: len(names), len(names) :]
+    assert (agreement.argmax(axis=1) == np.arange(8)).sum() >= 7
