@@ -171,6 +171,20 @@ def test_queries_do_not_grow_with_models_benchmarks_or_columns(
         client.get("/boards/all/?open=vision,language,other0,cortex&mean=1&q=net&page=1")
 
 
+@pytest.mark.parametrize("address", ["/", "/boards/"])
+def test_overviews_take_as_many_queries_for_five_boards_as_for_two(
+    client: Client, models: None, address: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.get(address)
+    with django_assert_num_queries(3 + (address == "/") * 2):
+        client.get(address)
+    for n in range(3):
+        make_run(make_submission(f"more{n}"), make_benchmark(f"other{n}"), {"V4": 0.1})
+    client.get(address)
+    with django_assert_num_queries(3 + (address == "/") * 2):
+        client.get(address)
+
+
 def test_change_of_visibility_shows_at_once_in_every_process(client: Client, models: None, owner: User) -> None:
     mine = make_scored("mine", Benchmark.objects.get(name="cortex"), {"V4": 0.5}, owner=owner, title="Fresh thing")
     assert "Fresh thing" in _text(client, "/boards/all/")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gyral_submissions.domain.queries.board import Cell, cells_of
+from gyral_submissions.domain.queries.board import Cell, cells_of_many
 from gyral_submissions.domain.queries.facts import Facts
-from gyral_submissions.domain.queries.grid import read_grid
+from gyral_submissions.domain.queries.grid import Grid, read_grid
 from gyral_submissions.models import Benchmark
 from gyral_submissions.rules import Viewer
 
@@ -25,15 +25,21 @@ def leaders(benchmarks: Sequence[Benchmark], viewer: Viewer, most: int = 3) -> d
 
     On each board a model stands with its newest version that has a score there, as on the board itself.
     """
-    return {b.pk: _best(b, viewer, most) for b in benchmarks}
+    asked = [_best(read_grid([b], viewer), most) for b in benchmarks]
+    cells = cells_of_many(asked, viewer, twins=False)
+    return {
+        benchmark.pk: [
+            Leader(grid.facts[row], found[row, main[0]]) for row in rows if main and (row, main[0]) in found
+        ]
+        for benchmark, (grid, rows, main), found in zip(benchmarks, asked, cells, strict=True)
+    }
 
 
-def _best(benchmark: Benchmark, viewer: Viewer, most: int) -> list[Leader]:
-    grid = read_grid([benchmark], viewer)
-    main = next((n for n, c in enumerate(grid.columns) if c.is_main), None)
-    if main is None:
-        return []
-    values = grid.values[:, main]
-    rows = [int(n) for n in np.argsort(-values, kind="stable")[:most] if np.isfinite(values[n])]
-    cells = cells_of(grid, rows, [main], viewer, twins=False)
-    return [Leader(grid.facts[n], cells[n, main]) for n in rows if (n, main) in cells]
+def _best(grid: Grid, most: int) -> tuple[Grid, list[int], list[int]]:
+    """Rows of the best in the main region, and its column."""
+    main = [n for n, column in enumerate(grid.columns) if column.is_main]
+    if not main:
+        return grid, [], []
+    values = grid.values[:, main[0]]
+    # NaN sorts last.
+    return grid, [int(n) for n in np.argsort(-values, kind="stable")[:most] if np.isfinite(values[n])], main

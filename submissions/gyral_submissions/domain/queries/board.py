@@ -17,6 +17,7 @@ from gyral_submissions.rules import Viewer
 
 CHOSEN = "chosen"  # layer of a row whose layers were picked inside training rows
 ALL = "all"  # subject of a row over all subjects
+Cells = dict[tuple[int, int], "Cell"]  # by row and column of a grid
 LEAST_LEFT = 0.005  # as in `gyral.record`, which would load pandas
 
 
@@ -140,40 +141,53 @@ def board_rows(benchmark: Benchmark, viewer: Viewer = None) -> list[BoardRow]:
 
 def cells_of(
     grid: Grid, rows: Sequence[int], columns: Sequence[int], viewer: Viewer = None, *, twins: bool = True
-) -> dict[tuple[int, int], Cell]:
-    """Cells by (row, column) of the grid, where there is a score; two queries.
+) -> Cells:
+    """Cells by (row, column) of the grid, where there is a score; two queries."""
+    return cells_of_many([(grid, rows, columns)], viewer, twins=twins)[0]
+
+
+def cells_of_many(
+    asked: Sequence[tuple[Grid, Sequence[int], Sequence[int]]], viewer: Viewer = None, *, twins: bool = True
+) -> list[Cells]:
+    """Cells of rows and columns of each of several grids; two queries for all of them.
 
     Who may see a model is asked again here, so that nothing that was kept too long can show what was hidden since.
     """
-    facts = {row: grid.facts[row] for row in rows}
-    asked = visible_submissions(viewer).filter(pk__in=[f.pk for f in facts.values()])
-    seen = set(asked.order_by().values_list("pk", flat=True))
-    places: dict[int, dict[str, int]] = {}
-    for c in columns:
-        places.setdefault(grid.columns[c].place, {})[grid.columns[c].name] = c
-    owners: dict[UUID, tuple[int, int]] = {}
-    controls: dict[UUID, tuple[int, int]] = {}
-    # One condition for all benchmarks that ask for the same regions.
+    wanted = {grid.facts[row].pk for grid, rows, _ in asked for row in rows}
+    seen = set(visible_submissions(viewer).filter(pk__in=wanted).order_by().values_list("pk", flat=True))
+    owners: dict[UUID, tuple[int, int, int]] = {}
+    controls: dict[UUID, tuple[int, int, int]] = {}
+    # One condition for all benchmarks that are asked for the same regions.
     groups: dict[tuple[str, ...], list[UUID]] = {}
-    for place, regions in places.items():
-        ours, theirs = grid.runs[place], grid.twins[place] if twins else {}
-        found = {ours[f.pk]: (n, place) for n, f in facts.items() if f.pk in seen and f.pk in ours}
-        other = {theirs[f.pk]: (n, place) for n, f in facts.items() if f.pk in seen and f.pk in theirs}
-        owners, controls = owners | found, controls | other
-        groups.setdefault(tuple(regions), []).extend([*found, *other])
-    cells: dict[tuple[int, int], Cell] = {}
-    scored: dict[tuple[int, int], tuple[float | None, float | None]] = {}
-    rest: list[tuple[tuple[int, int], tuple[Any, ...]]] = []
+    places = [_places(grid, columns) for grid, _, columns in asked]
+    for k, (grid, rows, _) in enumerate(asked):
+        there = {row: grid.facts[row].pk for row in rows if grid.facts[row].pk in seen}
+        for place, regions in places[k].items():
+            for found, runs in ((owners, grid.runs[place]), (controls, grid.twins[place] if twins else {})):
+                ours = {runs[pk]: (k, row, place) for row, pk in there.items() if pk in runs}
+                found.update(ours)
+                groups.setdefault(tuple(regions), []).extend(ours)
+    scores: list[tuple[int, int, int, tuple[Any, ...]]] = []
+    control: dict[tuple[int, int, int], tuple[float | None, float | None]] = {}
     for run, *numbers in _scores(groups):
+        k, row, place = controls[run] if run in controls else owners[run]
+        column = places[k][place][numbers[0]]
         if run in controls:
-            row, place = controls[run]
-            scored[row, places[place][numbers[0]]] = (numbers[_VALUE], numbers[_SPREAD])
+            control[k, row, column] = (numbers[_VALUE], numbers[_SPREAD])
         else:
-            row, place = owners[run]
-            rest.append(((row, places[place][numbers[0]]), tuple(numbers)))
-    for where, own in rest:
-        cells[where] = _cell(own, *scored.get(where, (None, None)))
+            scores.append((k, row, column, tuple(numbers)))
+    cells: list[Cells] = [{} for _ in asked]
+    for k, row, column, own in scores:
+        cells[k][row, column] = _cell(own, *control.get((k, row, column), (None, None)))
     return cells
+
+
+def _places(grid: Grid, columns: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Columns by place of their benchmark and name of their region."""
+    found: dict[int, dict[str, int]] = {}
+    for c in columns:
+        found.setdefault(grid.columns[c].place, {})[grid.columns[c].name] = c
+    return found
 
 
 def best_over_time(benchmark: Benchmark, viewer: Viewer = None, *, region: str = "") -> list[Best]:
