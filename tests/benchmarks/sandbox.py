@@ -9,7 +9,7 @@ opening the model; the least of the repeats, which take turns. "throughput" is t
 is wall seconds from the start of a guest until it has opened its model, "waits" how many of them a host still waits
 that started the guest ahead of its own imports (`gyral.isolation.host.isolated`). Batches are the same everywhere.
 
-    python tests/benchmarks/sandbox.py --runs [--repeats 3]      whole runs of `gyral score`, features not cached
+    python tests/benchmarks/sandbox.py --runs [--repeats 3]      whole runs of `gyral score --controls none`, nothing cached
 
 "in process" and "guest" are started cold, as a person starts them; "ready" is what a worker keeps for its next run
 (`gyral standby`), timed from its order on; "ready, no guest" the same without isolation. The least of the repeats, which take
@@ -106,6 +106,7 @@ def run_seconds(folder: Path, benchmark: str, *, ready: bool, isolated: bool) ->
         if packs.is_dir():  # what is measured is a run, not the making of its data
             shutil.copytree(packs, f"{there}/cache/packs", copy_function=os.link)
         argv = ["score", str(folder), "--benchmark", benchmark, "--progress", "json", "--out", f"{there}/record"]
+        argv += ["--controls", "none"]
         argv += ["--isolated"] if isolated else []
         gyral = [sys.executable, "-m", "gyral.cli.main"]
         command = [*gyral, "standby"] if ready else [*gyral, *argv]
@@ -131,21 +132,24 @@ def _children_seconds() -> float:
 
 def compare_runs(folder: Path, asked: argparse.Namespace) -> None:
     """Print what whole runs take."""
-    ways = {
+    every = {
         "in process": {"ready": False, "isolated": False},
         "guest": {"ready": False, "isolated": True},
         "ready, no guest": {"ready": True, "isolated": False},
         "ready": {"ready": True, "isolated": True},
     }
+    ways = {name: every[name] for name in asked.ways}
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(asked.repeats):
         for name, way in ways.items():
             seconds[name].append(run_seconds(folder, asked.benchmark, **way))
     best = {name: [min(each) for each in zip(*times, strict=True)] for name, times in seconds.items()}
-    print(f"whole runs of {asked.model} on {asked.benchmark}, least of {asked.repeats}")
+    print(f"whole runs (without controls) of {asked.model} on {asked.benchmark}, least of {asked.repeats}")
     print(f"{'':18}{'wall, s':>9}{'CPU, s':>9}")
     for name, (wall, cpu) in best.items():
         print(f"{name:18}{wall:9.2f}{cpu:9.2f}")
+    if not {"ready", "ready, no guest"} <= set(best):
+        return
     over = [100 * (a / b - 1) for a, b in zip(best["ready"], best["ready, no guest"], strict=True)]
     print(f"{'overhead, %':18}{over[0]:9.1f}{over[1]:9.1f}")
 
@@ -159,6 +163,7 @@ def main() -> None:
         "--tiers", nargs="+", choices=TIERS, default=[t for t in TIERS if t == "process" or not try_out(t)]
     )
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", default=["in process", "guest", "ready, no guest", "ready"])
     parser.add_argument("--runs", action="store_true", help="whole runs instead of passes")
     asked = parser.parse_args()
 
