@@ -262,7 +262,7 @@ class Work:
         return nuisances_beside(
             self.features,
             self.fits[0],
-            self.setting.problem,
+            replace(self.setting.problem, series=()),  # rows only: curves have nothing beside them
             self.setting.dataset.stimuli,
             placement=self.setting.placement,
             key=[self.setting.dataset.content_hash, self.setting.problem.split.content_hash, code_hash()]

@@ -75,7 +75,7 @@ class Case:
         """The encoding problem of `rows`, each unit centred and scaled over them (r does not mind); None without responses."""
         if self.dataset.responses is None:
             return None
-        whole = replace(problem_of(self.dataset, "none"), split=self.split)
+        whole = replace(problem_of(self.dataset, "none"), split=self.split, series=())
         kept = np.unique(np.concatenate([_some(r.units, MOST_UNITS) for r in whole.regions]))
         regions = tuple(
             Region(r.name, np.flatnonzero(np.isin(kept, _some(r.units, MOST_UNITS))), r.path)

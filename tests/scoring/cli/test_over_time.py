@@ -44,3 +44,14 @@ def test_show_prints_a_line_a_region_and_draws_a_page(folder, tmp_path):
     page = (tmp_path / "p.html").read_text("utf-8")
     assert page.count('<svg xmlns="http://www.w3.org/2000/svg" class="curve"') == 3
     assert "<td>100</td>" in page and "<script" not in page
+
+
+@pytest.mark.slow
+def test_nuisances_stand_beside_rows_where_there_are_curves(tmp_path):
+    done = CliRunner().invoke(
+        score, ["word-length", "-b", "sim-eeg", "--out", str(tmp_path / "r"), "--progress", "none"]
+    )
+    assert done.exit_code == 0, done.output
+    record = load_record(tmp_path / "r")
+    # The floor is one of the nuisances itself.
+    assert all(row.nuisance_r2 is not None and row.nothing_left for row in record.chosen if row.subject == "all")
