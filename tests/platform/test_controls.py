@@ -68,6 +68,12 @@ def test_record_names_the_nuisances_and_shows_every_control(client: Client, boar
         assert part in text.replace("−", "-")
 
 
+def test_board_and_record_call_next_to_nothing_by_one_rule(client: Client, board: Benchmark) -> None:
+    run = stored(board, **LEFT | {"unique_r2": 0.004, "unique_low": 0.001, "unique_high": 0.007})
+    assert "nothing left" in shown(client, board)
+    assert 'badge nothing">nothing left' in client.get(f"/records/{run.pk}/").content.decode()
+
+
 def test_record_says_why_there_are_no_nuisances(client: Client, board: Benchmark) -> None:
     run = stored(board, {"nuisances": {}, "missing": "controls were turned off", "runs": {}})
     text = client.get(f"/records/{run.pk}/").content.decode()

@@ -4,6 +4,8 @@ from django.db import models
 
 from gyral_submissions.models.run import Run
 
+LEAST_LEFT = 0.005  # as in `gyral.record`, which would load pandas
+
 
 class Score(models.Model):
     """Mirrors `gyral.record.Row`; written once, with the record, in one transaction, but for its rank."""
@@ -73,3 +75,8 @@ class Score(models.Model):
 
     def __str__(self) -> str:
         return f"{self.region} / {self.subject} / {self.layer}: {self.value}"
+
+    @property
+    def nothing_left(self) -> bool:
+        """True where what is left without nuisances is next to nothing, or its interval reaches 0 or below."""
+        return self.unique_low is not None and (self.unique_low <= 0 or (self.unique_r2 or 0.0) < LEAST_LEFT)

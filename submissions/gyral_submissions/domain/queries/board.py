@@ -13,12 +13,12 @@ from gyral_submissions.domain.queries.grid import Grid, read_grid
 from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
 from gyral_submissions.enums import State, Twin
 from gyral_submissions.models import Benchmark, Run, Score, Submission
+from gyral_submissions.models.score import LEAST_LEFT
 from gyral_submissions.rules import Viewer
 
 CHOSEN = "chosen"  # layer of a row whose layers were picked inside training rows
 ALL = "all"  # subject of a row over all subjects
 Cells = dict[tuple[int, int], "Cell"]  # by row and column of a grid
-LEAST_LEFT = 0.005  # as in `gyral.record`, which would load pandas
 
 
 @dataclass(frozen=True)
