@@ -173,7 +173,25 @@ def test_record_page_draws_curves_with_their_numbers(client: Client, board: Benc
     said = {"name": "curve0", "region": "V<4", "subject": "all", "layer": "chosen", "first_time": 0.1}
     other = {**said, "name": "curve1", "layer": "block.3"}
     time = {"times": [0.0, 0.1], "window": [0.05, 0.1]}
-    run.record = {**run.record, "curves": [said, other], "time": time}
+    row = {
+        "region": "V<4",
+        "value": 0.71,
+        "low": 0.2,
+        "high": 0.9,
+        "robust": None,
+        "robust_low": None,
+        "n_layers": 9,
+        "n_robust": 3,
+    }
+    row |= {"difference": 0.4, "difference_low": 0.1, "difference_high": 0.7, "missing": ""}
+    few = dict.fromkeys(("value", "low", "robust", "robust_low", "difference"))
+    few |= {
+        "region": "few",
+        "n_layers": 2,
+        "n_robust": 2,
+        "missing": "2 layers have a latency; at least 5 are needed",
+    }
+    run.record = {**run.record, "curves": [said, other], "time": time, "temporal": [row, few]}
     run.save(update_fields=["record"])
     text = client.get(f"/records/{run.pk}/").content.decode()
     assert text.count('class="curve" role="img"') == 1, "single layers are in the file only"
@@ -181,4 +199,7 @@ def test_record_page_draws_curves_with_their_numbers(client: Client, board: Benc
     assert "above chance from 0.1 s" in text
     numbers = text.split("Numbers of V&lt;4")[1]
     assert ">100<" in numbers and "0.31" in numbers
+    scores = text.split("Temporal score</h2>")[1]
+    assert "0.71" in scores and "0.40 <small>0.10 to 0.70" in scores
+    assert "not applicable: 2 layers have a latency" in scores
     assert client.get(f"/records/{run.pk}/curves.npz").status_code == 200
