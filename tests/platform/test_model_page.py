@@ -200,6 +200,6 @@ def test_record_page_draws_curves_with_their_numbers(client: Client, board: Benc
     numbers = text.split("Numbers of V&lt;4")[1]
     assert ">100<" in numbers and "0.31" in numbers
     scores = text.split("Temporal score</h2>")[1]
-    assert "0.71" in scores and "0.40 <small>0.10 to 0.70" in scores
+    assert "0.710" in scores and "0.400 <small>0.100 to 0.700" in scores
     assert "not applicable: 2 layers have a latency" in scores
     assert client.get(f"/records/{run.pk}/curves.npz").status_code == 200
