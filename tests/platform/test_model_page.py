@@ -202,4 +202,6 @@ def test_record_page_draws_curves_with_their_numbers(client: Client, board: Benc
     scores = text.split("Temporal score</h2>")[1]
     assert "0.710" in scores and "0.400 <small>0.100 to 0.700" in scores
     assert "not applicable: 2 layers have a latency" in scores
-    assert client.get(f"/records/{run.pk}/curves.npz").status_code == 200
+    sent = client.get(f"/records/{run.pk}/curves.npz")
+    assert b"".join(sent.streaming_content).startswith(b"PK")
+    sent.close()
