@@ -18,6 +18,8 @@ class Visibility(TextChoices):
     """Who may see a submission and its scores."""
 
     PRIVATE = "private", "private"
+    # On no board and in no list; whoever has the address of a run sees it.
+    UNLISTED = "unlisted", "unlisted"
     PUBLIC = "public", "public"
 
 

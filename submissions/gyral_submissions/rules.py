@@ -27,14 +27,23 @@ def owns(user: Viewer, submission: Submission) -> bool:
 
 
 def may_be_seen(submission: Submission, user: Viewer) -> bool:
-    """Public submissions are everybody's; private and withdrawn ones the owner's and the operators'."""
-    is_open = submission.visibility == Visibility.PUBLIC and submission.withdrawn is None
+    """Public submissions are everybody's, unlisted ones theirs who have the address; others the owner's and the operators'.
+
+    For addresses that nobody can guess: lists, names and boards begin at `domain.queries.visible`, where unlisted ones are
+    their owner's alone.
+    """
+    is_open = submission.visibility != Visibility.PRIVATE and submission.withdrawn is None
     return is_open or owns(user, submission) or is_operator(user)
 
 
 def may_be_changed(submission: Submission, user: Viewer) -> bool:
     """Owners and operators start, cancel and retry runs, publish and withdraw."""
     return owns(user, submission) or is_operator(user)
+
+
+def may_be_shown(submission: Submission, user: Viewer) -> bool:
+    """Those who may change it, unless operators hid it: then operators alone."""
+    return is_operator(user) or (owns(user, submission) and submission.moderated is None)
 
 
 def may_be_cancelled(run: Run, user: Viewer) -> bool:

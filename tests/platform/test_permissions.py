@@ -37,6 +37,7 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "leaderboard:benchmarks": ("GET", "/benchmarks/", OK),
     "leaderboard:benchmark": ("GET", "/benchmarks/cortex/", OK),
     "leaderboard:stimulus": ("GET", "/benchmarks/cortex/stimuli/0", (404, 404, 404, 404)),
+    "leaderboard:dataset": ("GET", "/datasets/none/", (404, 404, 404, 404)),
     "leaderboard:models": ("GET", "/models/", OK),
     "leaderboard:model": ("GET", "/models/{name}/", HIDDEN),
     "leaderboard:model-version": ("GET", "/models/{name}/v1/", HIDDEN),
@@ -80,6 +81,11 @@ API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "api:files": ("GET", "/api/v1/runs/{run}/files", HIDDEN),
     "api:file": ("GET", "/api/v1/runs/{run}/files/record.json", HIDDEN),
     "api:me": ("GET", "/api/v1/me", (401, 200, 200, 200)),
+    "api:submission-list": ("GET", "/api/v1/submissions", (401, 200, 200, 200)),
+    "api:submission-change": ("PATCH", "/api/v1/submissions/{submission}", (401, 422, 422, 422)),
+    "api:submission-withdraw": ("POST", "/api/v1/submissions/{submission}/withdraw", (401, 404, 200, 200)),
+    "api:submission-delete": ("DELETE", "/api/v1/submissions/{submission}", (401, 404, 204, 204)),
+    "api:submission-score": ("POST", "/api/v1/submissions/{submission}/runs", (401, 422, 422, 422)),
     "api:quota": ("GET", "/api/v1/quota", (401, 200, 200, 200)),
     "api:submit": ("POST", "/api/v1/submissions", (401, 422, 422, 422)),
     "api:upload-begin": ("POST", "/api/v1/uploads", (401, 422, 422, 422)),
@@ -127,7 +133,7 @@ def visit(owner: User, stranger: User, operator: User) -> Callable[..., Client]:
         if role == "nobody":
             return Client()
         if token:
-            _, text = create_token(people[role], "test", Scope.SUBMIT)
+            _, text = create_token(people[role], "test", Scope.MANAGE)
             return Client(headers={"authorization": f"Bearer {text}"})
         client = Client()
         client.force_login(people[role])
@@ -190,7 +196,7 @@ def test_nothing_of_a_private_submission_leaks(
     asked = {NAME, str(places["run"])}
     for table, token in ((TABLE, False), (API, True)):
         for method, address, _ in table.values():
-            if method == "POST":
+            if method not in ("GET", "PUT"):
                 continue
             where = address.format(**places)
             response = visit(role, token=token).get(where)

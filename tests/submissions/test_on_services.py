@@ -11,6 +11,7 @@ _HERE = Path(__file__).resolve().parent
 _TESTS = (
     "test_tasks.py",
     "domain/test_quota.py::test_quota_cannot_be_raced",
+    "domain/test_life.py",
     "domain/test_quota.py::test_one_evaluation_is_active_once",
     "domain/test_transition.py::test_event_of_an_old_attempt_matches_nothing",
     "domain/test_execution.py::test_worker_that_died_after_the_rename_leaves_one_outcome",

@@ -97,7 +97,14 @@ def status_of(error: UserError) -> int:
         return 404
     if isinstance(error, QuotaExceeded | ExposureSpent | TooManyRequests):
         return 429
-    by_code = {"forbidden": 403, "unsandboxed": 403, "too-large": 413, "disk-full": 507}
+    by_code = {
+        "forbidden": 403,
+        "unsandboxed": 403,
+        "moderated": 403,
+        "closed": 503,
+        "too-large": 413,
+        "disk-full": 507,
+    }
     if error.code in by_code:
         return by_code[error.code]
     return 409 if isinstance(error, Refused) else 422

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from gyral.errors import EngineError
 from gyral.isolation.tier import Tier
-from gyral_submissions.domain import exposure, log, quota, standing
+from gyral_submissions.domain import exposure, log, notice, quota, standing
 from gyral_submissions.domain.fault import Fault
 from gyral_submissions.domain.queries.board import ALL, CHOSEN
 from gyral_submissions.domain.step import Step, remaining_seconds
@@ -138,6 +138,8 @@ def fail(run_id: uuid.UUID, attempt: int, fault: Fault) -> bool:
         moved = move(run_id, attempt, _HELD, **ended(State.FAILED, timezone.now()), **fault.columns())
         if moved and fault.by == By.SITE:
             quota.refund(run_id)
+        if moved:
+            notice.note_end(run_id)
     if moved and fault.by == By.SUBMITTER:
         _cancel_waiting_twin(run_id)
     return moved
@@ -167,6 +169,7 @@ def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> boo
         if stored:
             Score.objects.bulk_create(scores, batch_size=500)
             _show(run_id)
+            notice.note_end(run_id)
     return stored
 
 

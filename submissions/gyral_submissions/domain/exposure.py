@@ -49,7 +49,9 @@ class Exposed:
 
 def note(run: Run) -> None:
     """Store that a run was answered; call in the transaction that stores its scores."""
-    if run.twin == Twin.NONE and not run.submission.is_reference:
+    # A stale score that is made again asks nothing new.
+    told = Exposure.objects.filter(run__submission=run.submission_id, benchmark=run.benchmark_id).exists()
+    if run.twin == Twin.NONE and not run.submission.is_reference and not told:
         Exposure.objects.create(
             owner=run.submission.owner, benchmark=run.benchmark, run=run, created=timezone.now()
         )

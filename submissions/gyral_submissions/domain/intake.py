@@ -19,6 +19,7 @@ from gyral.hashing import hash_file, hash_json
 from gyral.models.card import ModelCard
 from gyral_submissions import conf
 from gyral_submissions.domain import quota
+from gyral_submissions.domain.announcement import require_open
 from gyral_submissions.domain.fault import readable
 from gyral_submissions.domain.payload import (
     CARD,
@@ -130,6 +131,7 @@ def receive(
 
 def require_welcome(owner: User, format_: Format) -> None:
     """Refuse what cannot be uploaded (``format``), or not by this person (``unsandboxed``)."""
+    require_open()
     if format_ not in (Format.ONNX, Format.SAFETENSORS, Format.FEATURES):
         raise BadUpload(f"format {format_!r} cannot be uploaded.", code="format")
     if not may_upload(owner, format_):

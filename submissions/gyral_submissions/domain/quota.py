@@ -16,7 +16,7 @@ from django.utils import timezone
 from gyral.errors import UserError
 from gyral_submissions import conf
 from gyral_submissions.enums import ACTIVE, Twin
-from gyral_submissions.models import Charge, Run
+from gyral_submissions.models import Allowance, Charge, Run
 
 
 class QuotaExceeded(UserError):
@@ -48,13 +48,19 @@ class Quota:
 
 
 def quota_of(owner: User) -> Quota:
-    """Two queries: what is spent and what is active."""
+    """Three queries: what is granted, what is spent and what is active."""
     now = timezone.now()
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    limit, active_limit = conf.RUNS_PER_DAY(), conf.ACTIVE_RUNS()
+    limit, active_limit = _limits(owner)
     used = Charge.objects.filter(owner=owner, created__gte=today, refunded=None).count()
     active = Run.objects.filter(submission__owner=owner, state__in=ACTIVE).count()
     return Quota(limit, used, max(0, limit - used), today + timedelta(days=1), active, active_limit)
+
+
+def _limits(owner: User) -> tuple[int, int]:
+    granted = Allowance.objects.filter(owner=owner).first()
+    day, active = (granted.runs_per_day, granted.active_runs) if granted else (None, None)
+    return conf.RUNS_PER_DAY() if day is None else day, conf.ACTIVE_RUNS() if active is None else active
 
 
 def seconds_to_reset() -> int:

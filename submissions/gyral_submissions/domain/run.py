@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from gyral.errors import UserError
 from gyral_submissions.domain import exposure, quota
+from gyral_submissions.domain.announcement import require_open
 from gyral_submissions.domain.transition import ended, move, publish_on_commit, queued_again, twin_of
 from gyral_submissions.enums import ACTIVE, State, Twin
 from gyral_submissions.models import Benchmark, Run, Submission
@@ -40,6 +41,7 @@ def create(
     gyral_submissions.domain.exposure.ExposureSpent
         A private benchmark has scored as many of the owner's submissions as it may.
     """
+    require_open()
     _require_standing(submission)
     for benchmark in benchmarks:
         _require_fitting(submission, benchmark)
@@ -94,6 +96,7 @@ def retry(run: Run) -> Run:
     gyral_submissions.domain.quota.QuotaExceeded, gyral_submissions.domain.exposure.ExposureSpent
         The owner's quota, or what a private benchmark may still tell them, does not allow it.
     """
+    require_open()
     _require_standing(run.submission)
     with transaction.atomic():
         twin = twin_of(run)
@@ -160,6 +163,7 @@ def _require_unscored(run: Run) -> None:
         twin=run.twin,
         readout=run.readout,
         state=State.FINISHED,
+        stale=None,
     )
     if same.exists():
         raise CannotRun(

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from gyral_submissions import conf
 from gyral_submissions.domain import fault as faults
-from gyral_submissions.domain import log, quota
+from gyral_submissions.domain import log, notice, quota
 from gyral_submissions.domain.transition import ended, publish, queued_again
 from gyral_submissions.domain.upload import folder_of, forget_expired
 from gyral_submissions.enums import Format, State
@@ -86,6 +86,7 @@ def _give_up(run: Run) -> bool:
         moved = _lapsed(run).update(**ended(State.FAILED, timezone.now()), **fault.columns()) == 1
         if moved:
             quota.refund(run.pk)
+            notice.note_end(run.pk)
     if moved:
         logger.error("%s: run %s given up after %s attempts", fault.reference, run.pk, run.attempt)
         log.note(run.pk, run.attempt, fault.text)

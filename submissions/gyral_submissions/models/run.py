@@ -48,6 +48,8 @@ class Run(models.Model):
     # {region: value} over all subjects, layers chosen inside training rows: what boards order and average by, so that
     # they read one row a run instead of one a cell. Written with the scores; null for twins.
     by_region = models.JSONField(null=True, blank=True)
+    # When operators found that the score has to be made again; it stays where it is until then, marked.
+    stale = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True, blank=True)
     finished = models.DateTimeField(null=True, blank=True)

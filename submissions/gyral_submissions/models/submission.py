@@ -35,6 +35,11 @@ class Submission(models.Model):
     # When a version that began as private was shown to everybody; null: when it was created, or never.
     published = models.DateTimeField(null=True, blank=True)
     withdrawn = models.DateTimeField(null=True, blank=True)
+    # Files, card, runs and scores are gone; name and number stay taken, so that neither is ever another model's.
+    deleted = models.DateTimeField(null=True, blank=True)
+    # When operators hid it, and what they said; until they let it go, nobody shows it to others.
+    moderated = models.DateTimeField(null=True, blank=True)
+    moderation = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["-created", "-id"]

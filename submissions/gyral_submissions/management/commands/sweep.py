@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connections
 
 from gyral_submissions import conf
-from gyral_submissions.domain import standing, sweeper
+from gyral_submissions.domain import notice, standing, sweeper
 
 _TIDY_SECONDS = 3600.0
 
@@ -54,6 +54,7 @@ class Command(BaseCommand):
 
     def _round(self) -> None:
         standing.rank_due()
+        notice.mail_due()
         swept = sweeper.sweep()
         if swept != sweeper.Swept():
             self.stdout.write(
