@@ -216,7 +216,8 @@ def planted_truth(kind: str, noise: Array) -> Array:
 def procedure(sims: int, only: str) -> Iterator[str]:
     """Training redrawn: ridge on 20 features, refitted without each delete-group."""
     yield f"{'design':<28}{'units':>6} {'over':<7}{'covers':>11}{'t on jackknife':>16}{'conditional':>16}{'width':>7}"
-    for design in (in_groups(10, 20), in_groups(20, 10), in_groups(40, 10), independent(200), series(1000)):
+    designs = [in_groups(*g) for g in ((8, 20), (10, 20), (20, 10), (40, 10), (100, 5), (1000, 2))]
+    for design in (*designs, independent(200), independent(1000), series(1000)):
         for units, over in ((1, "mean"), (30, "median")):
             if only in design.name:
                 yield _procedure(design, units, over, sims)
