@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gyral_portal.leaderboard.views import benchmark, board, front, model, record, saved
+from gyral_portal.leaderboard.views import benchmark, board, dataset, front, model, record, saved
 
 app_name = "leaderboard"
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("benchmarks/", benchmark.benchmarks, name="benchmarks"),
     path("benchmarks/<str:reference>/", benchmark.benchmark, name="benchmark"),
     path("benchmarks/<str:reference>/stimuli/<int:row>", benchmark.stimulus, name="stimulus"),
+    path("datasets/<str:name>/", dataset.dataset, name="dataset"),
     path("models/", model.models, name="models"),
     path("models/<str:name>/", model.model, name="model"),
     path("models/<str:name>/v<int:version>/", model.model, name="model-version"),

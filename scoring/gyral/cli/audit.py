@@ -49,7 +49,7 @@ def audit(
     from gyral.audit import SplitName, split_of  # slow: torch
     from gyral.audit import audit as run
 
-    found = _open(dataset)
+    found = open_named(dataset)
     ceiling, metric = _declared(found.name)
     kind: SplitName = next(k for k in get_args(SplitName) if k == split)
     chosen = split_of(found, kind, folds=folds, gap=gap, seed=seed)
@@ -66,7 +66,7 @@ def audit(
         sys.exit(1)
 
 
-def _open(name: str) -> "Dataset":
+def open_named(name: str) -> "Dataset":
     """The pack in a folder, or the dataset of that name."""
     from gyral.datasets.catalogue import open_dataset  # slow: pandas
 

@@ -32,6 +32,7 @@ _COMMANDS = {
     "extract": ("gyral.cli.extract:extract", "Write a model's features for a benchmark's stimuli."),
     "stimuli": ("gyral.cli.stimuli:stimuli", "Write a benchmark's stimuli with their ids and hashes."),
     "audit": ("gyral.cli.audit:audit", "Look for leaks in a dataset's split, and print its ceilings."),
+    "decode": ("gyral.cli.decode:decode", "Decode a dataset's categories from its responses."),
     "holdout": ("gyral.cli.holdout:holdout", "Keep a part of a benchmark's data back (operators)."),
     "data": ("gyral.cli.data:data", "Fetch, list, verify and install datasets."),
     "models": ("gyral.cli.models:models", "Fetch and list reference models."),

@@ -155,6 +155,7 @@ def decode(
     *,
     classifier: str = "lda",
     folds: Sequence[Fold] | None = None,
+    pairwise: bool = True,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
     progress: Progress = silent,
@@ -173,6 +174,8 @@ def decode(
         One of `gyral.decoding.classifiers.CLASSIFIERS`.
     folds : sequence of Fold, optional
         Default: one group at a time.
+    pairwise : bool
+        Whether each pair of more than two classes is decoded as well; NaN where not.
     permutations : int
         How often labels are permuted for p; all of cross-validation is repeated.
     seed : int
@@ -211,7 +214,7 @@ def decode(
     check_folds(named_labels, folds)
     decide: Decide = CLASSIFIERS.load(classifier)
     values = prepare(x, classifier)
-    decisions, pairs = _decisions(values, named_labels, folds, decide)
+    decisions, pairs = _decisions(values, named_labels, folds, decide, pairwise)
     count, null, null_pairs = len(named_labels.classes), [], []
     strata = (
         _held_out_by(len(x), folds) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
@@ -219,10 +222,10 @@ def decode(
     rng = np.random.default_rng([seed, 0xDEC0])
     for n in range(permutations):
         progress(f"permutations of {classifier}", n, permutations)
-        drawn = Labels(_within(named_labels.codes, strata, rng), named_labels.classes)
+        drawn = Labels(permuted_within(named_labels.codes, strata, rng), named_labels.classes)
         if not _learnable(drawn, folds):
             continue
-        own, own_pairs = _decisions(values, drawn, folds, decide)
+        own, own_pairs = _decisions(values, drawn, folds, decide, pairwise)
         guess = named(own, count)
         tests = [f.test for f in folds]
         null.append([over_folds(rate, drawn.codes, guess, tests) for rate in (accuracy, balanced_accuracy)])
@@ -239,12 +242,16 @@ def decode(
     )
 
 
-def _decisions(x: Floats, labels: Labels, folds: Sequence[Fold], decide: Decide) -> tuple[Floats, Floats]:
+def _decisions(
+    x: Floats, labels: Labels, folds: Sequence[Fold], decide: Decide, pairwise: bool
+) -> tuple[Floats, Floats]:
     """Decisions among all classes, and for each pair."""
     every, count = decide(x, labels, folds), len(labels.classes)
     pairs = np.full((count, count, len(x)), np.nan)
     if count == 2:
         pairs[0, 1] = every
+        return every, pairs
+    if not pairwise:
         return every, pairs
     for i, j in combinations(range(count), 2):
         rows = labels.within([i, j])
@@ -304,10 +311,10 @@ def _held_out_by(samples: int, folds: Sequence[Fold]) -> Rows:
     return out
 
 
-def _within(codes: Rows, strata: Rows, rng: np.random.Generator) -> Rows:
-    """Codes permuted inside each stratum."""
+def permuted_within(codes: Rows, strata: NDArray[Any], rng: np.random.Generator) -> Rows:
+    """Codes permuted inside each stratum (run)."""
     out = codes.copy()
-    for k in range(int(strata.max()) + 1):
+    for k in np.unique(strata):
         rows = np.flatnonzero(strata == k)
         out[rows] = codes[rng.permutation(rows)]
     return out

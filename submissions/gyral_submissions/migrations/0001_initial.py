@@ -47,6 +47,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Dataset',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=80, unique=True)),
+                ('content_hash', models.CharField(max_length=64)),
+                ('title', models.CharField(max_length=200)),
+                ('about', models.JSONField(default=dict)),
+                ('decoding', models.JSONField(default=dict)),
+                ('created', models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                'ordering': ['name'],
+            },
+        ),
+        migrations.CreateModel(
             name='Submission',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -5,6 +5,7 @@ from gyral_submissions.models.announcement import Announcement
 from gyral_submissions.models.audit import AuditEntry
 from gyral_submissions.models.benchmark import Benchmark
 from gyral_submissions.models.charge import Charge
+from gyral_submissions.models.dataset import Dataset
 from gyral_submissions.models.exposure import Exposure
 from gyral_submissions.models.holdout import HoldoutReport, HoldoutScore
 from gyral_submissions.models.notice import MailChoice, Notice
@@ -19,6 +20,7 @@ __all__ = [
     "AuditEntry",
     "Benchmark",
     "Charge",
+    "Dataset",
     "Exposure",
     "HoldoutReport",
     "HoldoutScore",

@@ -9,13 +9,17 @@ from gyral_portal.leaderboard import stimuli
 from gyral_portal.leaderboard.find import find_benchmark
 from gyral_submissions.domain import holdout
 from gyral_submissions.domain.exposure import exposure_of
-from gyral_submissions.models import Benchmark
+from gyral_submissions.models import Benchmark, Dataset
 
 
 @require_safe
 def benchmarks(request: HttpRequest) -> HttpResponse:
     """All benchmarks and all their versions."""
-    return render(request, "leaderboard/benchmarks.html", {"benchmarks": Benchmark.objects.all()})
+    return render(
+        request,
+        "leaderboard/benchmarks.html",
+        {"benchmarks": Benchmark.objects.all(), "datasets": Dataset.objects.all()},
+    )
 
 
 @require_safe

@@ -1,0 +1,78 @@
+"""Datasets without a board have a page that shows what their responses decode."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from gyral.datasets.dataset import About, Dataset
+from gyral.datasets.region import Region
+from gyral.datasets.responses import Responses
+from gyral.datasets.stimulus import StimulusSet
+from gyral.datasets.time_axis import TimeAxis
+from gyral.decode import decode_dataset
+from gyral_submissions.models import Dataset as Row
+
+pytestmark = pytest.mark.django_db
+
+
+def made(classes, *, times=1):
+    rng = np.random.default_rng(0)
+    y, runs = np.tile(classes, 18), np.repeat([f"run-{k}" for k in range(6)], 3 * len(classes))
+    x = rng.standard_normal((len(y), 4 * times)) + 2 * (
+        y[:, None] == np.array(classes)[np.arange(4 * times) % len(classes)]
+    )
+    units = pd.DataFrame({"subject": "s", "unit": [f"u{k}" for k in range(4 * times)]})
+    if times > 1:
+        units["sensor"], units["time"] = np.repeat(list("abcd"), times), np.tile(np.arange(times) / 10, 4)
+    return Dataset(
+        about=About("made", "Made <b>labels</b>", "Some words.", licence="CC0"),
+        stimuli=StimulusSet.from_texts(
+            y.tolist(),
+            [f"{k}" for k in range(len(y))],
+            modality="label",
+            groups=runs.tolist(),
+            columns={"category": y},
+        ),
+        responses=Responses("EEG", "uV", {"s": x.astype(np.float32)}, {}),
+        rdms={},
+        units=units,
+        regions=(Region("all sensors", np.arange(4 * times)),),
+        split_kind="leave-one-group-out",
+        time=TimeAxis(tuple(np.arange(times) / 10), (0.0, 1.0)) if times > 1 else None,
+    )
+
+
+def shown(dataset, client):
+    report = decode_dataset(dataset, permutations=10, classifiers=("lda", "centroid"))
+    Row.objects.create(
+        name="made",
+        content_hash="1" * 64,
+        title=dataset.about.title,
+        about={"description": "Some words.", "n_stimuli": 54, "n_units": 4, "kind": "EEG", "physical_unit": "uV"},
+        decoding=report.model_dump(mode="json"),
+    )
+    return report, client.get(reverse("leaderboard:dataset", args=["made"])).content.decode()
+
+
+def test_numbers_stand_beside_chance_and_pairs_in_a_table(client: Client):
+    report, page = shown(made(["face", "house", "shoe"]), client)
+    assert "Made &lt;b&gt;labels&lt;/b&gt;" in page
+    for result in report.results:
+        assert f"{result.accuracy.value:.2f} (" in page
+    assert "0.333" in page
+    assert "Each pair of classes in all sensors, lda" in page
+    assert "gyral decode made" in page
+    assert 'href="/datasets/made/"' in client.get("/benchmarks/").content.decode()
+
+
+def test_two_classes_over_time_have_a_curve(client: Client):
+    report, page = shown(made(["face", "house"], times=3), client)
+    assert report.results[0].curve.times == (0.0, 0.1, 0.2)
+    assert "<svg" in page
+    assert "Each pair" not in page
+
+
+def test_an_unknown_dataset_has_no_page(client: Client):
+    assert client.get("/datasets/none/").status_code == 404
