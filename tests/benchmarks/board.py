@@ -6,7 +6,8 @@
 
 "fresh" pages differ in order, filter, search, columns, weights, day and page of rows, so that none was kept; "kept" ones were. Bytes
 are those that come over the wire (gzip), requests a second those of keep-alive connections in turn. "cold" is the first page of a
-process that has read nothing. One line of JSON a measurement.
+process that has read nothing. "cpu_ms" is what a page costs the site's process (mean), which other work on the machine inflates less
+than the time until it is here. One line of JSON a measurement.
 """
 
 import argparse
@@ -81,25 +82,26 @@ def main() -> None:
             seconds=round(time.monotonic() - start, 1),
             database="postgresql" if asked.postgresql else "sqlite",
         )
-        with _site(variables) as port:
-            measure(port, asked.pages, asked.seconds)
+        with _site(variables) as (port, site):
+            measure(port, site, asked.pages, asked.seconds)
 
 
-def measure(port: int, pages: int, seconds: float) -> None:
+def measure(port: int, site: int, pages: int, seconds: float) -> None:
     """All measurements of one running site."""
     client = Client(port)
     for address in (SINGLE, COMBINED):
         took, status, size, _ = client.get(address)
         say("cold", page=address, status=status, ms=round(1000 * took), kilobytes=round(size / 1000))
-    found: dict[str, list[tuple[float, int]]] = {}
+    found: dict[str, list[tuple[float, int, float]]] = {}
     for kind, address in fresh_pages(pages):
+        before = cpu_seconds(site)
         took, status, size, _ = client.get(address)
         if status != 200:
             raise SystemExit(f"{status} for {address}")
-        found.setdefault(kind, []).append((took, size))
+        found.setdefault(kind, []).append((took, size, cpu_seconds(site) - before))
     everything = [one for ones in found.values() for one in ones]
     for kind, ones in {**found, "all": everything}.items():
-        times = sorted(took for took, _ in ones)
+        times = sorted(took for took, _, _ in ones)
         say(
             "fresh",
             kind=kind,
@@ -107,12 +109,30 @@ def measure(port: int, pages: int, seconds: float) -> None:
             p50_ms=round(1000 * statistics.median(times), 1),
             p95_ms=round(1000 * times[min(len(times) - 1, int(0.95 * len(times)))], 1),
             most_ms=round(1000 * times[-1], 1),
-            most_kilobytes=round(max(size for _, size in ones) / 1000, 1),
+            cpu_ms=round(1000 * statistics.mean(cpu for _, _, cpu in ones), 1),
+            most_kilobytes=round(max(size for _, size, _ in ones) / 1000, 1),
         )
     tag = client.get(COMBINED)[3]
     for name, headers, wanted in (("200", {}, 200), ("304", {"If-None-Match": tag}, 304)):
+        before = cpu_seconds(site)
         done, errors = flood(port, COMBINED, headers, wanted, seconds)
-        say("kept", answer=name, requests_a_second=round(done / seconds), errors=errors)
+        cpu = (cpu_seconds(site) - before) / max(1, done)
+        say(
+            "kept",
+            answer=name,
+            requests_a_second=round(done / seconds),
+            cpu_ms=round(1000 * cpu, 2),
+            errors=errors,
+        )
+
+
+def cpu_seconds(parent: int) -> float:
+    """CPU time that the children of a process have taken; Linux only."""
+    total = 0.0
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
 
 
 class Client:
@@ -138,7 +158,7 @@ def flood(
 
     lines = [
         f"GET {address} HTTP/1.1",
-        "Host: 127.0.0.1",
+        f"Host: 127.0.0.1:{port}",
         *(f"{k}: {v}" for k, v in {**HEADERS, **headers}.items()),
     ]
     request = ("\r\n".join(lines) + "\r\n\r\n").encode()
@@ -193,7 +213,8 @@ def _fill(variables: dict[str, str], asked: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _site(variables: dict[str, str]) -> Iterator[int]:
+def _site(variables: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """Port and process of the site."""
     from gyral_portal.serve import site_command
 
     port = free_port()
@@ -206,7 +227,7 @@ def _site(variables: dict[str, str]) -> Iterator[int]:
                     break
             except OSError:
                 time.sleep(0.2)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(15)
