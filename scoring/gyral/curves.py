@@ -17,6 +17,7 @@ from gyral.record import CHOSEN, CURVE, CurveRef
 from gyral.scores.chance import runs_and_null, twice_stretch
 from gyral.scores.conditional import Redraws, redraws
 from gyral.scores.hierarchy import with_everyone
+from gyral.scores.pairs import twice, widened_by
 from gyral.scores.problem import Problem
 from gyral.scores.pvalue import null_values
 from gyral.scores.region import ALL, region_blocks
@@ -101,18 +102,23 @@ def series_curves(
     parts = series.parts(problem.subject_of, problem.subjects)
     ceiling = _ceilings(problem, series, parts)
 
-    def curves(layer: str, predictions: Sequence[Array], draws: int) -> list[Curve]:
+    def curves(
+        layer: str, predictions: Sequence[Array], picked: Sequence[Sequence[int]], draws: int
+    ) -> list[Curve]:
         blocks = region_blocks(problem, here, list(predictions), rows, fold_of)
-        found = redraws(Scored(blocks, Statistic(), parts), draws=draws, seed=seed)
+        scored = Scored(blocks, Statistic(), parts)
+        gains = [fit.gains(here, pick) for fit, pick in zip(fits, picked, strict=True)]
+        shares = twice(problem, here, predictions, gains, scored.units)
+        found = redraws(scored, draws=draws, seed=seed).wider(widened_by(shares, parts))
         return _curves(series, problem.subjects, layer, found, ceiling)
 
     chosen = [fit.assembled(problem, here, pick) for fit, pick in zip(fits, picks, strict=True)]
-    out = curves(CHOSEN, chosen, DRAWS)
+    out = curves(CHOSEN, chosen, picks, DRAWS)
     if len(chosen) == 1:
         out = _tested(problem, series, chosen[0], out, seed)
     for k, layer in enumerate(fits[0].layers):
         fixed = [np.asarray(fit.predictions[k][:, series.units]) for fit in fits]
-        out.append(curves(layer, fixed, LAYER_DRAWS)[0])
+        out.append(curves(layer, fixed, [[k] * len(problem.split.folds) for _ in fits], LAYER_DRAWS)[0])
     return out
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gyral.curves import Curve, series_curves
 from gyral.datasets.region import Region
 from gyral.datasets.split import Rows
-from gyral.fitting import NOISE_GAIN, LayerFits
+from gyral.fitting import LayerFits
 from gyral.metrics.correlation import squared_errors
 from gyral.readings import map_arrays, summaries, unit_columns
 from gyral.record import CHOSEN, MapRef, Row
@@ -104,7 +104,7 @@ def score_encoding(
         chosen = [fit.assembled(problem, region, pick) for fit, pick in pairs]
         won = Counter(fit.layers[k] for fit, pick in pairs for k in pick)
         columns = unit_columns(fits, problem, region, picks)
-        score = _scored(problem, region, chosen, [_gains(f, region, p) for f, p in pairs], blocks, fold_of, seed)
+        score = _scored(problem, region, chosen, [f.gains(region, p) for f, p in pairs], blocks, fold_of, seed)
         constant += int(np.isnan(score.r).sum())
         silent += int(_says_nothing(problem, chosen).sum())
         r2 = _r2(problem, region, chosen)
@@ -128,7 +128,7 @@ def score_encoding(
         kept.append(np.stack(chosen))
         for k, layer in enumerate(fits[0].layers):
             fixed = [np.asarray(fit.predictions[k][:, region.units]) for fit in fits]
-            gains = [_gains(fit, region, [k] * len(problem.split.folds)) for fit in fits]
+            gains = [fit.gains(region, [k] * len(problem.split.folds)) for fit in fits]
             alone = _scored(problem, region, fixed, gains, blocks, fold_of, seed)
             rows += labelled(problem, region, alone, _r2(problem, region, fixed), bounds, layer=layer)
     warnings = (*dict.fromkeys(w for fit in fits for w in fit.warnings), *_notes(constant, silent, unreliable))
@@ -165,12 +165,6 @@ def _scored(
     r = unit_scores(blocks, np.ones((1, len(blocks))), strict=True)[0]
     shares = twice(problem, region, predictions, gains, r)
     return score_region(problem, region, blocks, twice=shares, seed=seed)
-
-
-def _gains(fit: LayerFits, region: Region, picks: Sequence[int]) -> Array | None:
-    """Noise gain of a region's units with one layer a fold: folds x units."""
-    found = fit.traits.get(NOISE_GAIN)
-    return None if found is None else np.stack([found[f, k, region.units] for f, k in enumerate(picks)])
 
 
 def _notes(constant: int, silent: int, unreliable: Sequence[str]) -> list[str]:

@@ -75,6 +75,11 @@ class LayerFits:
         """Layer chosen in each fold."""
         return [self.chosen_in(f, region) for f in range(len(problem.split.folds))]
 
+    def gains(self, region: Region, picks: Sequence[int]) -> Array | None:
+        """Noise gain of a region's units with one layer a fold: folds x units; None where the readout does not say."""
+        found = self.traits.get(NOISE_GAIN)
+        return None if found is None else np.stack([found[f, k, region.units] for f, k in enumerate(picks)])
+
     def assembled(self, problem: Problem, region: Region, picks: Sequence[int]) -> Array:
         """Predictions of a region with one layer a fold: samples x its units, float32; NaN where never held out."""
         out = np.full((len(problem.responses), len(region)), np.nan, np.float32)
