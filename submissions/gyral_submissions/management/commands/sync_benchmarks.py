@@ -1,12 +1,10 @@
-"""``manage.py sync_benchmarks``: carry the library's benchmarks, and datasets without one, into the database."""
+"""``manage.py sync_benchmarks``: carry the library's benchmarks into the database."""
 
-from itertools import chain
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from gyral_submissions.domain.benchmark import Synced, sync_benchmarks
-from gyral_submissions.domain.dataset import sync_datasets
 
 
 class Command(BaseCommand):
@@ -29,10 +27,7 @@ class Command(BaseCommand):
 
         refused: list[Synced] = []
         with reporting("bar" if verbosity else "none") as progress:
-            found = chain(
-                sync_benchmarks(progress=progress, force=force), sync_datasets(progress=progress, force=force)
-            )
-            for synced in found:
+            for synced in sync_benchmarks(progress=progress, force=force):
                 if synced.outcome == "refused":
                     refused.append(synced)
                 if synced.why:
