@@ -67,7 +67,7 @@ def test_tuckute_enters_as_two_tables(tmp_path):
     assert build(folder, described(tuckute2024)).content_hash == RECIPES.load("tuckute2024").content_hash
 
 
-def test_whole_volumes_of_haxby_give_single_blocks_by_lss(tmp_path):
+def test_single_block_betas_of_haxby_know_their_category(tmp_path):
     """Another estimate of the same blocks: the pattern of a category in one half of the runs is nearest to its own in the other."""
     folder = tmp_path / "bids"
     shutil.copytree(mirror("haxby2001") / "func", folder / "func")
@@ -78,7 +78,7 @@ def test_whole_volumes_of_haxby_give_single_blocks_by_lss(tmp_path):
         "files": "func/*_res-1slice_bold.nii.gz",
         "events": "func/*_events.tsv",
         "stimulus": "trial_type",
-        "estimate": "lss",
+        "estimate": "lsa",
         "zscore": "file",
     }
     fields["regions"] = fields["regions"][:1]
@@ -88,4 +88,5 @@ def test_whole_volumes_of_haxby_give_single_blocks_by_lss(tmp_path):
     names = sorted(set(labels))
     halves = [np.stack([values[(labels == n) & (odd == k)].mean(axis=0) for n in names]) for k in (0, 1)]
     agreement = np.corrcoef(*halves)[: len(names), len(names) :]
-    assert (agreement.argmax(axis=1) == np.arange(8)).sum() >= 7
+    # of eight matched at random one is right, five or more in .4 % of cases
+    assert (agreement.argmax(axis=1) == np.arange(8)).sum() >= 5

@@ -1,0 +1,82 @@
+"""docs/your_data.md, followed to the letter: its files are written, its commands run, in their order."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gyral.benchmarks.installed import find_benchmark
+from gyral.datasets.source import TODO, ResponsesSource, unfinished
+from gyral_submissions.domain.benchmark import sync_benchmarks
+from gyral_submissions.models import Benchmark
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "your_data.md"
+_BLOCK = re.compile(r"```(python|sh|toml)\n(.*?)```", re.DOTALL)
+_MANAGE = "python manage.py"
+
+
+def _run(command, folder):
+    words = [str(Path(sys.executable).parent / "gyral"), *shlex.split(command)[1:]]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture
+def walked(tmp_path, home, monkeypatch):
+    """Everything up to the site; what each command printed."""
+    monkeypatch.chdir(tmp_path)
+    printed = {}
+    for kind, text in _BLOCK.findall(PAGE.read_text("utf-8")):
+        if kind == "python":
+            exec(text, {})
+        elif kind == "toml":
+            target = tmp_path / "study" / "dataset.toml"
+            printed["draft"] = tomllib.loads(target.read_text("utf-8"))
+            target.write_text(text, "utf-8")
+        else:
+            for command in text.strip().splitlines():
+                if not command.startswith(_MANAGE):
+                    printed[command] = _run(command, tmp_path)
+    return printed
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.django_db
+def test_page_leads_from_a_folder_to_a_board(walked, tmp_path, monkeypatch):
+    # what the page's file says is what init found, but for what it left to its owner
+    draft, page = walked["draft"], tomllib.loads((tmp_path / "study" / "dataset.toml").read_text("utf-8"))
+    assert unfinished(draft) == [
+        "about.title",
+        "about.description",
+        "about.licence",
+        "about.citation",
+        "responses.unit",
+    ]
+    assert {k: v for k, v in draft["responses"].items() if v != TODO}.items() <= page["responses"].items()
+    assert draft["stimuli"].items() <= page["stimuli"].items()
+    assert [r["mask"] for r in draft["regions"]] == [r["mask"] for r in page["regions"] if "mask" in r]
+    assert "study: 48 stimuli, 64 units, 2 regions" in walked["gyral data build study"]
+    assert "No canary refuses this split." in walked["gyral data check study/pack"]
+    assert find_benchmark("study-v1").dataset == "study"
+    record = json.loads((tmp_path / "result" / "record.json").read_text("utf-8"))
+    scored = {(r["region"], r["subject"]): r for r in record["rows"]}[("V1", "all")]
+    assert scored["value"] > 0.7
+    assert scored["ceiling_kind"] == "ncsnr"
+    # the last command is this function for every benchmark and dataset; the bundled ones have tests of their own
+    assert f"{_MANAGE} sync_benchmarks" in PAGE.read_text("utf-8")
+    monkeypatch.setattr("gyral.benchmarks.installed.BUNDLED", ())
+    assert [(s.identifier, s.outcome) for s in sync_benchmarks()] == [("study-v1@0", "created")]
+    assert Benchmark.objects.get(name="study-v1").retired is False
+
+
+def test_page_names_every_reader():
+    text = PAGE.read_text("utf-8")
+    for name in ResponsesSource.model_fields["reader"].annotation.__args__:
+        assert f"| `{name}` |" in text
