@@ -1,5 +1,7 @@
 """Duplicates: stimuli that stand, as they are or all but as they are, on both sides of a fold."""
 
+from itertools import combinations
+
 import numpy as np
 
 from gyral.canaries.case import Array, Case
@@ -26,11 +28,11 @@ def duplicate_stimuli(case: Case) -> Finding:
     r is a mean over held-out rows, so knowing the responses to twins can add no more to it than about the share of
     rows that have one. Near twins are refused where that share is above `MEAN` and knowing the twins alone scores.
     """
+    if case.dataset.timeline is not None:
+        return _stories(case)
     compared = _compared(case)
     if compared is None:
-        reason = (
-            "The stimuli are names, texts of one or two words, or words in time: the same one may well come twice."
-        )
+        reason = "The stimuli are names, or texts of one or two words: the same one may well come twice."
         return not_applicable(NAME, TITLE, TESTED, reason)
     pairs = near_pairs(prints_of(case.dataset.stimuli.subset(compared)))
     pairs = [NearPair(int(compared[p.first]), int(compared[p.second]), p.likeness, p.exact) for p in pairs]
@@ -70,11 +72,45 @@ def duplicate_stimuli(case: Case) -> Finding:
     )
 
 
+def _stories(case: Case) -> Finding:
+    """Words come twice in any story; what must not stand on both sides is the same story under two names."""
+    groups, rows = case.dataset.sample_groups, case.groups
+    if groups is None or rows is None:
+        return not_applicable(
+            NAME, TITLE, TESTED, "The stimuli are words of a single story: the same one may well come twice."
+        )
+    stimuli = case.dataset.stimuli
+    words: dict[str, list[str]] = {}
+    for story, digest in zip(stimuli.groups or (), stimuli.hashes, strict=True):
+        words.setdefault(story, []).append(digest)
+    sides = [[{groups[i] for i in part} for part in (fold.train, fold.test)] for fold in case.split.folds]
+    twins = [
+        (a, b)
+        for a, b in combinations(words, 2)
+        if words[a] == words[b] and any(len({a, b} & train) and len({a, b} & test) for train, test in sides)
+    ]
+    if not twins:
+        return Finding(
+            canary=NAME,
+            title=TITLE,
+            verdict="pass",
+            tested=TESTED,
+            reason=f"No two of {len(words)} stories are the same.",
+        )
+    return Finding(
+        canary=NAME,
+        title=TITLE,
+        verdict="refuse",
+        tested=TESTED,
+        reason=f"Stories {twins[0][0]!r} and {twins[0][1]!r} have the same words and stand on both sides of a fold.",
+        mend="Keep one of them, or hold them out together: give both the name of one story.",
+        facts={"pairs": len(twins)},
+    )
+
+
 def _compared(case: Case) -> Rows | None:
     """Rows whose stimuli can be told from each other by looking; None where none can."""
     stimuli = case.dataset.stimuli
-    if case.dataset.timeline is not None:
-        return None
     if stimuli.modality == "image" and stimuli.files is not None:
         return np.arange(len(stimuli), dtype=np.int64)
     if stimuli.modality == "text" and stimuli.texts is not None:

@@ -15,6 +15,7 @@ from gyral.canaries.oasm import oasm
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.pack import check_pack, content_hash, read_pack, write_pack
 from gyral.datasets.soundness import check_dataset
+from gyral.datasets.stimulus import StimulusSet
 from gyral.datasets.timeline import Signal, Timeline, fir_delays, lags
 from gyral.errors import BadDataset
 from gyral.features.timed import Placement
@@ -149,7 +150,7 @@ def test_no_canary_sings_over_whole_stories_and_words_at_a_wrong_time_are_notice
         assert group_integrity(case).verdict == oasm(case).verdict == "pass"
         assert oasm(case).score is not None and oasm(case).score.value == 0  # type: ignore[union-attr]
         assert lag_scan(case).verdict == verdict
-        assert duplicate_stimuli(case).verdict == "not-applicable"
+        assert duplicate_stimuli(case).verdict == "pass"
 
 
 def _with_rate(delay: int) -> Dataset:
@@ -160,6 +161,23 @@ def _with_rate(delay: int) -> Dataset:
     later = np.roll(rate, delay, axis=1).reshape(-1, 1)
     values = dataset.responses.values["s1"] + 2 * (later - later.mean()) / later.std()
     return replace(dataset, responses=replace(dataset.responses, values={"s1": values.astype(np.float32)}))
+
+
+def test_the_same_story_under_two_names_is_refused() -> None:
+    dataset = changed()
+    groups = np.array(dataset.stimuli.groups)
+    first, other = (np.flatnonzero(groups == f"story-{k}") for k in (0, 1))
+    kept = np.concatenate([first, other[: len(first)], np.flatnonzero(groups == "story-2")])
+    texts, onset = np.array(dataset.stimuli.texts)[kept], dataset.stimuli.columns["onset"][kept]
+    count = min(len(first), len(other))
+    texts[len(first) : len(first) + count] = texts[:count]
+    keep = np.r_[:count, len(first) : len(kept)]
+    stimuli = StimulusSet.from_texts(
+        texts[keep].tolist(), groups=groups[kept][keep].tolist(), columns={"onset": onset[keep]}
+    )
+    twice = replace(dataset, stimuli=stimuli)
+    found = duplicate_stimuli(Case(twice, twice.split()))
+    assert found.verdict == "refuse" and "'story-0' and 'story-1' have the same words" in found.reason
 
 
 def test_the_ids_of_samples_count_within_their_story() -> None:
