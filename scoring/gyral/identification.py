@@ -7,21 +7,19 @@ Equal stimuli are one candidate.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.candidates import Turned, distinct_folds, forward_trials, turned_trials
 from gyral.datasets.region import Region
-from gyral.datasets.split import Fold, Split
 from gyral.encoding import EncodingScores
 from gyral.errors import BadArrays, BadDataset
-from gyral.features.features import Features
-from gyral.fitting import MEMORY, LayerFits, fit_layers
-from gyral.metrics.identification import KINDS, TWO_WAY, Kind, Trials, cosine
-from gyral.readouts.ridge import Ridge
+from gyral.fitting import LayerFits
+from gyral.metrics.identification import KINDS, TWO_WAY, Kind, Trials
 from gyral.record import CHOSEN, Row
 from gyral.rows import interval_fields, number_or_none, with_q
 from gyral.scores.conditional import CALIBRATION_DRAWS, Redraws, calibrated
@@ -53,58 +51,6 @@ def reads_features(metric: str) -> bool:
 def kind_of(metric: str) -> Kind:
     """What a metric makes of ranks."""
     return KINDS[metric.removeprefix(PREFIX).removeprefix(FEATURES)]
-
-
-@dataclass(frozen=True, eq=False)
-class Turned:
-    """From responses to features.
-
-    Parameters
-    ----------
-    real : dict of layer to array, samples x features
-    predicted : dict of (layer, part of `Problem.parts`) to array, samples x features
-        Out of fold, of the layers that some fold chose.
-    """
-
-    real: Mapping[int, Array]
-    predicted: Mapping[tuple[int, int], Array]
-
-
-def turned_around(
-    fits: LayerFits, features: Mapping[str, Features], problem: Problem, *, seed: int = 0, memory: int = MEMORY
-) -> Turned:
-    """Map the responses of each part to the features of the layers chosen for its region.
-
-    Raises
-    ------
-    BadDataset
-        The readout reads all layers together (``no-layer``).
-    """
-    if any(name not in features for name in fits.layers):
-        raise BadDataset(
-            "this readout reads all layers together, so that no layer is chosen whose features could be predicted.",
-            where="readout",
-            mend="Use 'ridge', or an identification metric without 'features'.",
-            code="no-layer",
-        )
-    found: dict[tuple[int, int], Array] = {}
-    layers = [features[name].flat() for name in fits.layers]
-    for number, part in enumerate(problem.parts):
-        region = next(r for r in problem.regions if r.name == part.path[0])
-        table = {part.name: Features(part.name, _filled(problem.responses[:, part.units]))}
-        for k in sorted(set(fits.picks(problem, region))):
-            target = np.asarray(layers[k], np.float32)
-            every = Region("features", np.arange(target.shape[1]))
-            own = Problem(
-                target,
-                problem.split,
-                (every,),
-                np.full(target.shape[1], "model"),
-                None,
-                exchangeable=problem.exchangeable,
-            )
-            found[k, number] = fit_layers(table, own, Ridge(), seed=seed, memory=memory).predictions[0]
-    return Turned({k: layers[k] for k, _ in found}, found)
 
 
 def score_identification(
@@ -161,10 +107,11 @@ def score_identification(
                 own: list[Trials | None]
                 if both:
                     number = next(n for n, p in enumerate(problem.parts) if p.path == (region.name, subject))
-                    own = [_turned(t, number, p, folds) for t, p in zip(turned, used, strict=True)]
+                    own = [turned_trials(t, number, p, folds) for t, p in zip(turned, used, strict=True)]
                 else:
                     own = [
-                        _forward(problem, fit, mine, p, folds, hashes) for fit, p in zip(fits, used, strict=True)
+                        forward_trials(problem, fit, mine, p, folds, hashes)
+                        for fit, p in zip(fits, used, strict=True)
                     ]
                 known = [t for t in own if t is not None]
                 if len(known) == len(own):
@@ -198,72 +145,6 @@ def score_identification(
         redraws=np.concatenate(kept, axis=1).astype(np.float32),
         warnings=(*encoded.warnings, *notes),
     )
-
-
-def distinct_folds(split: Split, hashes: Sequence[str]) -> tuple[Fold, ...]:
-    """Folds whose held-out rows are the first of each stimulus.
-
-    Raises
-    ------
-    BadDataset
-        A stimulus stands on both sides of a fold (``duplicate-across-split``).
-    """
-    _, codes = np.unique(np.asarray(hashes), return_inverse=True)
-    folds = []
-    for number, fold in enumerate(split.folds):
-        shared = np.intersect1d(codes[fold.train], codes[fold.test])
-        if shared.size:
-            both = np.flatnonzero(np.isin(codes, shared))[:3].tolist()
-            raise BadDataset(
-                f"{len(shared)} stimuli held out in fold {number + 1} stand in its training rows, too, such as rows {both!r}: "
-                "they would be recognised, not identified.",
-                where=f"split {split.name!r}",
-                mend="Put equal stimuli in one group.",
-                code="duplicate-across-split",
-            )
-        _, first = np.unique(codes[fold.test], return_index=True)
-        folds.append(Fold(fold.train, fold.test[np.sort(first)]))
-    return tuple(folds)
-
-
-def _forward(
-    problem: Problem,
-    fit: LayerFits,
-    units: NDArray[np.integer[Any]],
-    picks: Sequence[int],
-    folds: Sequence[Fold],
-    hashes: Sequence[str],
-) -> Trials | None:
-    """Measured responses against predicted ones; None where fewer than two units are whole."""
-    _, codes = np.unique(np.asarray(hashes), return_inverse=True)
-    found = []
-    for whole, fold, k in zip(problem.split.folds, folds, picks, strict=True):
-        y = np.asarray(problem.responses[:, units], np.float64)
-        p = np.asarray(fit.predictions[k][np.ix_(fold.test, units)], np.float64)
-        known = np.isfinite(y[fold.train])
-        some = np.maximum(known.sum(axis=0), 1)
-        mean = np.where(known, y[fold.train], 0.0).sum(axis=0) / some
-        spread = np.sqrt((np.where(known, y[fold.train] - mean, 0.0) ** 2).sum(axis=0) / some)
-        measured = np.stack([y[whole.test][codes[whole.test] == codes[row]].mean(axis=0) for row in fold.test])
-        use = (spread > 0) & np.isfinite(measured).all(axis=0) & np.isfinite(p).all(axis=0)
-        if use.sum() < 2:
-            return None
-        found.append(cosine(((measured - mean) / _safe(spread))[:, use], ((p - mean) / _safe(spread))[:, use]))
-    return Trials(tuple(found), tuple(fold.test for fold in folds))
-
-
-def _turned(turned: Turned, part: int, picks: Sequence[int], folds: Sequence[Fold]) -> Trials | None:
-    """Features predicted from responses against real ones."""
-    found = []
-    for fold, k in zip(folds, picks, strict=True):
-        real = np.asarray(turned.real[k], np.float64)
-        mean = real[fold.train].mean(axis=0)
-        guess = np.asarray(turned.predicted[k, part][fold.test], np.float64)
-        use = np.isfinite(guess).all(axis=0)
-        if use.sum() < 2:
-            return None
-        found.append(cosine((guess - mean)[:, use], (real[fold.test] - mean)[:, use]))
-    return Trials(tuple(found), tuple(fold.test for fold in folds))
 
 
 def _rows(
@@ -369,16 +250,3 @@ def _chance(
         centre = nulls.mean(axis=0)
         nulls = centre + _PAIRS_TWICE * (nulls - centre)
     return (1 + (nulls >= values - 1e-12).sum(axis=0)) / (1 + len(nulls)), null
-
-
-def _filled(table: Array) -> Array:
-    """A masked sample of a unit says nothing: it gets the unit's mean."""
-    there = np.isfinite(table)
-    if there.all():
-        return np.asarray(table, np.float32)
-    mean = np.where(there, table, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-    return np.where(there, table, mean).astype(np.float32)
-
-
-def _safe(spread: Floats) -> Floats:
-    return np.where(spread > 0, spread, 1.0)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.benchmarks.benchmark import Benchmark
+from gyral.candidates import Turned, turned_around
 from gyral.controls.altered import SEEDS as ALTERED_SEEDS
 from gyral.controls.altered import Isolated, RandomWords, Scrambled
 from gyral.controls.beside import Beside, nuisances_beside, why_missing
@@ -23,7 +24,7 @@ from gyral.features.extract import extract
 from gyral.features.features import Features
 from gyral.features.timed import Placement
 from gyral.fitting import LayerFits, fit_layers
-from gyral.identification import Turned, is_identification, reads_features, score_identification, turned_around
+from gyral.identification import is_identification, reads_features, score_identification
 from gyral.metrics import METRICS
 from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
 from gyral.models.precomputed import PrecomputedFeatures

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from board_rows import make_benchmark, make_scored
 from gyral.datasets.dataset import About, Dataset
 from gyral.datasets.region import Region
 from gyral.datasets.responses import Responses
@@ -76,3 +77,16 @@ def test_two_classes_over_time_have_a_curve(client: Client):
 
 def test_an_unknown_dataset_has_no_page(client: Client):
     assert client.get("/datasets/none/").status_code == 404
+
+
+def test_a_record_shows_chance_and_candidates_and_copes_without(client: Client):
+    run = make_scored("m", make_benchmark("cortex"), {"V1": 0.8}).runs.get()
+    told = {"candidates": 30.0, "two_way": 0.812, "top_1": 0.0, "top_1_chance": 0.033, "median_rank": 3.0}
+    row = {"region": "V1", "subject": "all", "layer": "chosen", "value": 0.812, "chance": 0.5, "p": 0.001}
+    for identification in (told, {}):
+        run.record["rows"] = [row | {"identification": identification}]
+        run.save(update_fields=["record"])
+        page = client.get(f"/records/{run.pk}/").content.decode()
+        assert "Beside chance" in page
+        assert "0.500" in page
+        assert ("0.812</td><td" in page) and (('<td class="number">30</td>' in page) == bool(identification))

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gyral.candidates import turned_around
 from gyral.datasets.region import Region
 from gyral.datasets.split import contiguous
 from gyral.encoding import score_encoding
 from gyral.errors import BadDataset
 from gyral.features.features import Features
 from gyral.fitting import fit_layers
-from gyral.identification import score_identification, turned_around
+from gyral.identification import score_identification
 from gyral.readouts.ridge import Ridge
 from gyral.scores.problem import Problem
 

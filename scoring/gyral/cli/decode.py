@@ -9,7 +9,7 @@ from gyral.cli.progress import reporting
 from gyral.errors import UserError
 
 if TYPE_CHECKING:
-    from gyral.decode import Decoding, Number
+    from gyral.decoding.report import Decoding, Number
 
 _CLASSIFIERS = ("lda", "svc", "logistic", "centroid")
 

@@ -98,7 +98,7 @@ def print_record(record: Record, *, everything: bool = False, curves: Mapping[st
         for line in _further(record, row):
             console.print(f"{row.region}: {line}", highlight=False)
     console.print(
-        f"[dim]score: {record.benchmark.metric}, median over units, mean over held-out folds; "
+        f"[dim]score: {record.benchmark.metric}, {_over(record.benchmark.metric)}; "
         f"interval: {_interval_words(_wanted(record, everything))}; readout {record.rows[0].readout}[/]"
     )
     for line in _trust(record):
@@ -220,9 +220,33 @@ def _trust(record: Record) -> list[str]:
     return [*(given if record.model.features == "given" else ()), overlap]
 
 
+def _over(metric: str) -> str:
+    """What the score is a mean or a share of."""
+    if metric.startswith("triplet-"):
+        return "share of human choices named"
+    if metric.startswith("identification-"):
+        return "over held-out stimuli, each among those of its fold"
+    return "median over units, mean over held-out folds"
+
+
+def _identified(told: Mapping[str, float]) -> str:
+    """All numbers of an identification; top-k with its chance."""
+    tops = [
+        f"top-{k} {told[f'top_{k}']:.3f} (chance {told[f'top_{k}_chance']:.3f})"
+        for k in (1, 5, 10)
+        if f"top_{k}" in told
+    ]
+    said = [f"{told['candidates']:.0f} candidates", f"two-way {told['two_way']:.3f}", *tops]
+    return ", ".join([*said, f"median rank {told['median_rank']:.0f}"])
+
+
 def _further(record: Record, row: Row) -> list[str]:
     """What a fit says besides its score, a sentence each."""
     lines = []
+    if row.chance is not None:
+        lines.append(f"chance {row.chance:.3f}")
+    if row.identification:
+        lines.append(_identified(row.identification))
     if row.procedure_low is not None and row.procedure_high is not None:
         lines.append(
             f"{row.procedure_low:.3f} .. {row.procedure_high:.3f} with training redrawn as well (procedure)"
