@@ -13,10 +13,13 @@ BROKER_URL                  redis://..., amqp://...; Celery's file transport in 
 CACHE_URL                   redis://...; memory of the process when unset
 GYRAL_EMAIL_HOST            SMTP server; mail goes to the console when unset
 GYRAL_EMAIL_VERIFICATION    none (default), optional or mandatory
+GYRAL_SITE_ADDRESS          https://board.example.org, for links in mail
+GYRAL_ORCID_CLIENT_ID       with GYRAL_ORCID_SECRET: people may sign in with ORCID
+GYRAL_GITHUB_CLIENT_ID      with GYRAL_GITHUB_SECRET: people may sign in with GitHub
 GYRAL_STATIC                "collected" to serve hashed files from STATIC_ROOT (`gyral serve` does)
 ==========================  ==================================================================
 
-Limits of uploads, quota, leases and the worker's device are in `gyral_submissions.conf`.
+Limits of uploads, quota, leases and the worker's device are in `gyral_submissions.conf`, those of the API in `gyral_portal.conf`.
 """
 
 import os
@@ -47,6 +50,10 @@ SECRET_KEY = os.environ.get("GYRAL_SECRET_KEY") or kept_secret(HOME / "secret.ke
 ALLOWED_HOSTS = _words("GYRAL_ALLOWED_HOSTS", ",".join(LOOPBACK))
 CSRF_TRUSTED_ORIGINS = _words("GYRAL_TRUSTED_ORIGINS")
 
+# Where people may sign in besides, each with the client id and secret that the operator got there.
+_KNOWN_ELSEWHERE = {"orcid": "https://orcid.org", "github": "https://github.com"}
+SIGN_IN_ELSEWHERE = [name for name in _KNOWN_ELSEWHERE if os.environ.get(f"GYRAL_{name.upper()}_CLIENT_ID")]
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -58,6 +65,11 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    *(
+        f"allauth.socialaccount{part}"
+        for part in ("", *(f".providers.{name}" for name in SIGN_IN_ELSEWHERE))
+        if SIGN_IN_ELSEWHERE
+    ),
     "csp",
     "django_htmx",
     "gyral_submissions",
@@ -182,11 +194,27 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Gyral] "
 MFA_ADAPTER = "allauth.mfa.adapter.DefaultMFAAdapter"
 MFA_TOTP_ISSUER = "Gyral"
+SOCIALACCOUNT_PROVIDERS = {
+    name: {
+        "APPS": [
+            {
+                "client_id": os.environ[f"GYRAL_{name.upper()}_CLIENT_ID"],
+                "secret": os.environ.get(f"GYRAL_{name.upper()}_SECRET", ""),
+            }
+        ]
+    }
+    for name in SIGN_IN_ELSEWHERE
+}
+# An address that somebody else's service vouches for opens no account here: its owner connects the two while logged in.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_LOGIN_ON_GET = False
 EMAIL_HOST = os.environ.get("GYRAL_EMAIL_HOST", "")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 EMAIL_HOST_USER = os.environ.get("GYRAL_EMAIL_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("GYRAL_EMAIL_PASSWORD", "")
 EMAIL_USE_TLS = bool(EMAIL_HOST) and _flag("GYRAL_EMAIL_TLS", "1")
+EMAIL_TIMEOUT = 20
+GYRAL_SITE_ADDRESS = os.environ.get("GYRAL_SITE_ADDRESS", "http://localhost:8000")
 DEFAULT_FROM_EMAIL = os.environ.get("GYRAL_EMAIL_FROM", "gyral@localhost")
 
 # --- the wire ---------------------------------------------------------------------------------------
@@ -207,7 +235,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # A form that leads to another site by a redirect must name it.
+        "form-action": [SELF, *(_KNOWN_ELSEWHERE[name] for name in SIGN_IN_ELSEWHERE)],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

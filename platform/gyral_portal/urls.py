@@ -1,17 +1,11 @@
 """Addresses of the site."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
+from gyral_portal import operating
 from gyral_portal.api.api import api
 from gyral_portal.api.views import operations
-
-
-def health(request: HttpRequest) -> HttpResponse:
-    """Answers while the process can answer; asks no database."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
 
 urlpatterns = [
     path("", include("gyral_portal.leaderboard.urls")),
@@ -21,5 +15,7 @@ urlpatterns = [
     path("api/", operations, name="operations"),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
-    path("health", health, name="health"),
+    path("health", operating.health, name="health"),
+    path("health/ready", operating.ready, name="health-ready"),
+    path("metrics", operating.metrics, name="metrics"),
 ]

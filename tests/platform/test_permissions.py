@@ -52,6 +52,8 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "portal:submission": ("GET", "/submissions/{submission}/", LOGIN),
     "portal:visibility": ("POST", "/submissions/{submission}/visibility/", (302, 404, 302, 302)),
     "portal:withdraw": ("POST", "/submissions/{submission}/withdraw/", (302, 404, 302, 302)),
+    "portal:delete": ("POST", "/submissions/{submission}/delete/", (302, 404, 302, 302)),
+    "portal:notices-read": ("POST", "/submissions/notices/read/", (302, 302, 302, 302)),
     "portal:score": ("POST", "/submissions/{submission}/score/", (302, 404, 400, 400)),
     "portal:run": ("GET", "/runs/{run}/", HIDDEN),
     "portal:run-live": ("GET", "/runs/{run}/live/", HIDDEN),
@@ -63,6 +65,9 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "accounts:account": ("GET", "/account/", (302, 200, 200, 200)),
     "accounts:tokens": ("GET", "/account/tokens/", (302, 200, 200, 200)),
     "accounts:revoke": ("POST", "/account/tokens/{token}/revoke/", (302, 404, 404, 302)),
+    "accounts:mail": ("POST", "/account/mail/", (302, 302, 302, 302)),
+    "health-ready": ("GET", "/health/ready", OK),
+    "metrics": ("GET", "/metrics", (404, 404, 404, 404)),
     "health": ("GET", "/health", OK),
     "operations": ("GET", "/api/", OK),
 }

@@ -7,6 +7,7 @@ from gyral_portal.accounts import views
 app_name = "accounts"
 urlpatterns = [
     path("", views.account, name="account"),
+    path("mail/", views.mail, name="mail"),
     path("tokens/", views.tokens, name="tokens"),
     path("tokens/<int:token>/revoke/", views.revoke, name="revoke"),
 ]

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from gyral_portal.accounts.forms import TokenForm
 from gyral_portal.accounts.models import ApiToken, Scope
 from gyral_portal.accounts.tokens import create_token
+from gyral_submissions.domain import notice
 from gyral_submissions.domain.exposure import exposures_of
 from gyral_submissions.domain.quota import quota_of
 
@@ -22,8 +23,20 @@ from gyral_submissions.domain.quota import quota_of
 def account(request: HttpRequest) -> HttpResponse:
     """Name, e-mail, password, second factor, quota, and how often benchmarks have answered you."""
     owner = cast(User, request.user)
-    context = {"quota": quota_of(owner), "exposures": exposures_of(owner)}
+    context = {
+        "quota": quota_of(owner),
+        "exposures": exposures_of(owner),
+        "wants_mail": notice.wants_mail(owner),
+    }
     return render(request, "accounts/account.html", context)
+
+
+@login_required
+@require_POST
+def mail(request: HttpRequest) -> HttpResponse:
+    """Choose whether to be written to when runs end."""
+    notice.choose_mail(cast(User, request.user), wanted=request.POST.get("runs") == "1")
+    return redirect("accounts:account")
 
 
 @login_required

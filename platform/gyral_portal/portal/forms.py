@@ -152,6 +152,7 @@ class SubmitForm(BenchmarksForm):
     visibility = forms.ChoiceField(
         choices=[
             (Visibility.PRIVATE, "private: only you see the model and its scores"),
+            (Visibility.UNLISTED, "unlisted: so does whoever has the address of a run"),
             (Visibility.PUBLIC, "public: everybody does"),
         ],
         initial=Visibility.PRIVATE,

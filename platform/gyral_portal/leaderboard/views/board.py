@@ -17,6 +17,7 @@ from gyral_portal.leaderboard.page import page_context
 from gyral_portal.leaderboard.payload import board_payload, dumped
 from gyral_portal.leaderboard.scope import Scope, find_scope
 from gyral_portal.leaderboard.table import Table, arrange
+from gyral_portal.portal.announced import banners
 from gyral_submissions.domain.queries.grid import columns_of, read_grid
 from gyral_submissions.models import Benchmark, Submission
 from gyral_submissions.rules import Viewer
@@ -67,7 +68,7 @@ def read_look(request: HttpRequest, scope: Scope) -> Look:
 def key_of(kind: str, request: HttpRequest, scope: Scope, look: Look) -> list[str]:
     """What decides an answer that everybody gets alike; links in it name the host and today."""
     where = f"{request.scheme}://{request.get_host()} {timezone.now():%Y-%m-%d}"
-    return [kind, where, scope.reference, scope.edition, repr(sorted(look.query().items()))]
+    return [kind, where, scope.reference, scope.edition, repr(sorted(look.query().items())), repr(banners())]
 
 
 def _file(request: HttpRequest, kind: str, scope: Scope, look: Look, *, every: bool) -> bytes:

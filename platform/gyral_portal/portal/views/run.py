@@ -1,10 +1,11 @@
 """The page of a run: it lives by polling, and by reloading where there is no JavaScript."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -13,17 +14,21 @@ from django.views.decorators.http import require_POST, require_safe
 from gyral.errors import UserError
 from gyral_portal.portal.fault_pages import page_of
 from gyral_submissions import rules
+from gyral_submissions.domain import notice
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain.log import read_log
-from gyral_submissions.domain.queries.profile import queue_place
+from gyral_submissions.domain.queries.profile import expected_seconds, queue_place
 from gyral_submissions.models import Run
 
 
 @require_safe
 @never_cache
 def run(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The whole page."""
-    return render(request, "portal/run.html", _context(request, find_run(request, pk)))
+    """The whole page; what its owner was told of the run is read with it."""
+    found = find_run(request, pk)
+    if rules.owns(request.user, found.submission):
+        notice.read(cast(User, request.user), run=found)
+    return render(request, "portal/run.html", _context(request, found))
 
 
 @require_safe
@@ -90,6 +95,7 @@ def _context(request: HttpRequest, found: Run) -> dict[str, Any]:
         "steps": [_step(step, current=n == len(found.steps)) for n, step in enumerate(found.steps, 1)],
         "fault_page": page_of(found.fault_code),
         "place": queue_place(found),
+        "expected": expected_seconds(found),
         "readable": readable,
         "log": read_log(found.pk) if readable else "",
         "may_cancel": rules.may_be_cancelled(found, request.user),

@@ -17,12 +17,19 @@ from gyral_portal.portal.fault_pages import page_of
 from gyral_portal.portal.forms import BenchmarksForm
 from gyral_portal.portal.views.submit import queued_words
 from gyral_submissions import rules
+from gyral_submissions.domain import notice
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain import submission as verbs
 from gyral_submissions.domain.queries.profile import submission_runs
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import Fault, State, Visibility
 from gyral_submissions.models import Submission
+
+_SEEN = {
+    Visibility.PRIVATE: "Only you see it now.",
+    Visibility.UNLISTED: "Whoever has the address of one of its runs sees it now.",
+    Visibility.PUBLIC: "Everybody sees it now.",
+}
 
 
 @require_safe
@@ -35,8 +42,9 @@ def submissions(request: HttpRequest) -> HttpResponse:
         str(state): Count("runs", filter=Q(runs__state=state))
         for state in (State.QUEUED, State.RUNNING, State.FINISHED, State.FAILED)
     }
-    found = Submission.objects.filter(owner=owner).annotate(**counts)
-    return render(request, "portal/submissions.html", {"submissions": found, "quota": quota_of(owner)})
+    found = Submission.objects.filter(owner=owner, deleted=None).annotate(**counts)
+    context = {"submissions": found, "quota": quota_of(owner), "notices": list(notice.unread_of(owner)[:20])}
+    return render(request, "portal/submissions.html", context)
 
 
 @require_safe
@@ -50,14 +58,17 @@ def submission(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def visibility(request: HttpRequest, pk: int) -> HttpResponse:
-    """Publish it or make it private."""
+    """Show it to everybody, to whoever has the address of a run, or to nobody else."""
     found = find_own(request, pk)
     wanted = request.POST.get("visibility", "")
     if wanted not in Visibility.values:
-        messages.error(request, f"Visibility {wanted!r} is not known; it is private or public.")
-    else:
-        verbs.set_visibility(found, Visibility(wanted))
-        messages.success(request, "Everybody sees it now." if wanted == "public" else "Only you see it now.")
+        messages.error(request, f"Visibility {wanted!r} is not known; it is private, unlisted or public.")
+        return redirect("portal:submission", pk)
+    try:
+        verbs.set_visibility(found, Visibility(wanted), by=request.user)
+        messages.success(request, _SEEN[Visibility(wanted)])
+    except UserError as error:
+        messages.error(request, f"Nothing was changed: {error}")
     return redirect("portal:submission", pk)
 
 
@@ -68,9 +79,30 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     found = find_own(request, pk)
     if request.POST.get("sure") != "1":
         messages.error(request, "Tick the box to say that you are sure; nothing was withdrawn.")
-    elif verbs.withdraw(found):
+    elif verbs.withdraw(found, by=request.user):
         messages.success(request, f"{found} is withdrawn.")
     return redirect("portal:submission", pk)
+
+
+@require_POST
+@login_required
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Remove it for good."""
+    found = find_own(request, pk)
+    if request.POST.get("name", "").strip() != found.name:
+        messages.error(request, f"Type its name, {found.name}, to say that you are sure; nothing was deleted.")
+        return redirect("portal:submission", pk)
+    verbs.delete(found, by=request.user)
+    messages.success(request, f"{found} is deleted.")
+    return redirect("portal:submissions")
+
+
+@require_POST
+@login_required
+def read_notices(request: HttpRequest) -> HttpResponse:
+    """Mark everything as read."""
+    notice.read(cast(User, request.user))
+    return redirect("portal:submissions")
 
 
 @require_POST
@@ -92,7 +124,7 @@ def score(request: HttpRequest, pk: int) -> HttpResponse:
 
 def find_own(request: HttpRequest, pk: int) -> Submission:
     """The submission, if the viewer may change it; else 404, as if it did not exist."""
-    found = Submission.objects.filter(pk=pk).first()
+    found = Submission.objects.filter(pk=pk, deleted=None).first()
     if found is None or not rules.may_be_changed(found, request.user):
         raise Http404
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from django.db.models import Q, QuerySet
 
@@ -100,6 +101,19 @@ def queue_place(run: Run) -> int | None:
     waiting = Run.objects.filter(state=State.QUEUED, created__lt=run.created)
     same = Q(submission__format=Format.REFERENCE)
     return waiting.filter(same if run.submission.is_reference else ~same).count() + 1
+
+
+def expected_seconds(run: Run) -> float | None:
+    """What an evaluation on the run's benchmark took lately, median of at most nine of its kind; None before the first."""
+    if not run.is_active:
+        return None
+    same = Run.objects.filter(benchmark=run.benchmark_id, state=State.FINISHED, twin=run.twin, started__isnull=False)
+    took = [
+        (finished - started).total_seconds()
+        for started, finished in same.order_by("-finished").values_list("started", "finished")[:9]
+        if finished is not None and started is not None
+    ]
+    return median(took) if took else None
 
 
 def versions_of(submissions: QuerySet[Submission], name: str) -> list[Submission]:
