@@ -135,6 +135,25 @@ def test_epochs_and_averages_are_taken_as_they_are_cut(tmp_path):
     np.testing.assert_allclose(average.values[1, :, 20], [2, 4, 6], rtol=1e-4)
 
 
+def test_brainvision_recordings_are_cut_at_their_markers(tmp_path):
+    made = raw()
+    (made.get_data()[:3].T * 1e6).astype("<f4").tofile(tmp_path / "a.eeg")
+    (tmp_path / "a.vhdr").write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nDataFile=a.eeg\nMarkerFile=a.vmrk\n"
+        "DataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=3\nSamplingInterval=10000\n"
+        "[Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n[Channel Infos]\nCh1=Oz,,1,µV\nCh2=Cz,,1,µV\nCh3=Pz,,1,µV\n",
+        "utf-8",
+    )
+    (tmp_path / "a.vmrk").write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nDataFile=a.eeg\n[Marker Infos]\n"
+        "Mk1=Stimulus,S  1,201,1,0\nMk2=Stimulus,S  2,301,1,0\n",
+        "utf-8",
+    )
+    found = read_epochs(tmp_path / "a.vhdr", EpochPlan(-0.1, 0.3, montage="standard_1020"))
+    assert found.labels == ("Stimulus/S  1", "Stimulus/S  2")
+    np.testing.assert_allclose(found.values[:, :, 20], [[1, 2, 3], [2, 4, 6]], rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["x.txt", "gone_raw.fif", "broken_raw.fif", "broken.edf", "broken.set"])
 def test_what_is_no_recording_is_refused_by_name(name, tmp_path):
     if not name.startswith("gone"):
