@@ -147,6 +147,7 @@ def test_pages_take_as_many_queries_for_three_models_as_for_one(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     make_scored("net0", board, {"V1": 0.3, "V4": 0.5}, {"V4": 0.35}, owner=owner)
+    client.get("/reading/")  # reads what every page says, which is kept for a while
     with django_assert_max_num_queries(20) as one:
         assert client.get(address).status_code == 200
     for name in ("net1", "net2"):
@@ -166,6 +167,7 @@ def test_own_pages_take_as_many_queries_for_three_as_for_one(
 ) -> None:
     first = make_scored("net0", board, {"V4": 0.5}, {"V4": 0.35}, owner=owner)
     address = address.format(pk=first.pk)
+    as_owner.get("/reading/")
     with django_assert_max_num_queries(20) as one:
         assert as_owner.get(address).status_code == 200
     for n in (1, 2):

@@ -1,5 +1,6 @@
 """Reading: benchmarks, boards, models, runs, scores, records."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from gyral_portal.leaderboard.table import arrange
 from gyral_portal.leaderboard.views.board import key_of
 from gyral_submissions import conf, rules
 from gyral_submissions.domain.exposure import Exposed, exposure_of
-from gyral_submissions.domain.queries.grid import columns_of, read_grid
+from gyral_submissions.domain.queries.grid import read_grid
 from gyral_submissions.domain.queries.profile import queue_place
 from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
 from gyral_submissions.enums import State, Tier
@@ -79,7 +80,7 @@ def board(request: HttpRequest, reference: str, query: Query[BoardQuery]) -> Htt
     Answers 304 where `If-None-Match` names the current content.
     """
     scope = find_scope(reference)
-    columns = [column.key for column in columns_of(scope.benchmarks())]
+    columns = scope.keys()
     given = {k: str(v) for k, v in query.dict().items() if v}
     for name in ("sort", "columns", "weights"):
         _require_columns(name, given.get(name, ""), columns)
@@ -93,7 +94,7 @@ def board(request: HttpRequest, reference: str, query: Query[BoardQuery]) -> Htt
     return answer(request, key, make, "application/json; charset=utf-8", vary="Authorization")
 
 
-def _require_columns(name: str, given: str, columns: list[str]) -> None:
+def _require_columns(name: str, given: str, columns: Sequence[str]) -> None:
     """A script that misspells a column should hear of it; a page shows its default."""
     keys = [key.rpartition(":")[0] if name == "weights" else key for key in given.split(",")] if given else []
     for key in keys:

@@ -18,7 +18,7 @@ from gyral_portal.leaderboard.payload import board_payload, dumped
 from gyral_portal.leaderboard.scope import Scope, find_scope
 from gyral_portal.leaderboard.table import Table, arrange
 from gyral_portal.portal.announced import banners
-from gyral_submissions.domain.queries.grid import columns_of, read_grid
+from gyral_submissions.domain.queries.grid import read_grid
 from gyral_submissions.models import Benchmark, Submission
 from gyral_submissions.rules import Viewer
 
@@ -62,13 +62,20 @@ def board_file(request: HttpRequest, reference: str, kind: str) -> HttpResponse:
 
 def read_look(request: HttpRequest, scope: Scope) -> Look:
     """State in the query, with the columns that the board has."""
-    return Look.read(request.GET, [column.key for column in columns_of(scope.benchmarks())])
+    return Look.read(request.GET, scope.keys())
 
 
 def key_of(kind: str, request: HttpRequest, scope: Scope, look: Look) -> list[str]:
-    """What decides an answer that everybody gets alike; links in it name the host and today."""
+    """What decides an answer that everybody gets alike; it names the host, today, and what operators announce."""
     where = f"{request.scheme}://{request.get_host()} {timezone.now():%Y-%m-%d}"
-    return [kind, where, scope.reference, scope.edition, repr(sorted(look.query().items())), repr(banners())]
+    return [
+        kind,
+        where,
+        scope.reference,
+        scope.edition,
+        repr(sorted(look.query().items())),
+        repr(banners()),
+    ]
 
 
 def _file(request: HttpRequest, kind: str, scope: Scope, look: Look, *, every: bool) -> bytes:
@@ -110,7 +117,7 @@ def _bib(request: HttpRequest, scope: Scope, table: Table, models: list[int]) ->
 def _tidy(request: HttpRequest, reference: str) -> str:
     """The address of what the column picker's form asks for: its many fields become two parameters."""
     scope = find_scope(reference)
-    keys = [column.key for column in columns_of(scope.benchmarks())]
+    keys = scope.keys()
     ticked = request.GET.getlist("col")
     query = request.GET.dict()
     query["columns"] = "" if set(keys) <= set(ticked) else ",".join(k for k in keys if k in ticked)

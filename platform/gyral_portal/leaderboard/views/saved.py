@@ -13,7 +13,6 @@ from gyral_portal.leaderboard.look import Look
 from gyral_portal.leaderboard.models import SavedView
 from gyral_portal.leaderboard.scope import find_scope
 from gyral_portal.leaderboard.views.board import board
-from gyral_submissions.domain.queries.grid import columns_of
 
 MOST = 100  # of one person
 
@@ -46,7 +45,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
         return redirect("leaderboard:saved-views")
     scope = find_scope(reference)
     given = QueryDict(request.POST.get("query", "")).dict()
-    look = Look.read(given, [column.key for column in columns_of(scope.benchmarks())])
+    look = Look.read(given, scope.keys())
     mine = SavedView.objects.filter(owner=request.user.pk)
     if mine.count() >= MOST and not mine.filter(title=title).exists():
         messages.error(request, f"You may keep {MOST} views; delete one first.")
