@@ -226,7 +226,9 @@ def evaluate(
         timing=timing(started, clock, work.features_seconds, work.readout_seconds, controls_seconds),
     )
     predictions, sums = (found.predictions, None) if problem is None else kept(found.predictions, problem)
-    return Result(record, beside_it.units(found.units), predictions, sums, found.map_arrays, found.redraws, over_time)
+    return Result(
+        record, beside_it.units(found.units), predictions, sums, found.map_arrays, found.redraws, over_time
+    )
 
 
 def kept(predictions: Array, problem: Problem) -> tuple[Array | None, dict[str, NDArray[Any]] | None]:
