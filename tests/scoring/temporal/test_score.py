@@ -156,3 +156,17 @@ def test_the_planted_levels_of_sim_meg_come_out_in_order(tmp_path):
     assert planted.value > 0.95 and planted.robust > 0.9 and planted.low > 0.7
     mixed = score(["texture", "object", "contrast", "conjunction", "orientation", "colour"])
     assert mixed.low < 0.3 and abs(mixed.value) < 0.6
+
+
+def test_a_row_a_region_says_the_difference_from_the_twin_or_why_there_is_no_score():
+    rng = np.random.default_rng(8)
+    own, other = unordered(rng), unordered(rng)
+    (row,) = temporal_rows(own, (0.0, 0.35), twin=other)
+    twin = temporal_score(other, (0.0, 0.35))
+    assert row.twin == pytest.approx(twin.value)
+    assert row.difference == pytest.approx(row.value - row.twin)
+    assert row.difference_low < row.difference < row.difference_high
+    (alone,) = temporal_rows(own, (0.0, 0.35))
+    assert (alone.twin, alone.difference) == (None, None) and alone.value == row.value
+    (few,) = temporal_rows(own[:3], (0.0, 0.35))
+    assert few.value is None and few.n_layers == 3 and "at least 5" in few.missing
