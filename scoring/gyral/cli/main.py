@@ -34,7 +34,7 @@ _COMMANDS = {
     "audit": ("gyral.cli.audit:audit", "Look for leaks in a dataset's split, and print its ceilings."),
     "decode": ("gyral.cli.decode:decode", "Decode a dataset's categories from its responses."),
     "holdout": ("gyral.cli.holdout:holdout", "Keep a part of a benchmark's data back (operators)."),
-    "data": ("gyral.cli.data:data", "Fetch, list, verify and install datasets."),
+    "data": ("gyral.cli.data:data", "Fetch and list datasets; make, check and install your own."),
     "models": ("gyral.cli.models:models", "Fetch and list reference models."),
     "login": ("gyral.cli.login:login", "Log in to a site with an API token."),
     "submit": ("gyral.cli.submit:submit", "Send a model to a site and have it scored there."),

@@ -193,6 +193,18 @@ def test_zscore_takes_each_file_by_itself(betas):
     np.testing.assert_allclose(repeats[:, 0], repeats[:, 1], atol=1e-4)
 
 
+def test_files_of_a_pack_made_before_are_not_read_as_the_source(tmp_path):
+    folder = tmp_path / "own"
+    stimuli = image_stimuli(folder, 6)
+    np.save(folder / "r.npy", np.arange(12.0).reshape(6, 2) ** 2)
+    tables = {
+        "stimuli": stimuli,
+        "responses": {"reader": "array", "kind": "EEG", "unit": "V", "subjects": ["s"], "files": "**/*.npy"},
+        "regions": [{"name": "all", "all": True}],
+    }
+    assert built(folder, tables)[0] == built(folder, tables)[0]
+
+
 def test_pack_that_is_no_pack_is_not_overwritten(betas):
     tables, folder = betas
     (folder / "pack").mkdir()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.manifest import MANIFEST
 from gyral.errors import BadDataset, UnknownName
 
 _TABLES = {".csv": ",", ".tsv": "\t", ".parquet": ""}
@@ -33,7 +34,7 @@ def find_files(folder: Path, pattern: str | Sequence[str], subject: str = "") ->
     found: list[Path] = []
     for text in [pattern] if isinstance(pattern, str) else pattern:
         relative = text.replace("{subject}", subject)
-        matches = sorted(folder.glob(relative), key=_natural) if "*" in relative else [folder / relative]
+        matches = _matching(folder, relative) if "*" in relative else [folder / relative]
         if not matches or not matches[0].exists():
             raise BadDataset(
                 f"no file matches {relative!r}.",
@@ -46,6 +47,18 @@ def find_files(folder: Path, pattern: str | Sequence[str], subject: str = "") ->
                 raise BadDataset("the file is a link out of the folder.", where=str(path), code="path-escapes")
         found += matches
     return found
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """Files, but for hidden ones and those of packs that were made of the folder."""
+
+    def is_own(path: Path) -> bool:
+        inner = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inner.parts)
+        packed = any((folder / above / MANIFEST).is_file() for above in list(inner.parents)[:-1])
+        return path.is_file() and not hidden and not packed
+
+    return sorted(filter(is_own, folder.glob(pattern)), key=_natural)
 
 
 def find_file(folder: Path, pattern: str, subject: str = "") -> Path:

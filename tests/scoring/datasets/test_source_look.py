@@ -1,0 +1,113 @@
+"""What `gyral data init` recognises, and that its drafts are descriptions."""
+
+import tomllib
+
+import numpy as np
+import pytest
+
+from gyral.datasets.source import Source, unfinished
+from gyral.datasets.source_draft import draft
+from gyral.datasets.source_look import look
+from gyral.errors import BadDataset
+from source_folder import SHAPE, image_stimuli, write_csv, write_nifti
+
+
+def put(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"0")
+
+
+def fields(folder):
+    return tomllib.loads(draft(folder, look(folder)).text)
+
+
+def finished(told):
+    """The draft with every mark replaced by something that is allowed there."""
+    allowed = {"kind": "fMRI", "modality": "text", "table": "t.csv", "files": "t.csv", "stimulus": "id"}
+    if isinstance(told, dict):
+        return {k: allowed.get(k, "x") if v == "TODO" else finished(v) for k, v in told.items()}
+    return [finished(v) for v in told] if isinstance(told, list) else told
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("nsddata_betas/ppdata/subj01/betas_session01.hdf5", "NSD betas"),
+        ("subj01/training_split/training_fmri/lh_training_fmri.npy", "Algonauts 2023"),
+        ("betas_csv/sub-01_ResponseData.h5", "THINGS-fMRI"),
+        ("preprocessed/preprocessed_P1-epo-1.fif", "THINGS-MEG"),
+        ("sub-01/preprocessed_eeg_training.npy", "THINGS-EEG2"),
+        ("UTS01/wheretheressmoke.hf5", "LeBel/Huth stories"),
+        ("assy_dicarlo_MajajHong2015_public.nc", "BrainIO netCDF"),
+        ("cell.nwb", "NWB"),
+        ("story.TextGrid", "word times (TextGrid)"),
+        ("raw.vhdr", "M/EEG recordings"),
+    ],
+)
+def test_what_is_known_and_not_read_is_said_with_a_way_out(tmp_path, name, what):
+    put(tmp_path, name)
+    (sight,) = [s for s in look(tmp_path).sights if s.what == what]
+    assert not sight.readable
+    assert sight.hint
+
+
+def bids(folder):
+    for subject in ("sub-01", "sub-02"):
+        for run in (1, 2):
+            stem = f"{subject}/func/{subject}_task-see_run-{run}"
+            write_nifti(folder / f"{stem}_space-T1w_desc-preproc_bold.nii.gz", np.ones((*SHAPE, 5)), tr=2.0)
+            write_csv(folder / f"{stem}_events.tsv", onset=[0], duration=[1], trial_type=["item00"])
+            write_csv(folder / f"{stem}_desc-confounds_timeseries.tsv", trans_x=[0.0] * 5)
+        write_nifti(folder / f"{subject}/anat/{subject}_T1w.nii.gz", np.ones(SHAPE))
+        write_nifti(folder / f"{subject}/func/{subject}_desc-brain_mask.nii.gz", np.ones(SHAPE))
+        write_nifti(folder / f"{subject}/rois/{subject}_FFA.nii.gz", np.ones(SHAPE))
+    put(folder, "dataset_description.json")
+
+
+def test_bids_derivatives_become_patterns_of_subjects_and_runs(tmp_path):
+    bids(tmp_path)
+    seen = look(tmp_path)
+    assert seen.subjects == ("sub-01", "sub-02")
+    assert {s.what: s.count for s in seen.sights}["BOLD series (NIfTI)"] == 4
+    told = fields(tmp_path)
+    responses = told["responses"]
+    assert responses["reader"] == "bold"
+    stem = "{subject}/func/{subject}"
+    assert responses["files"] == f"{stem}_task-see_run-*_space-T1w_desc-preproc_bold.nii.gz"
+    assert responses["events"] == f"{stem}_task-see_run-*_events.tsv"
+    assert responses["mask"] == f"{stem}_desc-brain_mask.nii.gz"
+    assert told["regions"] == [{"name": "FFA", "mask": "{subject}/rois/{subject}_FFA.nii.gz"}]
+
+
+@pytest.mark.parametrize("kind", ["bids", "rdms", "table", "array", "sentences", "nothing known"])
+def test_a_draft_is_a_description_once_its_marks_are_gone(tmp_path, kind):
+    if kind == "bids":
+        bids(tmp_path)
+    elif kind == "rdms":
+        image_stimuli(tmp_path, 4)
+        np.savez(tmp_path / "rdms.npz", it=np.zeros((4, 4)), v1=np.zeros((3, 4, 4)), names=np.array(["a"]))
+    elif kind == "table":
+        write_csv(tmp_path / "t.csv", id=["a", "b"], sentence=["One.", "Two."], IFG=[0.5, 1.0])
+    elif kind == "array":
+        image_stimuli(tmp_path, 4)
+        np.save(tmp_path / "r.npy", np.zeros((4, 3)))
+    elif kind == "sentences":
+        write_csv(tmp_path / "items.csv", item_id=["a", "b"], sentence=["One.", "Two."], story=["x", "x"])
+    else:
+        put(tmp_path, "notes.txt")
+    told = fields(tmp_path)
+    assert "about.licence" in unfinished(told)
+    source = Source.model_validate(finished(told))
+    if kind == "rdms":
+        assert [(r.region, r.key) for r in source.rdms] == [("it", "it"), ("v1", "v1")]
+    elif kind == "sentences":
+        assert (source.stimuli.text, source.stimuli.group) == ("sentence", "story")
+
+
+def test_packs_and_hidden_files_are_passed_over(tmp_path):
+    put(tmp_path, "pack/responses/s.npy", "pack/dataset.toml", ".pack.building/x.npy", "a.png")
+    assert look(tmp_path).files == {"image": ["a.png"]}
+    put(tmp_path / "empty", ".hidden")
+    with pytest.raises(BadDataset, match="no file in it"):
+        look(tmp_path / "empty")
