@@ -29,6 +29,7 @@ from gyral.provenance import code_hash
 from gyral.room import make_room, touch
 from gyral.rsa.vector import condensed
 from gyral.scores.ceiling import FLOOR
+from gyral.triplets import choice_bounds
 
 SplitName = Literal["declared", "contiguous", "grouped", "leave-one-group-out", "shuffled"]
 # Where no benchmark names another.
@@ -268,6 +269,15 @@ def _ceiling_kind(dataset: Dataset) -> str:
 
 
 def _ceilings(dataset: Dataset, kind: str, metric: str) -> tuple[tuple[RegionCeiling, ...], str]:
+    if (triplets := dataset.triplets) is not None:
+        low, high = choice_bounds(triplets)
+        people = len(np.unique(triplets.participants))
+        return tuple(
+            RegionCeiling(region=r.name, kind="none", units=people, left_out=0) for r in dataset.regions
+        ), (
+            f"Naming what most other people chose of the same three reaches {low:.3f}, naming what most people chose, the one "
+            f"in question included, {high:.3f}; no model can be above the second."
+        )
     if kind == "rdm-bounds" or dataset.responses is None:
         return tuple(_rdm_ceilings(dataset, metric)), ""
     try:
