@@ -22,7 +22,14 @@ class Api(NinjaAPI):
                 operation.setdefault("security", [{}, {ReadToken.__name__: []}])
                 for answer in operation["responses"].values():
                     _as_problem(answer)
+                operation["responses"].setdefault("default", _ANY_ERROR)
         return schema
+
+
+_ANY_ERROR = {
+    "description": "Any other error.",
+    "content": {PROBLEM: {"schema": {"$ref": f"#/components/schemas/{ErrorOut.__name__}"}}},
+}
 
 
 def _as_problem(answer: dict[str, Any]) -> None:
