@@ -264,6 +264,8 @@ class ScoreOut(Schema):
     unique_low: float | None
     unique_high: float | None
     omega: float | None = Field(description="share of the model's R2 that nuisances explain as well")
+    chance: float | None = Field(description="what guessing gives, where the metric has it")
+    identification: dict[str, float] = Field(description="of identification metrics; as in the record")
     n_units: int
     n_ceiled: int
     n_samples: int

@@ -205,6 +205,8 @@ class Migration(migrations.Migration):
                 ('unique_high', models.FloatField(null=True)),
                 ('omega', models.FloatField(null=True)),
                 ('controls', models.JSONField(default=dict)),
+                ('chance', models.FloatField(null=True)),
+                ('identification', models.JSONField(default=dict)),
                 ('rank_best', models.PositiveIntegerField(null=True)),
                 ('rank_worst', models.PositiveIntegerField(null=True)),
                 ('tie_letters', models.CharField(blank=True, max_length=200)),

@@ -61,6 +61,9 @@ class Score(models.Model):
     omega = models.FloatField(null=True)
     # {name: {value, low, high, spread}} of further controls.
     controls = models.JSONField(default=dict)
+    # Of metrics that have them.
+    chance = models.FloatField(null=True)
+    identification = models.JSONField(default=dict)
 
     # Among the public models of the board, by `domain.standing`; null until it is ranked.
     rank_best = models.PositiveIntegerField(null=True)
