@@ -119,3 +119,25 @@ def test_ordered_stimuli_are_shifted_and_short_folds_have_no_p():
     features, problem = planted(samples=100)
     _, found = scored(features, replace(problem, exchangeable=False), "identification-2way")
     assert found.rows[0].p is None
+
+
+def test_the_command_scores_and_shows_identification(tmp_path):
+    from click.testing import CliRunner
+
+    from gyral.cli.score import score
+    from gyral.cli.show import show
+    from gyral.record import Record
+
+    out = str(tmp_path / "r")
+    options = ["-b", "sim-language", "--metric", "identification-2way", "--no-controls", "--quiet", "--out", out]
+    done = CliRunner().invoke(score, ["word-length", *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    record = Record.from_json((tmp_path / "r" / "record.json").read_text())
+    length, noise = record.main("sim_length"), record.main("sim_noise")
+    assert length.low > 0.6
+    assert noise.low < 0.5 < noise.high
+    assert "--metric identification-2way" in record.provenance.command
+    assert np.load(tmp_path / "r" / "redraws.npy").shape[1] == len(record.chosen)
+    shown = CliRunner().invoke(show, [out], catch_exceptions=False).output
+    assert "chance 0.500" in shown
+    assert "candidates, two-way" in shown
