@@ -95,7 +95,11 @@ def temporal_score(
     groups = curves[0].redraws.groups
     value, z, used = _correlated(when, when_drawn, ranked=False)
     robust, robust_z, robust_used = _correlated(mass, mass_drawn, ranked=True)
-    why = "" if used >= LEAST_LAYERS else f"{used} layers have a latency; at least {LEAST_LAYERS} are needed"
+    why = ""
+    if used < LEAST_LAYERS:
+        why = f"{used} layers have a latency; at least {LEAST_LAYERS} are needed"
+    elif not np.isfinite(value):
+        why = "all layers are best at one time"
     return TemporalScore(
         curves[0].region,
         value,
@@ -140,7 +144,7 @@ def _correlated(latencies: Floats, drawn: Floats, *, ranked: bool) -> tuple[floa
     known = np.isfinite(latencies)
     used = int(known.sum())
     nothing = np.full(len(drawn), np.nan)
-    if used < LEAST_LAYERS:
+    if used < LEAST_LAYERS or np.ptp(latencies[known]) <= 1e-9:
         return float("nan"), nothing, used
     value = _correlation(latencies[None], ranked)[0]
     found = _correlation(np.where(known, drawn, np.nan), ranked)
@@ -160,7 +164,7 @@ def _correlation(latencies: Floats, ranked: bool) -> Floats:
     safe = np.maximum(count, 1)[:, None]
     x, y = (np.where(known, a - np.where(known, a, 0.0).sum(axis=1, keepdims=True) / safe, 0.0) for a in (x, y))
     scale = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
-    # Layers that all peak at one time are in no order.
+    # In a redraw in which all layers peak at one time they are in no order.
     flat = scale <= 1e-12
     r = np.where(flat, 0.0, (x * y).sum(axis=1) / np.where(flat, 1.0, scale))
     return np.asarray(np.where(count >= LEAST_LAYERS, r, np.nan))
