@@ -132,16 +132,17 @@ def test_what_cannot_be_trained_is_refused() -> None:
 
 @pytest.mark.slow
 def test_ablations_of_the_paper_come_out_in_their_direction() -> None:
-    """Over three seeds: no clamp is worst, then no subject layer; moving latencies are found by convolutions, not by ridge."""
-    speech = Speech(items=500)
-    shapes = {"full": Decoder(epochs=20), "no clamp": Decoder(epochs=20, clamp=None)}
-    shapes["no subject layer"] = Decoder(epochs=20, shape=Shape(subject_layer=False))
-    found: dict[str, list[float]] = {}
-    for seed in range(3):
-        segments, targets = simulated_speech(speech, seed=seed)
-        for name, decoder in shapes.items():
-            found.setdefault(name, []).append(contrastive(segments, targets, decoder, seed).top(10))
-        found.setdefault("ridge", []).append(linear(segments, targets).top(10))
-    mean = {name: float(np.mean(values)) for name, values in found.items()}
-    assert mean["no clamp"] < 0.2 < mean["no subject layer"] < mean["full"] - 0.1
-    assert mean["full"] > mean["ridge"] + 0.03
+    """No clamp is worst, then no subject layer; moving latencies are found by convolutions sooner than by ridge.
+
+    One seed; tests/benchmarks/retrieval.py has three.
+    """
+    segments, targets = simulated_speech(Speech(items=600))
+    decoders = {
+        "full": Decoder(),
+        "no clamp": Decoder(clamp=None),
+        "alike": Decoder(shape=Shape(subject_layer=False)),
+    }
+    found = {name: contrastive(segments, targets, decoder).top(10) for name, decoder in decoders.items()}
+    assert found["no clamp"] < 0.25
+    assert found["no clamp"] + 0.1 < found["alike"] < found["full"] - 0.1
+    assert found["full"] > linear(segments, targets).top(10) + 0.05
