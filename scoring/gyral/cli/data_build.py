@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from gyral.cli.progress import reporting
+from gyral.cli.size import size_bytes
 from gyral.errors import BadDataset
 
 
@@ -14,6 +15,7 @@ from gyral.errors import BadDataset
 @click.option("--force", is_flag=True, help="Replace a dataset.toml that is there.")
 def init(folder: Path, force: bool) -> None:
     """Say what FOLDER holds and write a commented dataset.toml, with what is missing marked."""
+    from gyral.datasets.folder import disk_faults
     from gyral.datasets.manifest import MANIFEST  # slow: pydantic models
     from gyral.datasets.source import TODO, unfinished
     from gyral.datasets.source_draft import draft
@@ -35,11 +37,12 @@ def init(folder: Path, force: bool) -> None:
     if seen.subjects:
         click.echo(f"  {len(seen.subjects)} subjects: {', '.join(seen.subjects[:8])}")
     made = draft(folder, seen)
-    for name, text in made.others.items():
-        if not (folder / name).exists():
-            (folder / name).write_text(text, "utf-8")
-            click.echo(f"wrote {folder / name}")
-    target.write_text(made.text, "utf-8")
+    with disk_faults(folder):
+        for name, text in made.others.items():
+            if not (folder / name).exists():
+                (folder / name).write_text(text, "utf-8")
+                click.echo(f"wrote {folder / name}")
+        target.write_text(made.text, "utf-8")
     left = len(unfinished(tomllib.loads(made.text)))
     click.echo(f"wrote {target}; fill in the {left} fields that hold {TODO!r}, then:")
     click.echo(f"  gyral data build {folder}")
@@ -57,7 +60,6 @@ def build(folder: Path, out: Path | None, jobs: int, memory: str, quiet: bool) -
     Subjects that are finished are kept: a build that was broken off goes on behind them.
     """
     from gyral.cli.data_install import check_benchmark  # slow: pydantic models
-    from gyral.cli.score import _bytes
     from gyral.datasets.manifest import MANIFEST
     from gyral.datasets.source import read_source
     from gyral.datasets.source_build import build_pack
@@ -69,7 +71,7 @@ def build(folder: Path, out: Path | None, jobs: int, memory: str, quiet: bool) -
     check_benchmark(source.benchmark, source.about.name, known, f"{folder / MANIFEST} [benchmark]")
     target = out or folder / "pack"
     with reporting("none" if quiet else "bar") as report:
-        digest, built = build_pack(folder, target, jobs=jobs, budget=_bytes(memory), progress=report)
+        digest, built = build_pack(folder, target, jobs=jobs, budget=size_bytes(memory), progress=report)
     if quiet:
         return
     dataset = built.dataset

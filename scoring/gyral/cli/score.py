@@ -11,6 +11,7 @@ from gyral.benchmarks.benchmark import Benchmark, measured_by
 from gyral.benchmarks.installed import find_benchmark
 from gyral.cli.place import require_place
 from gyral.cli.progress import Style, emit, reporting
+from gyral.cli.size import size_bytes
 from gyral.cli.speaking import speaking_json
 from gyral.device import check_device
 from gyral.errors import UnknownName, UserError
@@ -115,7 +116,7 @@ def score(
     style = cast("Style", "none" if quiet and progress == "bar" else progress)
 
     def run() -> Path:
-        size = _bytes(memory)
+        size = size_bytes(memory)
         if json_file and json_file != "-":
             require_place(Path(json_file), "--json")
         asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, size, procedure, wanted, seed)
@@ -254,14 +255,6 @@ def _no_readout(benchmark: str, readout: str, asked: _Asked) -> None:
                 where=option,
                 code="no-readout",
             )
-
-
-def _bytes(text: str) -> int:
-    """Bytes of "500M" or "2G"."""
-    number, unit = text[:-1], text[-1:].upper()
-    if unit not in ("M", "G") or not number.replace(".", "", 1).isdigit() or float(number) <= 0:
-        raise UserError(f"{text!r} is no size.", where="--memory", mend="Write 500M or 2G.", code="bad-size")
-    return int(float(number) * (1 << 20 if unit == "M" else 1 << 30))
 
 
 def _isolated(path: str, twin: "Twin | None", device: str, spare: "Spare | None" = None) -> "Sequence[Model]":

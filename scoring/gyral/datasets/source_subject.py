@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from gyral.datasets.readers.plain import open_array, open_table
 from gyral.datasets.readers.recording import FoundRegion, Recording, finite_units, standardised
 from gyral.datasets.readers.space import table_regions
 from gyral.datasets.source import Source
+from gyral.datasets.source_rows import Rows, average_repeats, rounded
 from gyral.datasets.writer import plain
 from gyral.errors import BadDataset
 from gyral.progress import Progress, silent
@@ -172,16 +173,16 @@ def write_subject(
     decimals = None if told is None else told.decimals
     name = "responses.npy" if repeats == 1 else "repeats.npy"
     with (scratch / name).open("wb") as stream:
-        rows = _Rows(stream, (samples, repeats, len(recording.units)))
+        rows = Rows(stream, (samples, repeats, len(recording.units)))
         done, total = 0, len(stimulus)
         for row, values in _numbers(recording, most, stimulus >= 0):
-            rows.put(stimulus[row] * repeats + repeat[row], plain(_rounded(values, decimals)))
+            rows.put(stimulus[row] * repeats + repeat[row], plain(rounded(values, decimals)))
             done = row + 1
             if done % 16 == 0 or done == total:
                 progress(f"read {subject}", done, total)
         rows.finish()
     if repeats > 1:
-        _average(scratch, samples, repeats, decimals)
+        average_repeats(scratch, samples, repeats, decimals)
     recording.units.to_parquet(scratch / "units.parquet", index=False)
     regions = [
         {"name": r.name, "path": list(r.path), "title": r.title, "units": r.units.tolist()}
@@ -232,47 +233,3 @@ def _check(values: NDArray[Any], row: int, name: str, recording: Recording) -> N
         mend='A smaller responses.mask leaves them out; so does responses.not_a_number = "drop", for all rows.',
         code="not-finite",
     )
-
-
-def _rounded(values: NDArray[Any], decimals: int | None) -> NDArray[Any]:
-    return values if decimals is None else np.round(np.asarray(values, np.float64), decimals)
-
-
-def _average(scratch: Path, samples: int, repeats: int, decimals: int | None) -> None:
-    """Mean over repeats of every stimulus, one stimulus at a time."""
-    # Read as a file: pages of a memory map would count as memory.
-    with (scratch / "repeats.npy").open("rb") as source, (scratch / "responses.npy").open("wb") as stream:
-        np.lib.format.read_magic(source)
-        shape, _, _ = np.lib.format.read_array_header_1_0(source)
-        width = shape[2]
-        rows = _Rows(stream, (samples, 1, width))
-        for sample in range(samples):
-            own = np.fromfile(source, np.float32, repeats * width).reshape(repeats, width)
-            own = own[~np.isnan(own).all(axis=1)]
-            rows.put(sample, plain(_rounded(own.mean(axis=0, dtype=np.float64), decimals)))
-        rows.finish()
-
-
-class _Rows:
-    """A ``.npy`` file written row by row in any order; rows never put are NaN. One repeat: samples x units."""
-
-    def __init__(self, stream: IO[bytes], shape: tuple[int, int, int]) -> None:
-        samples, repeats, width = shape
-        self.stream, self.count, self.width = stream, samples * repeats, width
-        told = (samples, width) if repeats == 1 else shape
-        header = {"descr": "<f4", "fortran_order": False, "shape": told}
-        np.lib.format.write_array_header_1_0(stream, header)
-        self.start = stream.tell()
-        self.written = np.zeros(self.count, np.bool_)
-
-    def put(self, row: int, values: NDArray[np.float32]) -> None:
-        """Write one row."""
-        self.stream.seek(self.start + int(row) * self.width * 4)
-        self.stream.write(values.tobytes())
-        self.written[row] = True
-
-    def finish(self) -> None:
-        """Write rows nobody put."""
-        nothing = np.full(self.width, np.nan, np.float32)
-        for row in np.flatnonzero(~self.written):
-            self.put(int(row), nothing)

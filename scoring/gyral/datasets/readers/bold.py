@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,56 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.events import (
-    Events,
-    check_events,
-    read_confounds,
-    read_events,
-    repetition_time,
-    run_name,
-    stretches,
-    volume_table,
-)
-from gyral.datasets.readers.files import find_files
-from gyral.datasets.readers.images import Series, open_series
+from gyral.datasets.readers.events import Events, check_events
+from gyral.datasets.readers.images import open_series
 from gyral.datasets.readers.recording import Array, Part, Recording
-from gyral.datasets.readers.volume import load_image
+from gyral.datasets.readers.runs import Run, runs_of, series_of
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset
 
 Floats = NDArray[np.float64]
 _AT_ONCE = 1 << 25  # bytes of a run that are cleaned or fitted at once (float64)
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One run.
-
-    Parameters
-    ----------
-    part : Part
-        Its file.
-    rows : slice
-        Its volumes in the file.
-    name : str
-    events : Events
-        All of them, ignored ones too.
-    tr : float
-        Seconds.
-    confounds : array, volumes x columns, or None
-    """
-
-    part: Part
-    rows: slice
-    name: str
-    events: Events
-    tr: float
-    confounds: Floats | None = None
-
-    @property
-    def volumes(self) -> int:
-        """Number of volumes."""
-        return int(self.rows.stop - self.rows.start)
 
 
 def open_bold(
@@ -80,7 +38,7 @@ def open_bold(
         Files, times, events or confounds do not fit each other.
     """
     series = open_series(source, regions, folder, subject)
-    runs = _runs(series, source, folder, subject)
+    runs = runs_of(series, source, folder, subject)
     shown = [_shown(run, source, named=named) for run in runs]
     return Recording(
         subject=subject,
@@ -89,59 +47,6 @@ def open_bold(
         parts=tuple(_part(run, source, len(own)) for run, own in zip(runs, shown, strict=True)),
         regions=series.chosen.regions,
     )
-
-
-def _runs(series: Series, source: ResponsesSource, folder: Path, subject: str) -> list[Run]:
-    trs = [repetition_time(header_tr(p), p, source) for p in series.files]
-    runs: list[Run] = []
-    if source.volumes is not None:
-        part, tr = series.parts[0], trs[0]
-        if len(series.parts) > 1:
-            raise BadDataset(
-                "a table of volumes goes with one file; there are several.",
-                where="responses.volumes",
-                code="source",
-            )
-        for k, (rows, labels) in enumerate(volume_table(source, folder, subject, part.rows)):
-            runs.append(Run(part, rows, f"run-{k + 1:02d}", stretches(labels, tr), tr))
-    elif source.events is not None:
-        tables = find_files(folder, source.events, subject)
-        if len(tables) != len(series.parts):
-            raise BadDataset(
-                f"{len(tables)} events tables for {len(series.parts)} runs of subject {subject!r}.",
-                where=str(folder),
-                mend="Every run needs its own table; they are matched in order of their names.",
-                code="trial-count",
-            )
-        for k, (part, path, table, tr) in enumerate(zip(series.parts, series.files, tables, trs, strict=True)):
-            events = read_events(table, source, part.rows, tr)
-            runs.append(Run(part, slice(0, part.rows), run_name(path, k), events, tr))
-    else:
-        raise BadDataset(
-            "BOLD needs events.", where="responses.events", mend='events = "*_events.tsv"', code="source"
-        )
-    if source.confounds is not None:
-        found = read_confounds(source.confounds, folder, subject, [r.volumes for r in runs])
-        runs = [Run(r.part, r.rows, r.name, r.events, r.tr, c) for r, c in zip(runs, found, strict=True)]
-    return runs
-
-
-def header_tr(path: Path) -> float | None:
-    """Seconds between rows that the file's header states; None where it says nothing."""
-    image = load_image(path)
-    header = getattr(image, "header", None)
-    if header is None:
-        return None
-    if hasattr(header, "get_axis"):  # CIFTI
-        step = getattr(header.get_axis(0), "step", None)
-        return None if step is None else float(step)
-    if not hasattr(header, "get_xyzt_units") or image.ndim != 4:
-        return None
-    unit, value = header.get_xyzt_units()[1], float(header.get_zooms()[3])
-    # 1 without a unit is what libraries write where nobody said anything
-    if value <= 0 or (unit == "unknown" and value == 1.0):
-        return None
-    return value * {"msec": 1e-3, "usec": 1e-6}.get(unit, 1.0)
 
 
 def _shown(run: Run, source: ResponsesSource, *, named: bool) -> pd.DataFrame:
@@ -163,7 +68,7 @@ def _part(run: Run, source: ResponsesSource, rows: int) -> Part:
         _check_windows(run, source)
 
     def blocks(most: int) -> Iterator[Array]:
-        series = _series(run)
+        series = series_of(run)
         out = np.empty((rows, series.shape[1]), np.float64)
         step = max(1, _AT_ONCE // (8 * len(series)))
         for start in range(0, series.shape[1], step):
@@ -173,19 +78,6 @@ def _part(run: Run, source: ResponsesSource, rows: int) -> Part:
             yield out[start : start + most]
 
     return Part(rows, blocks, f"{run.part.name} {run.name}")
-
-
-def _series(run: Run) -> NDArray[np.float32]:
-    """Volumes x units of one run; volumes of other runs in the file are passed over."""
-    found, at = [], 0
-    for block in run.part.blocks(max(1, min(64, run.volumes))):
-        own = slice(max(run.rows.start - at, 0), max(run.rows.stop - at, 0))
-        if len(part := block[own]):
-            found.append(np.asarray(part, np.float32))
-        at += len(block)
-        if at >= run.rows.stop:
-            break
-    return np.concatenate(found)
 
 
 def _estimates(series: Floats, run: Run, source: ResponsesSource) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.files import column, find_file, find_files, read_table, texts
+from gyral.datasets.readers.files import find_file, find_files, numbers, read_table, texts
 from gyral.datasets.readers.recording import FoundRegion
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset, UnknownName
@@ -124,6 +124,19 @@ def _named(region: RegionSource) -> str:
     return region.name
 
 
+def _codes(table: pd.DataFrame, path: Path) -> list[int]:
+    """Values of the label image, from the table's column ``index``."""
+    found = numbers(table, "index", path)
+    whole = np.isfinite(found)
+    whole[whole] = found[whole] == np.round(found[whole])
+    if not whole.all():
+        row = int(np.flatnonzero(~whole)[0])
+        raise BadDataset(
+            f"column 'index', row {row + 1}: a whole number is expected.", where=str(path), code="atlas-labels"
+        )
+    return [int(v) for v in found]
+
+
 def _parcels(space: Space, region: RegionSource, folder: Path, subject: str) -> list[Any]:
     """One region a label of an atlas, named by its table or by the format itself."""
     paths = find_files(folder, region.atlas or (), subject)
@@ -134,7 +147,7 @@ def _parcels(space: Space, region: RegionSource, folder: Path, subject: str) -> 
     if region.labels is not None:
         table_path = find_file(folder, region.labels, subject)
         table = read_table(table_path)
-        index = column(table, "index", table_path).astype(np.int64).tolist()
+        index = _codes(table, table_path)
         names = dict(zip(index, texts(table, "name", table_path), strict=True))
         if "path" in table:
             split = [tuple(p.strip() for p in t.split(">") if p.strip()) for t in texts(table, "path", table_path)]

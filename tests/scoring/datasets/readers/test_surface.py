@@ -135,7 +135,7 @@ def test_grayordinates_with_a_label_file(surface):
 
 
 def test_cifti_time_series_state_their_tr(tmp_path):
-    from gyral.datasets.readers.bold import header_tr
+    from gyral.datasets.readers.runs import header_tr
 
     axis = SeriesAxis(0, 0.72, 4, "SECOND")
     path = tmp_path / "x_bold.dtseries.nii"
@@ -208,6 +208,9 @@ def test_volume_atlas_with_a_table_of_hierarchical_names(tmp_path):
     write_csv(folder / "other.tsv", index=["1"], name=["V1"], path=["other"])
     tables["regions"].append({"atlas": "other.nii.gz", "labels": "other.tsv"})
     with pytest.raises(BadDataset, match="'V1' stands at visual > early > V1 and at other > V1"):
+        read(folder, tables)
+    write_csv(folder / "other.tsv", index=["1.5"], name=["V1"])
+    with pytest.raises(BadDataset, match="a whole number is expected"):
         read(folder, tables)
     write_csv(folder / "other.tsv", index=["2"], name=["V1"])
     with pytest.raises(BadDataset, match=r"labels \[1\] have no name"):
