@@ -47,7 +47,7 @@ class _Drawer:
         f = line.facts
         address = self.model.replace("NAME", f.name).replace("v0", f"v{f.version}")
         version = f" <small>version {f.version}</small>" if f.version > 1 else ""
-        private = f' <span class="badge private">{f.visibility}</span>' if line.is_private else ""
+        private = f'<span class="badge private">{f.visibility}</span> ' if line.is_private else ""
         said = [escape(f.family)] if f.family else []
         if f.tier == Tier.SELF_REPORTED:
             said.append("self-reported †")
@@ -58,7 +58,7 @@ class _Drawer:
             more += "; no twin"
         if line.borda is not None:
             more += f"; Borda {score(line.borda, 2)}"
-        return f'<th scope="row"><a href="{address}">{escape(f.shown)}</a>{version}{private} <small>{more}</small></th>'
+        return f'<th scope="row"><a href="{address}">{escape(f.shown)}</a>{version} <small>{private}{more}</small></th>'
 
     def column(self, line: Line, n: int, shown: Shown) -> str:
         if shown.column is None:
