@@ -376,7 +376,10 @@ def _check_file(folder: Path, entry: FileEntry, *, hashed: bool) -> None:
         )
 
 
-_AGAIN = "The pack was changed after it was built: build it again with `gyral data fetch NAME --force`."
+_AGAIN = (
+    "The pack was changed after it was built: build it again with `gyral data fetch NAME --force`, or "
+    "`gyral data build` of your own files."
+)
 
 
 def _check_shapes(dataset: Dataset, manifest: Manifest, folder: Path) -> None:
