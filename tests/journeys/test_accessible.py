@@ -35,6 +35,13 @@ def pages(site: LiveSite) -> list[str]:
     return [
         *("/", "/boards/", "/boards/seeded@0/", "/boards/seeded@0/?q=nothing", "/boards/sim-vision/", "/models/"),
         *("/models/net0/", "/benchmarks/", "/benchmarks/seeded@0/", "/benchmarks/sim-vision/", "/reading/"),
+        *(
+            "/boards/all/",
+            "/boards/all/?pick=1&mean=1",
+            "/boards/all/?open=",
+            "/boards/seeded@0/?on=2026-01-01",
+            "/views/",
+        ),
         *("/benchmarks/sim-language/", f"/records/{finished}/", f"/runs/{finished}/", f"/runs/{active}/"),
         *(
             f"/runs/{failed}/",
@@ -116,4 +123,24 @@ def test_run_page_lives(site: LiveSite, chromium: Any, pages: list[str]) -> None
     )
     page.get_by_text("Cancelled", exact=True).wait_for()
     assert page.evaluate("window.stays") is True
+    visitor.close()
+
+
+def test_combined_board_works_without_javascript(site: LiveSite, chromium: Any, pages: list[str]) -> None:
+    visitor = Visitor(chromium, site.address, javascript=False)
+    page = visitor.page
+    page.goto("/boards/all/?open=")
+    page.locator("thead").get_by_role("link", name="Vision").click()
+    page.get_by_role("link", name="Seeded cortex").click()
+    assert "open=" in page.url
+    page.get_by_role("link", name="V1", exact=True).first.click()
+    assert "sort=seeded@0/V1" in page.url
+    assert page.locator("tbody th a").first.inner_text() == "Network 2"
+    page.get_by_role("link", name="Choose columns and weights").click()
+    page.get_by_label("Weight of V4 on Seeded cortex, Pearson r, ridge").fill("2")
+    page.get_by_role("button", name="Show these columns").click()
+    assert "weights=seeded@0/V4:2" in page.url
+    page.get_by_label("Search").fill('"Network 1" OR "Network 2"')
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.get_by_text("2 of 4 models").wait_for()
     visitor.close()
