@@ -20,6 +20,7 @@ def test_token_is_shown_once_and_only_its_hash_is_kept(as_owner: Client, owner: 
     token = ApiToken.objects.get()
     assert (token.owner, token.name, token.scope) == (owner, "cluster", Scope.SUBMIT)
     assert shown not in (token.hash, token.hint)
+    assert "gyral login http://testserver</code>" in text
     assert shown not in as_owner.get("/account/tokens/").content.decode()
     found = find_token(shown)
     assert found is not None

@@ -51,7 +51,12 @@ def tokens(request: HttpRequest) -> HttpResponse:
         data = form.cleaned_data
         _, text = create_token(owner, data["name"], Scope(data["scope"]), days=data["days"] or None)
         form = TokenForm()
-    context = {"form": form, "tokens": ApiToken.objects.filter(owner=owner), "text": text}
+    context = {
+        "form": form,
+        "tokens": ApiToken.objects.filter(owner=owner),
+        "text": text,
+        "site": request.build_absolute_uri("/").rstrip("/"),
+    }
     return render(request, "accounts/tokens.html", context, status=400 if form.errors else 200)
 
 

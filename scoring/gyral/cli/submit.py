@@ -9,7 +9,7 @@ import click
 
 from gyral.cli.connection import connect, fault_words, run_line, site_option
 from gyral.cli.progress import reporting
-from gyral.client.following import follow, save_record
+from gyral.client.following import FINAL, follow, save_record
 from gyral.client.parcel import FORMATS, Parcel, parcel
 from gyral.client.sending import send
 from gyral.client.site import Site
@@ -115,7 +115,7 @@ def _say(site: Site, submitted: dict[str, Any]) -> None:
 
 def _wait_for(site: Site, run: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
     def changed(found: dict[str, Any]) -> None:
-        if not quiet:
+        if not quiet and found["state"] not in FINAL:  # how it ended is said below, with where to look
             click.echo(run_line(found), err=True)
 
     with reporting("none" if quiet else "bar") as progress:
