@@ -18,6 +18,7 @@ from gyral_submissions.models import (
     AuditEntry,
     Benchmark,
     Charge,
+    Dataset,
     Exposure,
     MailChoice,
     Notice,
@@ -79,6 +80,14 @@ class BenchmarkAdmin(ReadOnly):
     def has_rescore_permission(self, request: HttpRequest) -> bool:
         """Those who may change runs."""
         return bool(request.user.has_perm("gyral_submissions.change_run"))
+
+
+@admin.register(Dataset)
+class DatasetAdmin(ReadOnly):
+    """Carried from installed packs by ``sync_benchmarks``."""
+
+    list_display = ("name", "title", "created")
+    search_fields = ("name", "title")
 
 
 @admin.register(Submission)
