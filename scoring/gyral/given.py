@@ -190,15 +190,15 @@ def repeats_of(repeats: Any, y: Array) -> Array:
     BadArrays
         Another shape, or presentations that do not average to the responses.
     """
-    repeats = np.asarray(_numbers(repeats, "repeats"), np.float32)
-    if repeats.ndim != 3 or repeats.shape[0] != y.shape[0] or repeats.shape[2] != y.shape[1]:
+    single: Array = np.asarray(_numbers(repeats, "repeats"), np.float32)
+    if single.ndim != 3 or single.shape[0] != y.shape[0] or single.shape[2] != y.shape[1]:
         raise BadArrays(
-            f"repeats have shape {repeats.shape}; samples x repeats x units ({len(y)} x ? x {y.shape[1]}) are expected.",
+            f"repeats have shape {single.shape}; samples x repeats x units ({len(y)} x ? x {y.shape[1]}) are expected.",
             where="repeats",
         )
     for first in range(0, y.shape[1], 256):
-        _require_mean(repeats[:, :, first : first + 256], np.asarray(y[:, first : first + 256], np.float64), first)
-    return repeats
+        _require_mean(single[:, :, first : first + 256], np.asarray(y[:, first : first + 256], np.float64), first)
+    return single
 
 
 def _require_mean(repeats: Array, y: Array, first: int) -> None:

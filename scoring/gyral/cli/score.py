@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     help="Readout family; default: the benchmark's. `gyral list` names them.",
 )
 @click.option(
-    "--metric", metavar="NAME", help="Another metric of the benchmark's task (`gyral list metrics`); default: the benchmark's."
+    "--metric",
+    metavar="NAME",
+    help="Another metric of the benchmark's task (`gyral list metrics`); default: the benchmark's.",
 )
 @click.option("--layers", multiple=True, metavar="GLOB", help="Layers to read; may be repeated.")
 @click.option(

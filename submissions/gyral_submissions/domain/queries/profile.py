@@ -107,7 +107,9 @@ def expected_seconds(run: Run) -> float | None:
     """What an evaluation on the run's benchmark took lately, median of at most nine of its kind; None before the first."""
     if not run.is_active:
         return None
-    same = Run.objects.filter(benchmark=run.benchmark_id, state=State.FINISHED, twin=run.twin, started__isnull=False)
+    same = Run.objects.filter(
+        benchmark=run.benchmark_id, state=State.FINISHED, twin=run.twin, started__isnull=False
+    )
     took = [
         (finished - started).total_seconds()
         for started, finished in same.order_by("-finished").values_list("started", "finished")[:9]
