@@ -66,7 +66,7 @@ def test_blocks_change_no_number() -> None:
 
 def test_too_little_memory_says_the_least_that_would_do() -> None:
     with pytest.raises(
-        OutOfResources, match=r"1 MiB to fit a single unit .*; 0 MiB are given.*at least 1 MiB"
+        OutOfResources, match=r"1 MiB to fit a single unit .*; 0.00098 MiB are given.*at least 1 MiB"
     ) as caught:
         fit_layers(X, problem(), Watched(), memory=1 << 10)
     assert caught.value.code == "memory-budget"

@@ -99,7 +99,7 @@ def test_splits_by_name() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["sim-languag"], "Did you mean 'sim-language'?"),
+        (["sim-languag"], "Did you mean 'sim-language'"),
         (["sim-language", "--split", "random"], "'random' is not one of"),
         (["sim-language", "--gap", "3"], "--gap goes with --split contiguous"),
         (["sim-language", "--folds", "3"], "--folds goes with"),
