@@ -58,7 +58,7 @@ def test_form_with_mistakes_loses_nothing(site: LiveSite, chromium: Any, fixture
     visitor = Visitor(chromium, site.address)
     visitor.register("clumsy")
     visitor.fill_card("Not A Name", fixtures / "conv" / "model.onnx", title="Kept title")
-    visitor.page.get_by_label("Mean").fill("0.5, oops")
+    visitor.page.get_by_label("Mean", exact=True).fill("0.5, oops")
     visitor.submit()
     page = visitor.page
     assert "Nothing was submitted" in page.get_by_role("alert").inner_text()
@@ -67,7 +67,7 @@ def test_form_with_mistakes_loses_nothing(site: LiveSite, chromium: Any, fixture
     assert page.get_by_label("Simulated visual cortex").is_checked()
     assert "model.onnx" in page.get_by_role("alert").inner_text()
     page.get_by_label("Name", exact=True).fill("kept-net")
-    page.get_by_label("Mean").fill("0.5, 0.5, 0.5")
+    page.get_by_label("Mean", exact=True).fill("0.5, 0.5, 0.5")
     visitor.submit()
     page.get_by_role("heading", name="Kept title on Simulated visual cortex").wait_for()
     page.get_by_role("button", name="Cancel the run").click()
