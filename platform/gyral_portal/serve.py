@@ -48,11 +48,13 @@ def serve(port: int, host: str, workers: int, prepare: bool) -> None:
     port = listener.getsockname()[1]
     os.environ["GYRAL_STATIC"] = "collected"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gyral_portal.settings")
+    address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104 - only read
+    # What links in mails begin with.
+    os.environ.setdefault("GYRAL_SITE_ADDRESS", address.rstrip("/"))
     supervisor = Supervisor(children(listener.fileno(), workers), say=_say)
     if prepare:
         _say("Gyral: preparing tables, static files and benchmarks (the first time takes a minute).")
         supervisor.run_once(Child("prepare", [sys.executable, "-m", "gyral_portal.prepare"]))
-    address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104 - only read
     _say(f"Gyral: {address} (home {home()}; Ctrl-C ends it)")
     sys.exit(supervisor.run())
 

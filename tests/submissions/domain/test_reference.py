@@ -74,11 +74,23 @@ def test_twins_can_be_left_to_the_workers_once(benchmark_row: Benchmark) -> None
         call_command("score_reference_models", "--twins", "queue", stdout=out)
     assert out.getvalue().splitlines() == [
         "reference models: 2 scored",
-        "untrained twins: 1 runs are left to the worker",
+        "runs left to the worker: 1",
         "reference models: 2 reused",
     ]
     (run,) = Run.objects.filter(twin=Twin.UNTRAINED)
     assert (run.state, run.submission.name, run.published is not None) == (State.QUEUED, "net", True)
+
+
+def test_other_benchmarks_can_be_left_to_the_workers(benchmark_row: Benchmark) -> None:
+    other = Benchmark.objects.get(pk=benchmark_row.pk)
+    other.pk, other.name = None, "other"
+    other.save()
+    out = StringIO()
+    call_command("score_reference_models", "--twins", "none", "--first", benchmark_row.name, stdout=out)
+    assert out.getvalue().splitlines() == ["reference models: 2 scored", "runs left to the worker: 2"]
+    assert set(Run.objects.filter(state=State.QUEUED).values_list("benchmark__name", flat=True)) == {"other"}
+    with pytest.raises(CommandError, match="unknown benchmark 'cortx'"):
+        call_command("score_reference_models", "--first", "cortx")
 
 
 def test_changed_model_is_a_new_version(

@@ -29,6 +29,13 @@ class Command(BaseCommand):
             default="score",
             help="Score untrained twins here as well (default), leave them to the workers, or leave them out.",
         )
+        parser.add_argument(
+            "--first",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="Score this benchmark here, and leave the others to the workers; may be repeated.",
+        )
         parser.add_argument("--force", action="store_true", help="Score again what is scored.")
         parser.add_argument("--quiet", "-q", action="store_true", help="Say only what failed.")
 
@@ -38,17 +45,25 @@ class Command(BaseCommand):
         benchmark: list[str],
         model: list[str],
         twins: str,
+        first: list[str],
         force: bool,
         quiet: bool,
         **options: Any,
     ) -> None:
         """Score, with a bar for all and one for the step at hand; on no terminal, a line each."""
         try:
+            reference.jobs(model, first)  # only to have wrong names told
             work = reference.jobs(model, benchmark)
         except UserError as error:
             raise CommandError(str(error)) from None
-        later = [job for job in work if job.twin and twins == "queue"]
-        work = [job for job in work if not job.twin or twins == "score"]
+        work = [job for job in work if not job.twin or twins != "none"]
+        later = [
+            job
+            for job in work
+            if (job.twin and twins == "queue")
+            or (first and not {job.benchmark.name, job.benchmark.identifier} & {*first})
+        ]
+        work = [job for job in work if job not in later]
         # Told to end, a run is handed back at once, as with Ctrl-C.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         outcomes: dict[str, int] = {}
@@ -65,7 +80,7 @@ class Command(BaseCommand):
             words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
             self.stdout.write(f"reference models: {words or 'nothing to do; run sync_benchmarks first'}")
         if later and (count := reference.queue(later)) and not quiet:
-            self.stdout.write(f"untrained twins: {count} runs are left to the worker")
+            self.stdout.write(f"runs left to the worker: {count}")
         if outcomes.get("failed"):
             raise CommandError(f"{outcomes['failed']} runs failed; see above and the run pages.")
 
