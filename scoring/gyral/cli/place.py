@@ -1,5 +1,6 @@
 """Place: files that a command is asked to write."""
 
+import json
 from pathlib import Path
 
 from gyral.errors import UserError
@@ -20,4 +21,35 @@ def require_place(file: Path, option: str) -> None:
             where=option,
             mend="Name a file in a folder that exists.",
             code="no-place",
+        )
+
+
+def require_own(folder: Path, model: str, benchmark: str, option: str) -> None:
+    """Refuse a folder that holds the record of something else: a record replaces only its like.
+
+    Parameters
+    ----------
+    folder : Path
+    model : str
+        As it was asked for; the path of a model is not compared.
+    benchmark : str
+        As it was asked for, with or without a version.
+
+    Raises
+    ------
+    UserError
+        ``record-elsewhere``.
+    """
+    try:
+        held = json.loads((folder / "record.json").read_text("utf-8"))
+        name, board, version = held["model"]["name"], held["benchmark"]["name"], held["benchmark"]["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    named = not Path(model.partition(":")[0]).exists()
+    if benchmark not in (board, f"{board}@{version}") or (named and model != name):
+        raise UserError(
+            f"{folder} holds the record of {name!r} on {board}@{version}.",
+            where=option,
+            mend="Name another folder, or remove that one first.",
+            code="record-elsewhere",
         )

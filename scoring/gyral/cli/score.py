@@ -9,7 +9,7 @@ import click
 
 from gyral.benchmarks.benchmark import Benchmark, measured_by
 from gyral.benchmarks.installed import find_benchmark
-from gyral.cli.place import require_place
+from gyral.cli.place import require_own, require_place
 from gyral.cli.progress import Style, emit, reporting
 from gyral.cli.size import size_bytes
 from gyral.cli.speaking import speaking_json
@@ -121,6 +121,8 @@ def score(
         size = size_bytes(memory)
         if json_file and json_file != "-":
             require_place(Path(json_file), "--json")
+        if out is not None:
+            require_own(out, model, benchmark, "--out")
         asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, size, procedure, wanted, seed)
         with reporting(style) as report:
             result = _result(model, asked, isolated, report, spare)
@@ -253,7 +255,7 @@ def _no_readout(benchmark: str, readout: str, asked: _Asked) -> None:
     for option, used in given.items():
         if used:
             raise UserError(
-                f"{benchmark} compares RDMs; it takes no {option.removeprefix('--')}.",
+                f"{benchmark} fits no readout; it takes no {option.removeprefix('--')}.",
                 where=option,
                 code="no-readout",
             )

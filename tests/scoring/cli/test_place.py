@@ -1,10 +1,11 @@
 """Files that commands are asked to write."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from gyral.cli.place import require_place
+from gyral.cli.place import require_own, require_place
 from gyral.errors import UserError
 
 
@@ -17,3 +18,16 @@ def test_place_that_cannot_be_written_is_refused_by_its_option(tmp_path: Path, n
     with pytest.raises(UserError) as caught:
         require_place(tmp_path / name, "--html")
     assert (caught.value.code, caught.value.where) == ("no-place", "--html")
+
+
+def test_a_record_replaces_only_its_like(tmp_path: Path) -> None:
+    held = {"model": {"name": "gabor"}, "benchmark": {"name": "sim-meg", "version": 0}}
+    (tmp_path / "record.json").write_text(json.dumps(held))
+    for model, benchmark in (("gabor", "sim-meg"), ("gabor", "sim-meg@0"), (str(tmp_path), "sim-meg")):
+        require_own(tmp_path, model, benchmark, "--out")
+    for model, benchmark in (("gabor", "sim-vision"), ("pixels", "sim-meg"), ("gabor:untrained", "sim-meg@0")):
+        with pytest.raises(UserError, match="holds the record of 'gabor' on sim-meg@0") as caught:
+            require_own(tmp_path, model, benchmark, "--out")
+        assert caught.value.code == "record-elsewhere"
+    (tmp_path / "record.json").write_text("{")
+    require_own(tmp_path, "pixels", "sim-meg", "--out")
