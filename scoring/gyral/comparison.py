@@ -76,6 +76,8 @@ class Comparison:
         Largest difference of two numbers, as a share of their size (at least 1).
     notes : tuple of str
         What could not be compared.
+    card : tuple of Difference
+        What the model's card says otherwise; where it decided a number, the model would be another.
     """
 
     inputs: tuple[Difference, ...]
@@ -85,6 +87,7 @@ class Comparison:
     count: int
     largest: float
     notes: tuple[str, ...] = ()
+    card: tuple[Difference, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -131,6 +134,7 @@ def compare(kept: Record, again: Record, *, folders: tuple[Path, Path] | None = 
         count.numbers,
         count.largest,
         tuple(notes),
+        tuple(_Count(0.0).values("card", kept.model.card, again.model.card)),
     )
 
 
@@ -239,6 +243,7 @@ def _plain(record: Record) -> dict[str, Any]:
     fields = record.model_dump(mode="json", exclude=_LEFT_OUT)
     for part, field in _INPUTS.values():
         fields.get(part, {}).pop(field, None)
+    fields["model"].pop("card")
     return fields
 
 

@@ -105,6 +105,7 @@ def _fields(found: "Comparison") -> dict[str, Any]:
         "inputs": plain(found.inputs),
         "means": plain(found.means),
         "differences": plain(found.numbers),
+        "card": plain(found.card),
         "notes": list(found.notes),
     }
 
@@ -115,6 +116,7 @@ def _print(kept: "Record", found: "Comparison", model: str | None) -> None:
         "evaluated": found.inputs,
         "made with": found.means,
         "numbers": found.numbers,
+        "the model's card": found.card,
     }
     for heading, differences in parts.items():
         if not differences:

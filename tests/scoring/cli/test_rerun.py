@@ -144,6 +144,13 @@ def test_other_hash_is_told_though_every_number_is_equal(part: str, field: str, 
     assert [d["where"] for d in found["inputs"]] == [named] and not found["differences"]
 
 
+def test_words_of_the_card_are_no_numbers(change: Any) -> None:
+    folder = change(lambda fields: fields["model"]["card"].update(licence="of another"))
+    done = invoke("rerun", str(folder), "--progress", "none")
+    assert done.exit_code == 0 and "equal to the last bit" in done.output
+    assert "the model's card (record -> now)\n  card: licence: of another -> BSD-3-Clause" in done.output
+
+
 def test_other_libraries_allow_a_hundred_thousandth(score: Callable[[str], Path]) -> None:
     kept = load_record(score("floor-language"))
     for by, same in ((9e-6, True), (2e-5, False)):
