@@ -7,6 +7,7 @@ import schemathesis
 from django.contrib.auth.models import User
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -25,7 +26,6 @@ from gyral_submissions.models import Benchmark
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WITHOUT_PARAMETERS = {"get_me", "get_quota", "list_uploads"}
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -87,9 +87,11 @@ def test_operation_does_what_the_schema_says(described: Any, owner: User, name: 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("name", operations())
 def test_operation_withstands_many_requests(described: Any, owner: User, name: str, mode: GenerationMode) -> None:
-    if mode == GenerationMode.NEGATIVE and name in WITHOUT_PARAMETERS:
-        return  # nothing of these can be wrong
-    try_out(described, owner, name, mode, 60)
+    try:
+        try_out(described, owner, name, mode, 60)
+    except Unsatisfiable:
+        # Any word may stand in a path, so that nothing asked of some operations is against the schema.
+        assert mode == GenerationMode.NEGATIVE
 
 
 def test_schema_is_openapi_3_1(described: Any) -> None:

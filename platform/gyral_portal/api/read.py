@@ -7,11 +7,12 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse
 from ninja import Field, Query, Router, Schema
-from ninja.pagination import LimitOffsetPagination, paginate
+from ninja.pagination import paginate
 
 from gyral.errors import UnknownName
 from gyral_portal.api.auth import reader
 from gyral_portal.api.errors import NotFound
+from gyral_portal.api.pages import Page
 from gyral_portal.api.schemas import (
     BenchmarkOut,
     BoardOut,
@@ -52,7 +53,7 @@ class RunFilter(Schema):
 
 
 @router.get("/benchmarks", response=list[BenchmarkOut], operation_id="list_benchmarks")
-@paginate(LimitOffsetPagination)
+@paginate(Page)
 def benchmarks(request: HttpRequest, modality: str = "") -> QuerySet[Benchmark]:
     """All benchmarks, every version."""
     found = Benchmark.objects.all()
@@ -103,7 +104,7 @@ def _require_columns(name: str, given: str, columns: Sequence[str]) -> None:
 
 
 @router.get("/models", response=list[ModelOut], operation_id="list_models")
-@paginate(LimitOffsetPagination)
+@paginate(Page)
 def models(request: HttpRequest, modality: str = "", q: str = "", tier: str = "") -> QuerySet[Submission]:
     """Models you may see, every version; `tier` is verified, self-reported or reference."""
     found = visible_submissions(request.user).order_by("name", "-version")
@@ -124,7 +125,7 @@ def model(request: HttpRequest, name: str) -> list[Submission]:
 
 
 @router.get("/runs", response=list[RunOut], operation_id="list_runs")
-@paginate(LimitOffsetPagination)
+@paginate(Page)
 def runs(request: HttpRequest, filters: Query[RunFilter]) -> QuerySet[Run]:
     """Runs you may see, newest first."""
     found = visible_runs(request.user).order_by("-created", "pk")
@@ -148,7 +149,7 @@ def run(request: HttpRequest, run: UUID) -> Run:
 
 
 @router.get("/runs/{run}/scores", response=list[ScoreOut], operation_id="list_scores")
-@paginate(LimitOffsetPagination)
+@paginate(Page)
 def scores(
     request: HttpRequest, run: UUID, region: str = "", layer: str = "", subject: str = ""
 ) -> QuerySet[Score]:

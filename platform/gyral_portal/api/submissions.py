@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Field, Schema, Status
-from ninja.pagination import LimitOffsetPagination, paginate
+from ninja.pagination import paginate
 
 from gyral_portal.api.auth import ManageToken, ReadToken
 from gyral_portal.api.errors import NotFound
+from gyral_portal.api.pages import Page
 from gyral_portal.api.schemas import ErrorOut, ModelOut, RunOut
 from gyral_portal.api.submit import FAULTS, benchmarks_called, router
 from gyral_submissions import rules
@@ -46,7 +47,7 @@ class Scoring(Schema):
     operation_id="list_submissions",
     url_name="submission-list",
 )
-@paginate(LimitOffsetPagination)
+@paginate(Page)
 def submissions(request: HttpRequest) -> QuerySet[Submission]:
     """All of yours, newest first, withdrawn ones too."""
     return Submission.objects.filter(owner=cast(User, request.user), deleted=None).order_by("-created", "-pk")
