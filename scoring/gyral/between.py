@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.folder import whole_folder
 from gyral.datasets.region import Region
+from gyral.datasets.responses import filled
 from gyral.datasets.split import Rows
 from gyral.errors import BadDataset
 from gyral.features.features import Features
@@ -199,21 +200,12 @@ def _predict(tables: Values, target: Array, problem: Problem, seed: int, memory:
         np.asarray(target, np.float32), problem.split, (Region("all", units),), np.full(len(units), "one"), None
     )
     return fit_layers(
-        {name: Features(name, _filled(table)) for name, table in tables.items()},
+        {name: Features(name, filled(table)) for name, table in tables.items()},
         own,
         Ridge(),
         seed=seed,
         memory=memory,
     ).predictions
-
-
-def _filled(table: Array) -> Array:
-    """A masked sample of a predicting unit says nothing: it gets the unit's mean."""
-    there = np.isfinite(table)
-    if there.all():
-        return np.asarray(table, np.float32)
-    mean = np.where(there, table, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-    return np.where(there, table, mean).astype(np.float32)
 
 
 def _kept(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.region import Region
+from gyral.datasets.responses import filled
 from gyral.datasets.split import Fold, Split
 from gyral.errors import BadDataset
 from gyral.features.features import Features
@@ -56,7 +57,7 @@ def turned_around(
     layers = [features[name].flat() for name in fits.layers]
     for number, part in enumerate(problem.parts):
         region = next(r for r in problem.regions if r.name == part.path[0])
-        table = {part.name: Features(part.name, _filled(problem.responses[:, part.units]))}
+        table = {part.name: Features(part.name, filled(problem.responses[:, part.units]))}
         for k in sorted(set(fits.picks(problem, region))):
             target = np.asarray(layers[k], np.float32)
             every = Region("features", np.arange(target.shape[1]))
@@ -136,15 +137,6 @@ def turned_trials(turned: Turned, part: int, picks: Sequence[int], folds: Sequen
             return None
         found.append(cosine((guess - mean)[:, use], (real[fold.test] - mean)[:, use]))
     return Trials(tuple(found), tuple(fold.test for fold in folds))
-
-
-def _filled(table: Array) -> Array:
-    """A masked sample of a unit says nothing: it gets the unit's mean."""
-    there = np.isfinite(table)
-    if there.all():
-        return np.asarray(table, np.float32)
-    mean = np.where(there, table, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-    return np.where(there, table, mean).astype(np.float32)
 
 
 def _safe(spread: Floats) -> Floats:

@@ -28,11 +28,10 @@ from gyral.datasets.corpus import Overlap
 from gyral.datasets.folder import whole_folder
 from gyral.datasets.writer import save_array
 from gyral.errors import BadUpload
+from gyral.left import nothing_left
 
 # Layer of a row whose layers were picked inside training rows.
 CHOSEN = "chosen"
-# R2 beyond nuisances below which nothing is left: a model that is itself a nuisance comes out within this of 0.
-LEAST_LEFT = 0.005
 STATISTICS_VERSION = "statistics@1"
 
 
@@ -229,8 +228,8 @@ class Row(_Frozen):
 
     @property
     def nothing_left(self) -> bool:
-        """True where ``unique_r2`` is below `LEAST_LEFT`, or its interval reaches 0 or below."""
-        return self.unique_low is not None and (self.unique_low <= 0 or (self.unique_r2 or 0.0) < LEAST_LEFT)
+        """See `gyral.left.nothing_left`."""
+        return nothing_left(self.unique_r2, self.unique_low)
 
 
 class Controls(_Frozen):

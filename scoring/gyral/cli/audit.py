@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from gyral.cli.place import write
 from gyral.cli.progress import reporting
-from gyral.errors import UserError
 
 if TYPE_CHECKING:
     from gyral.audit import Audit, RegionCeiling
@@ -58,10 +58,7 @@ def audit(
         made = run(found, chosen, ceiling=ceiling, seed=seed, progress=report, **options)
     _print(made)
     if file is not None:
-        try:
-            file.write_text(made.model_dump_json(indent=1) + "\n", "utf-8")
-        except OSError as error:
-            raise UserError(f"cannot be written: {error.strerror}.", where=str(file), code="not-written") from None
+        write(file, made.model_dump_json(indent=1) + "\n")
     if made.refused:
         sys.exit(1)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from gyral.record import LEAST_LEFT, Record, Row
+from gyral.left import LEAST_LEFT
+from gyral.record import Record, Row
 
 
 def left_cell(row: Row) -> str:

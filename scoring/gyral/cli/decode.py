@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gyral.cli.place import write
 from gyral.cli.progress import reporting
-from gyral.errors import UserError
 
 if TYPE_CHECKING:
     from gyral.decoding.report import Decoding, Number
@@ -63,10 +63,7 @@ def decode(
         )
     _print(made)
     if file is not None:
-        try:
-            file.write_text(made.model_dump_json(indent=1) + "\n", "utf-8")
-        except OSError as error:
-            raise UserError(f"cannot be written: {error.strerror}.", where=str(file), code="not-written") from None
+        write(file, made.model_dump_json(indent=1) + "\n")
 
 
 def _print(report: "Decoding") -> None:

@@ -53,3 +53,17 @@ def require_own(folder: Path, model: str, benchmark: str, option: str) -> None:
             mend="Name another folder, or remove that one first.",
             code="record-elsewhere",
         )
+
+
+def write(file: Path, text: str) -> None:
+    """Write what a command was asked to keep.
+
+    Raises
+    ------
+    UserError
+        The file may not be written, or the disk is full (``not-written``).
+    """
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"cannot be written: {error.strerror}.", where=str(file), code="not-written") from None

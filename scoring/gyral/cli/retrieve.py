@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gyral.benchmarks.installed import find_benchmark
+from gyral.cli.place import write
 from gyral.cli.progress import reporting
 from gyral.device import check_device
 from gyral.errors import UserError
@@ -99,10 +100,7 @@ def retrieve(
             "rows": rows,
         }
         told |= {"dataset_hash": dataset.content_hash, "layers": made.layers, "simulated": dataset.about.simulated}
-        try:
-            file.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-        except OSError as error:
-            raise UserError(f"cannot be written: {error.strerror}.", where=str(file), code="not-written") from None
+        write(file, json.dumps(told, indent=1) + "\n")
 
 
 def _print(model: str, benchmark: str, simulated: bool, made: "Retrieval", rows: list[dict[str, Any]]) -> None:

@@ -82,3 +82,12 @@ class RegionRdms:
     kind: Kind
     values: Array
     subjects: tuple[str, ...]
+
+
+def filled(table: Array) -> Array:
+    """Responses as features, samples x units, float32: a missing sample says nothing and gets the unit's mean."""
+    there = np.isfinite(table)
+    if there.all():
+        return np.asarray(table, np.float32)
+    mean = np.where(there, table, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    return np.where(there, table, mean).astype(np.float32)

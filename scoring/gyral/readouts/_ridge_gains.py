@@ -19,6 +19,7 @@ Products are float32, decompositions float64.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gyral.readouts._ridge_arrays import Arrays, Host, Matrix
 from gyral.readouts._ridge_span import COARSE, FINE, Centre, Span, span
@@ -133,7 +134,7 @@ class TurnedGains(Gains):
         """``A' y`` of what `of` takes for ``target``: units x k."""
         return target if self.tall else target @ self.held
 
-    @property
+    @cached_property
     def diagonal(self) -> Host:
         """Of ``A' A``, float64."""
         found: Host = self.arrays.host((self.arrays.cast(self._design, "double") ** 2).sum(axis=0))

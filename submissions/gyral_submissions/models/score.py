@@ -2,9 +2,8 @@
 
 from django.db import models
 
+from gyral.left import nothing_left
 from gyral_submissions.models.run import Run
-
-LEAST_LEFT = 0.005  # as in `gyral.record`, which would load pandas
 
 
 class Score(models.Model):
@@ -81,5 +80,5 @@ class Score(models.Model):
 
     @property
     def nothing_left(self) -> bool:
-        """True where what is left without nuisances is next to nothing, or its interval reaches 0 or below."""
-        return self.unique_low is not None and (self.unique_low <= 0 or (self.unique_r2 or 0.0) < LEAST_LEFT)
+        """See `gyral.left.nothing_left`."""
+        return nothing_left(self.unique_r2, self.unique_low)

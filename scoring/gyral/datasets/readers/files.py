@@ -109,9 +109,7 @@ def column(table: pd.DataFrame, name: str, where: Path | str) -> NDArray[Any]:
     UnknownName
         There is no such column.
     """
-    if name not in table:
-        raise UnknownName(f"column of {where}:", name, [str(c) for c in table])
-    values = table[name]
+    values = _named(table, name, where)
     if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
         return values.to_numpy()
     texts = [str(v) for v in values]
@@ -148,9 +146,13 @@ def texts(table: pd.DataFrame, name: str, where: Path | str) -> list[str]:
     UnknownName
         There is no such column.
     """
+    return [str(v) for v in _named(table, name, where)]
+
+
+def _named(table: pd.DataFrame, name: str, where: Path | str) -> "pd.Series[Any]":
     if name not in table:
         raise UnknownName(f"column of {where}:", name, [str(c) for c in table])
-    return [str(v) for v in table[name]]
+    return table[name]
 
 
 def _float(text: str) -> float:

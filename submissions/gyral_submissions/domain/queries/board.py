@@ -8,12 +8,12 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from gyral.left import nothing_left
 from gyral_submissions.domain.queries.facts import Facts
 from gyral_submissions.domain.queries.grid import Grid, read_grid
 from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
 from gyral_submissions.enums import State, Twin
 from gyral_submissions.models import Benchmark, Run, Score, Submission
-from gyral_submissions.models.score import LEAST_LEFT
 from gyral_submissions.rules import Viewer
 
 CHOSEN = "chosen"  # layer of a row whose layers were picked inside training rows
@@ -83,8 +83,8 @@ class Cell:
 
     @property
     def nothing_left(self) -> bool:
-        """True where what is left without nuisances is next to nothing, or its interval reaches 0 or below."""
-        return self.unique_low is not None and (self.unique_low <= 0 or (self.unique_r2 or 0.0) < LEAST_LEFT)
+        """See `gyral.left.nothing_left`."""
+        return nothing_left(self.unique_r2, self.unique_low)
 
 
 @dataclass(frozen=True)

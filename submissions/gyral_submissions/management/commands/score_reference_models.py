@@ -52,17 +52,12 @@ class Command(BaseCommand):
     ) -> None:
         """Score, with a bar for all and one for the step at hand; on no terminal, a line each."""
         try:
-            reference.jobs(model, first)  # only to have wrong names told
             work = reference.jobs(model, benchmark)
+            here = reference.jobs(model, first) if first else work
         except UserError as error:
             raise CommandError(str(error)) from None
         work = [job for job in work if not job.twin or twins != "none"]
-        later = [
-            job
-            for job in work
-            if (job.twin and twins == "queue")
-            or (first and not {job.benchmark.name, job.benchmark.identifier} & {*first})
-        ]
+        later = [job for job in work if (job.twin and twins == "queue") or job not in here]
         work = [job for job in work if job not in later]
         # Told to end, a run is handed back at once, as with Ctrl-C.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
