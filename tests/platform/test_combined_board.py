@@ -92,6 +92,64 @@ def test_mean_stands_in_page_and_files(client: Client, models: None) -> None:
     assert payload["models"][0]["mean"] == pytest.approx((0.2 + 0.4 + 0.1) / 3)
 
 
+@pytest.fixture
+def made_up(models: None) -> Benchmark:
+    """A simulated board, and one of another metric, with scores of the same models."""
+    simulated = make_benchmark("made-up", simulated=True, regions=("V4",))
+    judged = make_benchmark("judged", task="triplets", metric="triplet-cosine", regions=("V4",))
+    for n in (1, 2):
+        submission = Submission.objects.get(name=f"net{n}")
+        make_run(submission, simulated, {"V4": 0.9})
+        make_run(submission, judged, {"V4": 0.6})
+    return simulated
+
+
+def test_mean_counts_recorded_data_of_one_metric(client: Client, made_up: Benchmark) -> None:
+    payload = client.get("/boards/all/board.json?mean=1").json()
+    assert payload["mean_of"] == {
+        "columns": ["cortex@0/V1", "cortex@0/V4", "words@0/network"],
+        "metrics": ["pearson"],
+        "simulated": 0,
+        "simulated_left": 1,
+        "metrics_left": 1,
+    }
+    assert payload["models"][0]["mean"] == pytest.approx((0.2 + 0.4 + 0.1) / 3)
+    text = _text(client, "/boards/all/?mean=1")
+    assert "Pearson r, 3 columns" in text
+    assert "1 column of simulated data not counted" in text
+    assert "1 column of other metrics not counted" in text
+
+
+def test_weights_bring_unlike_columns_together_and_it_is_said(client: Client, made_up: Benchmark) -> None:
+    query = "?open=vision,cortex,made-up,judged&weights=cortex@0/V4:1,made-up@0/V4:1,judged@0/V4:2"
+    payload = client.get(f"/boards/all/board.json{query}").json()
+    assert payload["models"][0]["mean"] == pytest.approx((0.4 + 0.9 + 2 * 0.6) / 4)
+    assert (payload["mean_of"]["simulated"], payload["mean_of"]["metrics"]) == (1, ["pearson", "triplet-cosine"])
+    assert payload["simulated_columns"] == ["made-up@0/V4"]
+    cell = payload["cells"][0]
+    assert (cell["mean_metrics"], cell["mean_simulated"]) == ("pearson triplet-cosine", 1)
+    text = _text(client, f"/boards/all/{query}")
+    assert "Its metrics are not alike" in text
+    assert "1 of 3 of its columns are of simulated data" in text
+
+
+def test_mean_of_simulated_columns_alone_is_marked(client: Client, made_up: Benchmark) -> None:
+    payload = client.get("/boards/made-up/board.json?mean=1").json()
+    assert (payload["mean_of"]["simulated"], payload["mean_of"]["simulated_left"]) == (1, 0)
+    assert "All of its columns are of simulated data" in _text(client, "/boards/made-up/?mean=1")
+
+
+def test_board_says_what_of_its_address_it_does_not_understand(client: Client, models: None) -> None:
+    query = "?sort=cortex@0/V44&weights=cortex@0/V1:x&family=Absent&on=soon"
+    text = _text(client, f"/boards/all/{query}")
+    for part in ("cortex@0/V4&#x27;", "is no number above 0", "No model here has &#x27;Absent&#x27;", "is no day"):
+        assert part in text
+    assert len(client.get(f"/boards/all/board.json{query}").json()["not_understood"]) == 4
+    assert client.get("/boards/all/board.json").json()["not_understood"] == []
+    first, second = (client.get(f"/boards/all/?sort={key}")["ETag"] for key in ("nope", "nada"))
+    assert first != second, "what is kept for one address must not be told to another"
+
+
 def test_files_and_api_hold_the_same_cells(client: Client, models: None) -> None:
     query = "?open=vision,cortex,language&sort=cortex@0/V1&mean=1"
     payload = client.get(f"/boards/all/board.json{query}").json()

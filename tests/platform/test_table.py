@@ -1,5 +1,6 @@
 """Order, filters, means, ranks and heat of a board."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -236,4 +237,30 @@ def test_look_survives_its_own_query() -> None:
     ],
 )
 def test_look_falls_back_where_it_cannot_be_read(query: str) -> None:
-    assert Look.read(dict([query.split("=", 1)]), ["V1", "V4"]) == Look()
+    found = Look.read(dict([query.split("=", 1)]), ["V1", "V4"])
+    assert replace(found, misread=()) == Look()
+    assert found.misread
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"sort": "V44"}, "no column is called so; the nearest is 'V4'"),
+        ({"sort": "mean"}, "a mean that is not shown"),
+        ({"order": "sideways"}, "not 'sideways'"),
+        ({"columns": "V4,W1"}, "There is no column 'W1'"),
+        ({"weights": "V4:heavy"}, "The weight 'heavy' of 'V4'"),
+        ({"weights": "V9:1"}, "There is no column 'V9' to give a weight"),
+        ({"on": "yesterday"}, "'yesterday' is no day"),
+        ({"page": "-1"}, "'-1' is no page"),
+    ],
+)
+def test_look_says_what_it_does_not_understand(query: dict[str, str], said: str) -> None:
+    (sentence,) = Look.read(query, ["V1", "V4"]).misread
+    assert said in sentence
+
+
+def test_look_understands_all_that_it_writes() -> None:
+    given = {"sort": "V1", "order": "up", "columns": "V1", "weights": "V4:2", "on": "2026-01-31", "page": "2"}
+    look = Look.read(given, ["V1", "V4"])
+    assert (look.misread, look.query()) == ((), given)

@@ -99,6 +99,8 @@ class CellOut(Schema):
     mean: float | None = Field(None, description="of the model, where a mean is asked for")
     mean_has: int | None = None
     mean_of: int | None = None
+    mean_metrics: str | None = Field(None, description="metrics of the mean's columns, with blanks between them")
+    mean_simulated: int | None = Field(None, description="columns of the mean that are of simulated data")
 
 
 class BoardQuery(Schema):
@@ -118,7 +120,7 @@ class BoardQuery(Schema):
     columns: str = Field("", description="keys of columns, comma-separated; empty for all")
     open: str = Field("", description="groups of columns that are open, comma-separated")
     weights: str = Field("", description="KEY:WEIGHT, comma-separated: weights of the mean")
-    mean: str = Field("", description="1 for a mean with equal weights")
+    mean: str = Field("", description="1 for a mean with equal weights, of recorded data and one metric")
     on: str = Field("", description="YYYY-MM-DD: the board as it was at the end of that day, UTC")
     page: str = Field("", description="page of rows, from 1")
     start: str = Field("", description="first column of a wide board, from 0")
@@ -135,6 +137,16 @@ class BoardModelOut(Schema):
     mean_of: int | None = Field(description="columns of the mean")
 
 
+class MeanOfOut(Schema):
+    """What a mean is a mean of."""
+
+    columns: list[str]
+    metrics: list[str] = Field(description="more than one only where weights bring them together")
+    simulated: int = Field(description="columns of simulated data that are counted")
+    simulated_left: int = Field(description="columns of simulated data that are not")
+    metrics_left: int = Field(description="columns of other metrics that are not")
+
+
 class BoardOut(Schema):
     """A page of a board."""
 
@@ -142,11 +154,14 @@ class BoardOut(Schema):
     benchmarks: list[str]
     simulated: bool = Field(description="all of it is made by code")
     columns: list[str] = Field(description="keys of the columns in view")
+    simulated_columns: list[str] = Field(description="those of them that are made by code")
     columns_in_all: int
     sort: str
     order: str
     on: str | None
     weights: dict[str, float]
+    mean_of: MeanOfOut | None = Field(description="null where no mean is shown")
+    not_understood: list[str] = Field(description="what was asked for and is not here, a sentence each")
     total: int = Field(description="models on the board before filters")
     count: int = Field(description="models that the filters leave")
     page: int

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from gyral_portal.leaderboard.columns import Shown
-from gyral_portal.leaderboard.table import Line, Mean, Table
+from gyral_portal.leaderboard.mean import Mean
+from gyral_portal.leaderboard.table import Line, Table
 from gyral_portal.templatetags.gyral import metric_name, percent, score
 from gyral_submissions.domain.queries.board import Cell
 from gyral_submissions.enums import Tier

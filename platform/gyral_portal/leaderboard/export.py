@@ -28,7 +28,7 @@ COLUMNS = (
     *("rank_best", "rank_worst", "ties", "borda", "unique_r2", "unique_low", "unique_high", "omega"),
     *("twin", "twin_spread", "n_units", "n_ceiled", "n_samples", "run"),
 )
-MEAN_COLUMNS = ("mean", "mean_has", "mean_of")
+MEAN_COLUMNS = ("mean", "mean_has", "mean_of", "mean_metrics", "mean_simulated")
 MOST_CELLS = 50_000  # of one file
 
 
@@ -88,11 +88,14 @@ def as_parquet(lines: Sequence[dict[str, Any]], columns: Sequence[str]) -> bytes
 _TEXT = frozenset(
     {
         *("model", "title", "family", "tier", "visibility", "benchmark", "region", "metric", "readout"),
-        *("interval_kind", "ceiling_unit", "ceiling_kind", "ties", "run"),
+        *("interval_kind", "ceiling_unit", "ceiling_kind", "ties", "run", "mean_metrics"),
     }
 )
 _WHOLE = frozenset(
-    {"version", "rank_best", "rank_worst", "n_units", "n_ceiled", "n_samples", "mean_has", "mean_of"}
+    {
+        *("version", "rank_best", "rank_worst", "n_units", "n_ceiled", "n_samples"),
+        *("mean_has", "mean_of", "mean_simulated"),
+    }
 )
 
 
@@ -118,8 +121,9 @@ def _line(table: Table, line: Line, column: Column, cell: Cell) -> dict[str, Any
         "twin_spread": cell.twin_spread if twins else None,
         "run": str(line.runs[column.place]),
     }
-    if line.mean is not None:
+    if line.mean is not None and table.means is not None:
         values |= {"mean": line.mean.value, "mean_has": line.mean.has, "mean_of": line.mean.of}
+        values |= {"mean_metrics": " ".join(table.means.metrics), "mean_simulated": table.means.simulated}
     return {name: values[name] if name in values else getattr(cell, name) for name in columns_of(table)}
 
 

@@ -1,8 +1,9 @@
 """Look: the state of a board's page, all of it in the address."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from gyral_portal.leaderboard.facets import FACETS
 from gyral_portal.leaderboard.search import LONGEST
 
 NAME, MEAN = "name", "mean"
+_MOST_SAID = 5  # sentences on what was not understood
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Look:
         Page of rows, from 1; first column of a wide board, from 0.
     picking : bool
         Whether the column picker is open.
+    misread : tuple of str
+        What the address asks for and the board has not, a sentence each; the default stands instead.
     """
 
     sort: str = ""
@@ -57,10 +61,11 @@ class Look:
     page: int = 1
     start: int = 0
     picking: bool = False
+    misread: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, query: Mapping[str, str], keys: Sequence[str]) -> "Look":
-        """The state in a query string; what cannot be read falls back to the default.
+        """The state in a query string; what cannot be read falls back to the default, and is said in ``misread``.
 
         Parameters
         ----------
@@ -89,6 +94,7 @@ class Look:
             page=_whole(query.get("page", ""), 1),
             start=_whole(query.get("start", ""), 0),
             picking=query.get("pick", "") == "1",
+            misread=tuple(_misread(query, keys, weights, mean=mean))[:_MOST_SAID],
         )
 
     def query(self) -> dict[str, str]:
@@ -130,6 +136,38 @@ def _weights(text: str, there: set[str]) -> dict[str, float]:
         if key in there and 0 < weight <= 1000:
             found[key] = weight
     return found
+
+
+def _misread(
+    query: Mapping[str, str], keys: Sequence[str], weights: Mapping[str, float], *, mean: bool
+) -> Iterator[str]:
+    """What an address asks for in vain."""
+    sort = query.get("sort", "")
+    if sort == MEAN and not mean:
+        yield "It cannot be sorted by a mean that is not shown."
+    elif sort and sort not in (NAME, MEAN) and sort not in keys:
+        yield f"It cannot be sorted by {sort[:80]!r}: no column is called so{_nearest(sort, keys)}."
+    if (order := query.get("order", "")) not in ("", "up", "down"):
+        yield f"The order is “up” or “down”, not {order[:20]!r}."
+    for key in filter(None, query.get("columns", "").split(",")):
+        if key not in keys:
+            yield f"There is no column {key[:80]!r}{_nearest(key, keys)}."
+    for part in filter(None, query.get("weights", "").split(",")):
+        key, _, number = part.rpartition(":")
+        if key not in keys:
+            yield f"There is no column {(key or part)[:80]!r} to give a weight{_nearest(key or part, keys)}."
+        elif key not in weights:
+            yield f"The weight {number[:20]!r} of {key!r} is no number above 0 and up to 1000."
+    if (on := query.get("on", "")) and _day(on) is None:
+        yield f"{on[:20]!r} is no day; it is written like 2026-01-31."
+    for name, least in (("page", 1), ("start", 0)):
+        if (given := query.get(name, "")) not in ("", "all") and str(_whole(given, least)) != given:
+            yield f"{given[:20]!r} is no {name} of this board."
+
+
+def _nearest(key: str, keys: Sequence[str]) -> str:
+    near = get_close_matches(key[:200], keys, n=1)
+    return f"; the nearest is {near[0]!r}" if near else ""
 
 
 def _day(text: str) -> date | None:

@@ -43,6 +43,7 @@ def page_context(scope: Scope, table: Table, lines: Sequence[Line], request: Htt
         "mixed": len({b.simulated for b in benchmarks}) > 1,
         "others": scope.others,
         "table": table,
+        "means": table.means,
         "look": look,
         "rows": draw_rows(table, lines),
         "groups": _group_rows(heads(table.columns), table, base),
@@ -113,7 +114,8 @@ def _head(key: str, look: Look, base: str) -> dict[str, Any]:
 def _column_head(shown: Shown, table: Table, base: str) -> dict[str, Any]:
     column = shown.column
     if column is None:
-        return {"coverage": True, "of": len(shown.members)}
+        simulated = sum(table.grid.columns[n].benchmark.simulated for n in shown.members)
+        return {"coverage": True, "of": len(shown.members), "simulated": simulated}
     closed = [g for g in shown.groups if not g.is_open]
     region = {
         k: column.region.get(k)
@@ -126,6 +128,7 @@ def _column_head(shown: Shown, table: Table, base: str) -> dict[str, Any]:
         "region": region,
         "readout": readout_words(column) if len(table.grid.benchmarks) > 1 else "",
         "rsa": column.benchmark.task == "rsa",
+        "simulated": column.benchmark.simulated and len(table.grid.benchmarks) > 1,
         "rest": rest[0] if rest else 0,
     }
 

@@ -11,9 +11,10 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral_portal.leaderboard.columns import WIDEST, Shown, lay_out, picked
+from gyral_portal.leaderboard.columns import WIDEST, Shown, lay_out
 from gyral_portal.leaderboard.facets import Facet, facets_of
 from gyral_portal.leaderboard.look import MEAN, NAME, Look
+from gyral_portal.leaderboard.mean import Mean, Means, take_means
 from gyral_portal.leaderboard.search import matches, parse
 from gyral_submissions.domain.queries.board import Cell, cells_of
 from gyral_submissions.domain.queries.facts import Facts
@@ -22,15 +23,6 @@ from gyral_submissions.rules import Viewer
 
 HEAT_STEPS = 6
 ROWS = 100  # a page
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A weighted mean over columns; ``value`` is None unless the model has a score in all ``of`` of them."""
-
-    value: float | None
-    has: int
-    of: int
 
 
 @dataclass(frozen=True)
@@ -83,6 +75,8 @@ class Table:
         Rows that the filters leave, in order.
     facets : sequence of Facet
         Filters with counts.
+    means : Means or None
+        Where a mean is asked for.
     """
 
     grid: Grid
@@ -91,7 +85,7 @@ class Table:
     wide: int
     order: Sequence[int]
     facets: Sequence[Facet]
-    _means: "_Means | None"
+    means: Means | None
     _best: Mapping[int, float]
 
     @property
@@ -103,6 +97,12 @@ class Table:
     def pages(self) -> int:
         """Pages of rows, at least 1."""
         return max(1, math.ceil(len(self.order) / ROWS))
+
+    @property
+    def not_understood(self) -> list[str]:
+        """What the address asks for and the board has not, a sentence each."""
+        empty = [f for f in self.facets if f.chosen and f.chosen not in {c.value for c in f.choices}]
+        return [*self.look.misread, *(f"No model here has {f.chosen[:80]!r} as “{f.label}”." for f in empty)]
 
     def lines(self, viewer: Viewer, *, page: int | None = None) -> list[Line]:
         """Rows of one page, by default the one that is looked at; two queries."""
@@ -139,22 +139,9 @@ class Table:
                 if c.column is None
             },
             {place: runs[facts.pk] for place, runs in enumerate(grid.runs) if facts.pk in runs},
-            self._means.of_row(row) if self._means else None,
+            self.means.of_row(row) if self.means else None,
             grid.borda[0].get(facts.pk) if single else None,
         )
-
-
-@dataclass(frozen=True)
-class _Means:
-    """Weighted means of all rows; NaN without complete coverage."""
-
-    values: NDArray[np.float64]
-    has: NDArray[np.intp]
-    of: int
-
-    def of_row(self, row: int) -> Mean:
-        value = float(self.values[row])
-        return Mean(None if math.isnan(value) else value, int(self.has[row]), self.of)
 
 
 def arrange(grid: Grid, look: Look) -> Table:
@@ -164,7 +151,7 @@ def arrange(grid: Grid, look: Look) -> Table:
     the same ones.
     """
     laid = lay_out(grid, look)
-    means = _means(grid, look) if look.mean else None
+    means = take_means(grid, look) if look.mean else None
     look = replace(look, sort=look.sort or _default_sort(laid, means))
     facets, mask = facets_of(grid, look.facets, _found(grid, look))
     order = _ordered(grid, look, means, np.flatnonzero(mask))
@@ -183,23 +170,13 @@ def heat(value: float | None, best: float) -> int:
     return min(HEAT_STEPS, max(0, math.ceil(share * HEAT_STEPS)))
 
 
-def _default_sort(laid: Sequence[Shown], means: "_Means | None") -> str:
+def _default_sort(laid: Sequence[Shown], means: Means | None) -> str:
     """The mean that was asked for, else the main region, else the first column."""
     if means is not None:
         return MEAN
     columns = [c.column for c in laid if c.column is not None]
     main: list[Column] = [c for c in columns if c.is_main] or columns
     return main[0].key if main else NAME
-
-
-def _means(grid: Grid, look: Look) -> _Means:
-    weights = look.weights or {grid.columns[n].key: 1.0 for n in picked(grid, look)}
-    used = [n for n, c in enumerate(grid.columns) if c.key in weights]
-    given = np.array([weights[grid.columns[n].key] for n in used])
-    values = grid.values[:, used]
-    # NaN goes through the sum: a mean over what happens to be there would compare models on different columns.
-    sums = values @ given / given.sum() if used else np.full(len(grid.facts), np.nan)
-    return _Means(sums, np.isfinite(values).sum(axis=1), len(used))
 
 
 def _found(grid: Grid, look: Look) -> NDArray[np.bool_]:
@@ -209,7 +186,7 @@ def _found(grid: Grid, look: Look) -> NDArray[np.bool_]:
     return np.array([matches(wanted, f.text) for f in grid.facts], bool)
 
 
-def _ordered(grid: Grid, look: Look, means: "_Means | None", rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def _ordered(grid: Grid, look: Look, means: Means | None, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """Rows in order; ``rows`` are by name, which decides between equal values. Missing values stand last."""
     if look.sort == NAME:
         return rows if look.up else rows[::-1]

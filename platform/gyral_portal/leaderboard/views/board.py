@@ -74,6 +74,7 @@ def key_of(kind: str, request: HttpRequest, scope: Scope, look: Look) -> list[st
         scope.reference,
         scope.edition,
         repr(sorted(look.query().items())),
+        repr(look.misread),
         repr(banners()),
     ]
 
