@@ -4,10 +4,11 @@ Redraws of all models of a board share their blocks and seed, so that difference
 comparison of a few of its models are both made here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from gyral_submissions import conf
 from gyral_submissions.domain.queries.board import ALL, CHOSEN
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from gyral.scores.difference import Comparison
 
 _DRAWS = 1000
+_FIELDS = (
+    *("run", "region", "subject", "layer", "value", "interval_kind", "interval_groups"),
+    *("rank_best", "rank_worst", "tie_letters"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +44,31 @@ class Scored:
     columns: Mapping[int, int]
 
 
-def scored_regions(runs: Iterable[Run]) -> list[dict[str, Scored]]:
-    """By run: its scores by region, each with its column in the run's redraws; one query."""
-    found: dict[object, list[Score]] = {run.pk: [] for run in runs}
-    for score in Score.objects.filter(run__in=list(found), layer=CHOSEN).select_related("run").order_by("id"):
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Models of one region, compared in pairs.
+
+    Parameters
+    ----------
+    models : sequence of Scored
+        Those whose redraws belong together, in the order they were given.
+    comparison : Comparison
+        Of these, in their order.
+    kind : str
+        What is drawn anew, as in `Score.interval_kind`: "subjects" or "conditional".
+    """
+
+    models: Sequence[Scored]
+    comparison: "Comparison"
+    kind: str
+
+
+def scored_regions(runs: Sequence[UUID]) -> list[dict[str, Scored]]:
+    """By run, in their order: its scores by region, each with its column in the run's redraws; two queries."""
+    there = Run.objects.defer("steps").in_bulk(runs)
+    found: dict[UUID, list[Score]] = {pk: [] for pk in runs}
+    for score in Score.objects.filter(run__in=runs, layer=CHOSEN).only(*_FIELDS).order_by("id"):
+        score.run = there[score.run_id]
         found[score.run_id].append(score)
     out = []
     for scores in found.values():
@@ -58,8 +84,13 @@ def scored_regions(runs: Iterable[Run]) -> list[dict[str, Scored]]:
     return out
 
 
-def compare_scored(models: Sequence[Scored]) -> "tuple[list[Scored], Comparison]":
-    """Those that can be compared, and how: over new subjects where each brought an interval over subjects.
+def compare_scored(models: Sequence[Scored]) -> Compared:
+    """Compare models of one region: over new subjects where each brought an interval over subjects.
+
+    Parameters
+    ----------
+    models : sequence of Scored
+        Each with a value. Those whose redraws do not belong with the others' are left out of the result.
 
     Raises
     ------
@@ -79,8 +110,9 @@ def compare_scored(models: Sequence[Scored]) -> "tuple[list[Scored], Comparison]
     redraws = [r for (_, r), kind in zip(known, kinds, strict=True) if kind == usual]
     if over_subjects and len(redraws) > 0:
         found = crossed(redraws)
-        return kept, compare(found.values, normal_redraws(found, draws=_DRAWS), df=found.df)
-    return kept, compare_models(redraws)
+        comparison = compare(found.values, normal_redraws(found, draws=_DRAWS), df=found.df)
+        return Compared(kept, comparison, "subjects")
+    return Compared(kept, compare_models(redraws), "conditional")
 
 
 def _redraws(model: Scored, scores: Sequence[Score]) -> "Redraws | None":

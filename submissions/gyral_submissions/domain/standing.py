@@ -47,7 +47,7 @@ def rank(benchmark: Benchmark) -> None:
     grid = read_grid([benchmark])
     there = Run.objects.in_bulk([grid.runs[0][facts.pk] for facts in grid.facts])
     runs = list(there.values())
-    columns = scored_regions(runs)
+    columns = scored_regions(list(there))
     changed: list[Score] = []
     for region in benchmark.region_names:
         changed += _rank_region([found.get(region) for found in columns])
@@ -72,12 +72,13 @@ def _rank_region(columns: Sequence[Scored | None]) -> list[Score]:
     if not there:
         return []
     try:
-        there, comparison = compare_scored(there)
+        found = compare_scored(there)
     except BadArrays as error:
         logger.warning("%s / %s: not ranked: %s", there[0].score.run.benchmark, there[0].score.region, error)
         return []
-    shown = letters(comparison) if len(there) <= _MOST_LETTERS else [None] * len(there)
-    for column, interval, letter in zip(there, rank_intervals(comparison), shown, strict=True):
+    there = list(found.models)
+    shown = letters(found.comparison) if len(there) <= _MOST_LETTERS else [None] * len(there)
+    for column, interval, letter in zip(there, rank_intervals(found.comparison), shown, strict=True):
         column.score.rank_best, column.score.rank_worst = interval or (None, None)
         column.score.tie_letters = letter or ""
     return [c.score for c in there]
