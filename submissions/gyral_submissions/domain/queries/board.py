@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +10,8 @@ from django.db.models import Q
 from gyral.left import nothing_left
 from gyral_submissions.domain.queries.facts import Facts
 from gyral_submissions.domain.queries.grid import Grid, read_grid
-from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
-from gyral_submissions.enums import State, Twin
-from gyral_submissions.models import Benchmark, Run, Score, Submission
+from gyral_submissions.domain.queries.visible import visible_submissions
+from gyral_submissions.models import Benchmark, Score
 from gyral_submissions.rules import Viewer
 
 CHOSEN = "chosen"  # layer of a row whose layers were picked inside training rows
@@ -109,16 +107,6 @@ class BoardRow:
     cells: Mapping[str, Cell]
 
 
-@dataclass(frozen=True)
-class Best:
-    """A model that was best on the day its score came."""
-
-    date: datetime
-    value: float
-    submission: Submission
-    run: Run
-
-
 def board_rows(benchmark: Benchmark, viewer: Viewer = None) -> list[BoardRow]:
     """All models scored on ``benchmark`` that ``viewer`` may see, best in the main region first.
 
@@ -188,22 +176,6 @@ def _places(grid: Grid, columns: Sequence[int]) -> dict[int, dict[str, int]]:
     for c in columns:
         found.setdefault(grid.columns[c].place, {})[grid.columns[c].name] = c
     return found
-
-
-def best_over_time(benchmark: Benchmark, viewer: Viewer = None, *, region: str = "") -> list[Best]:
-    """The staircase of best scores in ``region`` (the main one by default), oldest first; one query."""
-    runs = visible_runs(viewer).filter(benchmark=benchmark, state=State.FINISHED, twin=Twin.NONE)
-    scored = Score.objects.filter(
-        run__in=runs, region=region or benchmark.main_region, subject=ALL, layer=CHOSEN, value__isnull=False
-    )
-    steps: list[Best] = []
-    for score in (
-        scored.select_related("run__submission").defer("run__record", "run__steps").order_by("run__finished")
-    ):
-        finished, value = score.run.finished, score.value
-        if finished is not None and value is not None and (not steps or value > steps[-1].value):
-            steps.append(Best(finished, value, score.run.submission, score.run))
-    return steps
 
 
 _FIELDS = (

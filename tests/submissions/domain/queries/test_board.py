@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 
-from gyral_submissions.domain.queries.board import best_over_time, board_rows
+from gyral_submissions.domain.queries.board import board_rows
 from gyral_submissions.domain.standing import renew
 from gyral_submissions.enums import State, Visibility
 from gyral_submissions.models import Benchmark, Run, Score, Submission
@@ -132,21 +132,5 @@ def test_private_scores_are_the_owners_and_the_operators(
     scored(make_submission("gone", withdrawn=timezone.now()), 0.9)
     for stranger in (None, AnonymousUser(), make_user()):
         assert names(benchmark_row, stranger) == ["net v1"]
-        assert [str(b.submission) for b in best_over_time(benchmark_row, stranger)] == ["net v1"]
     for insider in (user, make_user(is_staff=True)):
         assert names(benchmark_row, insider) == ["hidden v1", "net v2"]
-
-
-def test_best_over_time_is_a_staircase(
-    benchmark_row: Benchmark,
-    make_submission: Callable[..., Submission],
-    scored: Scored,
-    django_assert_num_queries: Any,
-) -> None:
-    for name, value, days_ago in (("a", 0.2, 9), ("b", 0.1, 8), ("c", 0.5, 7), ("d", 0.5, 6), ("e", None, 5)):
-        scored(make_submission(name), value, days_ago=days_ago)
-    scored(make_submission("f"), 0.9, twin="untrained")
-    with django_assert_num_queries(1):
-        steps = best_over_time(benchmark_row)
-        assert [(s.submission.name, s.value) for s in steps] == [("a", 0.2), ("c", 0.5)]
-    assert [s.value for s in best_over_time(benchmark_row, region="V1")] == [0.1, 0.25]
