@@ -70,6 +70,10 @@ def _heads(sheet: Sheet, column: int) -> Iterator[tuple[date, int]]:
     facts = [sheet.facts[pk] for pk in sheet.submissions.tolist()]
     # A run is on the board once it has finished and its model may be seen.
     days = [_day(max(when, f.since.timestamp())) for when, f in zip(sheet.finished.tolist(), facts, strict=True)]
+
+    def said(i: int) -> tuple[int, float]:
+        return facts[i].pk, float(values[i])
+
     standing: dict[str, int] = {}
     head: int | None = None
     shown: int | None = None
@@ -83,8 +87,8 @@ def _heads(sheet: Sheet, column: int) -> Iterator[tuple[date, int]]:
             elif np.isfinite(values[i]) and (head is None or values[i] > values[head]):
                 head = i
         if (k + 1 == len(order) or days[order[k + 1]] != days[i]) and head != shown:
-            same = head is not None and shown is not None and values[head] == values[shown]
-            if head is not None and not (same and facts[head].name == facts[shown or 0].name):
+            # Another run of the same version with the same value is no change.
+            if head is not None and (shown is None or said(head) != said(shown)):
                 yield days[i], head
             shown = head
 
