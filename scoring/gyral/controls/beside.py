@@ -119,7 +119,8 @@ def nuisances_beside(
             raise
         return Beside(Controls(missing=error.what))
     model = {region.name: fits.assembled(problem, region, picks[region.name]) for region in problem.regions}
-    left = what_is_left(problem, alone.predictions, model, both, seed=seed)
+    gains = {region.name: fits.gains(region, picks[region.name]) for region in problem.regions}
+    left = what_is_left(problem, alone.predictions, model, both, gains, seed=seed)
     return Beside(Controls(nuisances=nuisances.hashes), left)
 
 

@@ -11,7 +11,7 @@ that prediction.
 import fcntl
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +26,7 @@ from gyral.fitting import LayerFits, fit_layers
 from gyral.hashing import hash_json
 from gyral.places import cache
 from gyral.progress import Progress, silent
+from gyral.readouts._banded_fit import FittedBanded
 from gyral.readouts.banded import Banded
 from gyral.readouts.readout import FittedJoint, Needs, Rows
 from gyral.room import make_room
@@ -36,6 +37,8 @@ Array = NDArray[np.floating[Any]]
 # Random weightings of the bands alone; with 50, edges and colour as a model gained .0017 (.0004 to .0039) over the bands
 # that hold them, because the joint search was the finer one; with 200 nothing.
 RANDOM = 200
+# Directions of white noise that fits are compared by: the mean share of one unit in five folds is known to a tenth.
+ECHOES = 64
 # Proportions of the bands that are tried beside a layer, and the layer's shares.
 PROPORTIONS = 3
 SHARES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
@@ -52,16 +55,36 @@ class NuisanceFits:
     inner_r2 : array, folds x units
     weights : array, folds x units x bands
         Chosen weights of the bands.
+    echoes : array, folds x units x `ECHOES`
+        What the fits make of white noise (`gyral.readouts._banded_fit.FittedBanded.echoes`).
     """
 
     predictions: Array
     inner_r2: Array
     weights: Array
+    echoes: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """What nuisances and a region's chosen layers predict together.
+
+    Parameters
+    ----------
+    predictions : array, samples x units of the region
+        Out-of-fold, float32; NaN where never held out.
+    gain : array, folds x units of the region
+        Sum of squared weights that predictions less those of nuisances alone give to training responses.
+    """
+
+    predictions: Array
+    gain: Array
 
 
 @dataclass(frozen=True, eq=False)
 class _Searched:
-    """Banded ridge that does not split its R2, which would cost a search a band; over given sets of weights, if any."""
+    """Banded ridge that says what it makes of noise in place of a split of its R2, which would cost a search a band;
+    over given sets of weights, if any."""
 
     banded: Banded
     sets: Array | None
@@ -82,8 +105,8 @@ class _Searched:
     ) -> FittedJoint:
         """See `gyral.readouts.readout.JointReadout`."""
         if self.sets is None:
-            return _Unsplit(self.banded.fit_spaces(spaces, responses, rows, inner, seed=seed))
-        return _Unsplit(self.banded.fit_weighted(spaces, responses, rows, inner, self.sets, seed=seed))
+            return _Heard(self.banded.fit_spaces(spaces, responses, rows, inner, seed=seed))
+        return _Heard(self.banded.fit_weighted(spaces, responses, rows, inner, self.sets, seed=seed))
 
     def working_bytes(self, features: Features, rows: int, units: int) -> int:
         """See `gyral.readouts.readout.JointReadout`."""
@@ -91,8 +114,8 @@ class _Searched:
 
 
 @dataclass(frozen=True, eq=False)
-class _Unsplit:
-    fitted: FittedJoint
+class _Heard:
+    fitted: FittedBanded
 
     @property
     def inner_r2(self) -> Array:
@@ -110,7 +133,7 @@ class _Unsplit:
         return self.fitted.predict(spaces, rows)
 
     def explain(self, spaces: Sequence[Features], responses: Array, rows: Rows) -> Mapping[str, Array]:
-        return {}
+        return {f"echo:{k}": heard for k, heard in enumerate(self.fitted.echoes(spaces, rows, ECHOES))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,27 +164,25 @@ class Fitting:
         spaces = {space.layer: space for space in self.nuisances.spaces}
         fits = self._fit(spaces, (), self.problem, None, "nuisances alone")
         weights = [fits.traits[f"weight:{name}"][:, 0] for name in spaces]
-        return NuisanceFits(fits.predictions[0], fits.inner_r2[:, 0], np.stack(weights, axis=-1))
+        return NuisanceFits(fits.predictions[0], fits.inner_r2[:, 0], np.stack(weights, axis=-1), _echoes(fits))
 
     def joint(
         self, features: Mapping[str, Features], chosen: Mapping[str, Sequence[str]], alone: NuisanceFits
-    ) -> dict[str, Array]:
-        """Out-of-fold predictions of nuisances and a region's chosen layers together.
+    ) -> dict[str, Joint]:
+        """What nuisances and a region's chosen layers predict together, by region.
 
         Parameters
         ----------
         features : mapping of layer to Features
         chosen : mapping of region to the name of its layer in each fold
         alone : NuisanceFits
-
-        Returns
-        -------
-        dict of region to array, samples x its units
-            float32; NaN where never held out.
         """
-        samples = len(self.problem.responses)
+        samples, folds = len(self.problem.responses), len(self.problem.split.folds)
         regions = {r.name: r for r in self.problem.regions}
-        out = {name: np.full((samples, len(r)), np.nan, np.float32) for name, r in regions.items()}
+        out = {
+            name: Joint(np.full((samples, len(r)), np.nan, np.float32), np.full((folds, len(r)), np.nan))
+            for name, r in regions.items()
+        }
         work = [
             (f, layer, [r for r in regions.values() if chosen[r.name][f] == layer])
             for f in range(len(self.problem.split.folds))
@@ -170,15 +191,16 @@ class Fitting:
         for done, (f, layer, some) in enumerate(work):
             self.progress("nuisances and model", done, len(work))
             units = np.unique(np.concatenate([r.units for r in some]))
-            found = self._joint(f, features[layer], units, alone)
+            predictions, gain = self._joint(f, features[layer], units, alone)
             for region in some:
-                test = self.problem.split.folds[f].test
-                out[region.name][test] = found[:, np.searchsorted(units, region.units)]
+                mine = np.searchsorted(units, region.units)
+                out[region.name].predictions[self.problem.split.folds[f].test] = predictions[:, mine]
+                out[region.name].gain[f] = gain[mine]
         self.progress("nuisances and model", len(work), len(work))
         return out
 
-    def _joint(self, number: int, layer: Features, units: Rows, alone: NuisanceFits) -> Array:
-        """Predictions of some units in one fold: held-out rows x units."""
+    def _joint(self, number: int, layer: Features, units: Rows, alone: NuisanceFits) -> tuple[Array, Array]:
+        """Predictions of some units in one fold (held-out rows x units), and gains of what they add."""
         fold = self.problem.split.folds[number]
         part = replace(
             self.problem,
@@ -192,9 +214,9 @@ class Fitting:
         sets = _beside(alone.weights[number][units])
         fits = self._fit({layer.layer: layer}, self.nuisances.spaces, part, sets, "")
         worse = fits.inner_r2[0, 0] < alone.inner_r2[number, units]
-        return np.asarray(
-            np.where(worse, alone.predictions[np.ix_(fold.test, units)], fits.predictions[0][fold.test])
-        )
+        added = ((_echoes(fits)[0] - alone.echoes[number, units]) ** 2).mean(axis=1)
+        kept = np.where(worse, alone.predictions[np.ix_(fold.test, units)], fits.predictions[0][fold.test])
+        return kept, np.where(worse, 0.0, added)
 
     def _fit(
         self,
@@ -214,6 +236,11 @@ class Fitting:
             progress=self.progress if step else silent,
             step=step,
         )
+
+
+def _echoes(fits: LayerFits) -> Array:
+    """Folds x units x echoes, of fits of a single job."""
+    return np.stack([fits.explained[f"echo:{k}"][:, 0] for k in range(ECHOES)], axis=-1)
 
 
 def _beside(weights: Array) -> Array:
@@ -240,10 +267,10 @@ def _kept(key: str, make: Callable[[], NuisanceFits]) -> NuisanceFits:
             if not file.is_file():
                 fits = make()
                 scratch = folder / ".fits.new.npz"
-                np.savez(scratch, predictions=fits.predictions, inner_r2=fits.inner_r2, weights=fits.weights)
+                np.savez(scratch, allow_pickle=False, **vars(fits))
                 scratch.replace(file)
             os.utime(folder / "lock")
             with np.load(file, allow_pickle=False) as found:
-                fits = NuisanceFits(found["predictions"], found["inner_r2"], found["weights"])
+                fits = NuisanceFits(**{field.name: found[field.name] for field in fields(NuisanceFits)})
     make_room(keep=folder)
     return fits

@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.controls.nuisance import Joint
 from gyral.record import CHOSEN, Row
+from gyral.scores.conditional import Redraws
 from gyral.scores.gain import Errors, block_errors
 from gyral.scores.hierarchy import with_everyone
+from gyral.scores.pairs import twice_beyond, widened_by
 from gyral.scores.problem import Problem
 from gyral.scores.region import ALL, score_blocks
 from gyral.scores.resampling import Statistic
@@ -52,7 +55,8 @@ def what_is_left(
     problem: Problem,
     nuisances: Array,
     model: Mapping[str, Array],
-    both: Mapping[str, Array],
+    both: Mapping[str, Joint],
+    gains: Mapping[str, Array | None],
     *,
     seed: int = 0,
 ) -> dict[str, Left]:
@@ -63,8 +67,12 @@ def what_is_left(
     problem : Problem
     nuisances : array, samples x units
         Out-of-fold predictions of nuisances alone.
-    model, both : mapping of region to array, samples x its units
-        Likewise of the model's chosen layers, and of both together.
+    model : mapping of region to array, samples x its units
+        Likewise of the model's chosen layers.
+    both : mapping of region to Joint
+        Of both together.
+    gains : mapping of region to (array, folds x its units, or None)
+        Noise gain of the model's predictions (`gyral.fitting.LayerFits.gains`).
     seed : int
         Of the redraws: the same for all models of a board.
     """
@@ -72,19 +80,29 @@ def what_is_left(
     found = {}
     for region in problem.regions:
         measured = np.asarray(problem.responses[:, region.units])
-        predictions = (nuisances[:, region.units], model[region.name], both[region.name])
-        errors = block_errors(measured, predictions, problem.split, rows, fold_of)
-        members = problem.members(region)
-        owner = problem.subject_of[region.units]
-        found[region.name] = _left(
-            errors, members, [str(owner[m[0]]) for m in members], len(problem.subjects), seed
+        alone, joint = nuisances[:, region.units], both[region.name]
+        errors = block_errors(
+            measured, (alone, model[region.name], joint.predictions), problem.split, rows, fold_of
         )
+        members = problem.members(region)
+        added = twice_beyond(problem, region, alone, joint.predictions, joint.gain)
+        whole = twice_beyond(problem, region, None, model[region.name], gains[region.name])
+        unique = errors.redraws(_NUISANCES, _BOTH, members, seed=seed).wider(widened_by(added, members))
+        explained = errors.redraws(0, _MODEL, members, seed=seed).wider(widened_by(whole, members))
+        owner = problem.subject_of[region.units]
+        names = [str(owner[m[0]]) for m in members]
+        found[region.name] = _left(errors, unique, explained, members, names, len(problem.subjects))
     return found
 
 
-def _left(errors: Errors, members: Sequence[NDArray[np.int64]], names: list[str], several: int, seed: int) -> Left:
-    unique = errors.redraws(_NUISANCES, _BOTH, members, seed=seed)
-    model = errors.redraws(0, _MODEL, members, seed=seed)
+def _left(
+    errors: Errors,
+    unique: Redraws,
+    model: Redraws,
+    members: Sequence[NDArray[np.int64]],
+    names: list[str],
+    several: int,
+) -> Left:
     intervals, explained = unique.intervals(), model.intervals()
     nuisance, both = ([_median(errors.r2(k)[m]) for m in members] for k in (_NUISANCES, _BOTH))
     if several > 1:

@@ -1,6 +1,6 @@
 """A fitted banded ridge: predictions, and what each space gives to them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +80,34 @@ class FittedBanded:
         out[:, ~np.isfinite(self.penalties)] = np.nan
         return out
 
+    def echoes(self, spaces: Sequence[Features], rows: Rows, count: int) -> Array:
+        """What the maps of each unit make of white noise in place of its training responses: count x units.
+
+        Number k is ``v' H z / sqrt(len(rows))``, H the weights that predictions of ``rows`` give to training responses, v
+        and z white noise that follows from ``rows`` and k alone. So the mean over k of the squared difference of two
+        fits to the same training rows is, on average, the `gyral.readouts.readout.Weighing.noise_gain` of the difference
+        of their predictions, and no weights need be kept. NaN for units constant in training.
+
+        Raises
+        ------
+        BadFeatures
+            See `predict`.
+        """
+        crosses = self._crosses(spaces, rows)
+        rng = np.random.default_rng([0xEC40, int(rows[0]), len(rows)])
+        device = self._responses.device
+        noise = rng.standard_normal((count, self._responses.shape[1])).astype(np.float32)
+        ahead = torch.from_numpy(rng.standard_normal((count, len(rows))) / np.sqrt(len(rows))).float().to(device)
+        out = np.full((count, len(self._offset)), np.nan)
+        for group in self._groups:
+            train = torch.from_numpy(group.present).to(device)
+            rhs, _ = self._bands.rhs(torch.from_numpy(noise).to(device), train)
+            for some, operator in self._operators(group, group.choice, self._sets, crosses, train):
+                heard = (product(ahead, operator.T.contiguous()) * rhs).sum(dim=1)
+                out[:, group.units[some]] = heard.cpu().numpy()[:, None]
+        out[:, ~np.isfinite(self.penalties)] = np.nan
+        return out
+
     def explain(self, spaces: Sequence[Features], responses: Array, rows: Rows) -> Mapping[str, Array]:
         """Shares and unique parts of the R2 in held-out ``rows``, one number a unit.
 
@@ -136,16 +164,29 @@ class FittedBanded:
         rhs, mean = self._bands.rhs(self._responses[torch.from_numpy(group.units).to(device)], train)
         layers = len(self.layers) if split else 1
         out = np.zeros((layers, crosses[0].shape[0], len(group.units)), np.float32)
+        for some, operator in self._operators(group, choice, sets, crosses, train, split=split):
+            found = product(rhs[torch.from_numpy(some).to(device)], operator).T.cpu().numpy()
+            out[:, :, some] = found.reshape(layers, -1, len(some))
+        if not split:
+            out[0] += mean[:, 0].cpu().numpy()
+        return out
+
+    def _operators(
+        self,
+        group: Group,
+        choice: Choice,
+        sets: Array,
+        crosses: Sequence[Tensor],
+        train: Tensor,
+        *,
+        split: bool = False,
+    ) -> Iterator[tuple[Rows, Tensor]]:
+        """Places in the group of units with one choice, and what takes their ``R`` to new samples (samples x d)."""
         for k in np.unique(choice.weights):
             weighted = self._bands.ahead(sets[k], crosses, train, split)
             for a in np.unique(choice.penalty[choice.weights == k]):
                 some = np.flatnonzero((choice.weights == k) & (choice.penalty == a))
-                operator = weighted.operator(self._grid[a])
-                found = product(rhs[torch.from_numpy(some).to(device)], operator).T.cpu().numpy()
-                out[:, :, some] = found.reshape(layers, -1, len(some))
-        if not split:
-            out[0] += mean[:, 0].cpu().numpy()
-        return out
+                yield some, weighted.operator(self._grid[a])
 
     def _crosses(self, spaces: Sequence[Features], rows: Rows) -> list[Tensor]:
         names = tuple(s.layer for s in spaces)

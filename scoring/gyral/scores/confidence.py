@@ -82,6 +82,9 @@ def percentile_interval(
     Plain percentiles take the spread of the redraws for known, t does not (Hesterberg 2015, The American
     Statistician 69, 371-386: expanded percentiles).
 
+    An interval holds its value. Of redraws that are nearly all one number (a unit whose two predictions differ in few
+    rows) both percentiles are that number, and centring on the mean moves it off the value.
+
     Parameters
     ----------
     drawn : array, draws
@@ -94,8 +97,9 @@ def percentile_interval(
         return t_interval(kind, value, float("nan"), df=groups - 1, groups=groups, method="bootstrap", level=level)
     tail = wide_tail((1 - level) / 2, groups - 1)
     low, high = np.quantile(finite, [tail, 1 - tail])
+    low, high = min(float(low), float(value)), max(float(high), float(value))
     se = float(finite.std())
-    return Interval(kind, float(value), float(low), float(high), se, "bootstrap", groups, groups - 1, level)
+    return Interval(kind, float(value), low, high, se, "bootstrap", groups, groups - 1, level)
 
 
 def wide_tail(tail: float, df: float) -> float:

@@ -7,6 +7,9 @@ what they owe to the very rows they were trained on scatters with twice that var
 second in the variance of the predictions, standard errors are ``sqrt(1 + s)`` of what redraws show: 1.41 of them where
 there is no signal at all, 1.0 where maps are sure.
 
+What a second prediction q explains beyond a first p, ``sum (y - p)^2 - (y - q)^2 = sum (q - p)(2y - p - q)``, is such a sum
+as well, with ``q - p`` for the prediction and what p leaves, ``y - p``, for the response: `twice_beyond`.
+
 For weighted sums of training responses with squared weights adding up to G (`gyral.readouts.readout.Weighing`) ::
 
     s = min(1, tau G var(y) / var(p)),   tau = 1 + 2 sum_k rho_y(k) rho_p(k)
@@ -58,6 +61,44 @@ def twice(
     return np.where(np.isfinite(r), np.mean(shares, axis=0), np.nan)
 
 
+def twice_beyond(problem: Problem, region: Region, without: Array | None, of: Array, gain: Array | None) -> Floats:
+    """Likewise of what one prediction explains beyond another: share of the variance of their difference.
+
+    Parameters
+    ----------
+    problem : Problem
+    region : Region
+    without, of : array, samples x units of the region
+        Out-of-fold predictions; ``without`` None is the mean of training rows.
+    gain : array, folds x units of the region, or None
+        G of their difference; None where it is not known.
+
+    Returns
+    -------
+    float64 array, units
+        NaN where the two never differ: nothing scatters.
+    """
+    measured = np.asarray(problem.responses[:, region.units], np.float64)
+    rest, more = (measured, of) if without is None else (measured - without, of - without)
+    noise, total, shared = np.zeros((3, len(region)))
+    for k, fold in enumerate(problem.split.folds):
+        y, d = _both(rest[fold.test], more[fold.test])
+        of_y, of_d = _variance(y), _variance(d)
+        total += len(fold.test) * of_d
+        if gain is not None:
+            noise += len(fold.test) * np.where(of_d > 0, gain[k], 0.0) * of_y
+        shared += len(fold.test) * _covariance(y, d) / np.sqrt(np.where(of_y > 0, of_y, 1.0))
+    some = total > 0
+    safe = np.where(some, total, 1.0)
+    if len(problem.split.folds) < 2:
+        return np.where(some, 0.0, np.nan)
+    rows = len(problem.split.held_out)
+    unexplained = 1 - np.maximum(shared / np.sqrt(rows * safe), 0.0) ** 2
+    length = 1.0 if problem.exchangeable else _length(rest, more, problem.split)
+    share = unexplained if gain is None else np.minimum(1.0, length * noise / safe)
+    return np.where(some, np.where(np.isfinite(share), share, unexplained), np.nan)
+
+
 def widened_by(shares: Array, parts: Sequence[NDArray[np.integer[Any]]]) -> Floats:
     """``sqrt(1 + s)`` of each part, s the mean over its units; 1 where none has a share."""
     known = [shares[part][np.isfinite(shares[part])] for part in parts]
@@ -69,9 +110,7 @@ def _share(problem: Problem, region: Region, predicted: Array, gain: Floats, une
     length = 1.0 if problem.exchangeable else _length(measured[:, region.units], predicted, split)
     total, rows = np.zeros(len(region)), 0
     for k, fold in enumerate(split.folds):
-        y = np.asarray(measured[:, region.units][fold.test], np.float64)
-        y = np.where(np.isfinite(predicted[fold.test]), y, np.nan)
-        p = np.where(np.isfinite(y), predicted[fold.test], np.nan)
+        y, p = _both(np.asarray(measured[:, region.units][fold.test], np.float64), predicted[fold.test])
         of_y, of_p = _variance(y), _variance(p)
         # A prediction that is constant owes nothing to any row.
         total += len(fold.test) * np.where(of_p > 0, gain[k] * of_y / np.where(of_p > 0, of_p, 1.0), 0.0)
@@ -86,9 +125,19 @@ def _length(measured: Array, predicted: Array, split: Split) -> float:
     return max(1.0, float(2 * pairs_of_lags(both).sum() - 1))
 
 
-def _variance(values: Floats) -> Floats:
-    known = np.isfinite(values)
+def _both(first: Array, second: Array) -> tuple[Array, Array]:
+    """The two where both are known; NaN elsewhere."""
+    known = np.isfinite(first) & np.isfinite(second)
+    return np.where(known, first, np.nan), np.where(known, second, np.nan)
+
+
+def _variance(values: Array) -> Floats:
+    return _covariance(values, values)
+
+
+def _covariance(first: Array, second: Array) -> Floats:
+    """Of columns with the same rows known."""
+    known = np.isfinite(first)
     count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, values, 0.0).sum(axis=0) / count
-    squares = np.where(known, values - mean, 0.0) ** 2
-    return np.asarray(squares.sum(axis=0) / count)
+    a, b = (np.where(known, v - np.where(known, v, 0.0).sum(axis=0) / count, 0.0) for v in (first, second))
+    return np.asarray((a * b).sum(axis=0) / count, np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gyral.controls.bands import PREFIX, Nuisances
-from gyral.controls.nuisance import Fitting, NuisanceFits
+from gyral.controls.nuisance import Fitting, Joint, NuisanceFits
 from gyral.controls.unique import Left, what_is_left
 from gyral.datasets.region import Region
 from gyral.datasets.split import contiguous
@@ -39,7 +39,8 @@ class Planted:
         chosen = {name: [fits.layers[k] for k in pick] for name, pick in picks.items()}
         model = {r.name: fits.assembled(self.problem, r, picks[r.name]) for r in self.problem.regions}
         both = self.fitting.joint(self.layers, chosen, alone)
-        return what_is_left(self.problem, alone.predictions, model, both)
+        gains = {r.name: fits.gains(r, picks[r.name]) for r in self.problem.regions}
+        return what_is_left(self.problem, alone.predictions, model, both, gains)
 
 
 def planted(subjects: int = 1, seed: int = 0) -> Planted:
@@ -135,7 +136,20 @@ def test_held_out_responses_reach_neither_fit(case: Planted) -> None:
     np.testing.assert_array_equal(one.predictions[:80], two.predictions[:80])
     first, second = (c.fitting.joint(c.layers, chosen, f) for c, f in ((case, one), (other, two)))
     for region in first:
-        np.testing.assert_array_equal(first[region][:80], second[region][:80])
+        np.testing.assert_array_equal(first[region].predictions[:80], second[region].predictions[:80])
+        np.testing.assert_array_equal(first[region].gain[0], second[region].gain[0])
+
+
+def test_units_of_which_the_model_says_nothing_owe_no_share(case: Planted) -> None:
+    chosen = {r.name: ["useless"] * 5 for r in case.problem.regions}
+    alone = case.fitting.alone()
+    found = case.fitting.joint(case.layers, chosen, alone)["nuisance"]
+    same = np.stack([
+        (found.predictions[f.test] == alone.predictions[np.ix_(f.test, case.problem.regions[0].units)]).all(axis=0)
+        for f in case.problem.split.folds
+    ])  # fmt: skip
+    assert same.any()
+    assert not found.gain[same].any()
 
 
 def test_each_subject_has_its_own_figures_and_all_their_mean() -> None:
@@ -171,6 +185,27 @@ def test_fits_of_nuisances_are_made_once(case: Planted, cold_cache, monkeypatch:
     monkeypatch.undo()
     other = replace(case.fitting, seed=1).alone(["this problem"])
     assert not np.array_equal(first.weights, other.weights)
+
+
+def test_an_interval_is_widened_where_maps_are_noise_and_not_where_they_are_sure(case: Planted) -> None:
+    alone, fits = case.fitting.alone(), fit_layers(case.layers, case.problem, Ridge())
+    picks = {r.name: fits.picks(case.problem, r) for r in case.problem.regions}
+    chosen = {name: [fits.layers[k] for k in pick] for name, pick in picks.items()}
+    model = {r.name: fits.assembled(case.problem, r, picks[r.name]) for r in case.problem.regions}
+    both = case.fitting.joint(case.layers, chosen, alone)
+    sure = {name: Joint(own.predictions, 0.0 * own.gain) for name, own in both.items()}
+    gains = {r.name: fits.gains(r, picks[r.name]) for r in case.problem.regions}
+    wide, plain = (
+        what_is_left(case.problem, alone.predictions, model, b, gains) for b in (both, sure)
+    )  # fmt: skip
+
+    def factor(name: str) -> float:
+        ends = [(w[name].fields["all"]["unique_low"], w[name].fields["all"]["unique_high"]) for w in (wide, plain)]
+        (low, high), (narrow_low, narrow_high) = ends
+        return (high - low) / (narrow_high - narrow_low)
+
+    assert 1.2 < factor("noise") <= 2**0.5 + 1e-9
+    assert 1.0 < factor("model") < 1.1
 
 
 def test_too_little_memory_says_so(case: Planted) -> None:

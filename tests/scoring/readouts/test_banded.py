@@ -333,3 +333,28 @@ def test_cuda_gives_what_the_cpu_gives(widths: tuple[int, ...]) -> None:
     assert same.mean() > 0.97
     a, b = (f.predict(spaces, TEST)[:, same] for f in (here, there))
     assert np.linalg.norm(a - b) / np.linalg.norm(a) < 1e-3
+
+
+@pytest.mark.parametrize("widths", [(10, 15), (100, 150)])
+def test_echoes_of_two_fits_say_how_much_noise_their_difference_holds(widths: tuple[int, ...]) -> None:
+    spaces, y = problem(widths, units=2)
+    y[7, 1] = np.nan
+    solver = Banded(penalties=(100.0,))
+    sets = [np.array([[0.2, 0.8]]), np.array([[1.0, 0.0]])]
+
+    def fits(responses: np.ndarray) -> list:
+        return [solver.fit_weighted(spaces, responses, TRAIN, INNER, s) for s in sets]
+
+    def difference(responses: np.ndarray) -> np.ndarray:
+        both, alone = (f.predict(spaces, TEST).astype(float) for f in fits(responses))
+        return both - alone
+
+    change = []
+    for row in TRAIN:
+        moved = y.copy()
+        moved[row] += 10
+        change.append((difference(moved) - difference(y)) / 10)
+    # The weights that the difference gives to each training response, one by one.
+    weights = np.nan_to_num(np.array(change))
+    first, second = (f.echoes(spaces, TEST, 3000) for f in fits(y))
+    assert ((first - second) ** 2).mean(axis=0) == pytest.approx((weights**2).sum(axis=0).mean(axis=0), rel=0.15)

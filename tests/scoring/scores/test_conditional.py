@@ -7,7 +7,7 @@ from gyral.datasets.split import contiguous, grouped, leave_one_group_out
 from gyral.errors import BadArrays
 from gyral.scores.blocks import block_sums, held_out_blocks
 from gyral.scores.conditional import Redraws, redraws, with_training
-from gyral.scores.confidence import t_quantile
+from gyral.scores.confidence import percentile_interval, t_quantile
 from gyral.scores.jackknife import jackknife_variance
 from gyral.scores.resampling import Scored, Statistic
 
@@ -83,3 +83,14 @@ def test_training_stretches_by_the_ratio_of_standard_errors() -> None:
         with_training(base, fixed[:2], fixed[:2])
     with pytest.raises(BadArrays, match="left-out means"):
         with_training(base, fixed, fixed[:, :1])
+
+
+def test_an_interval_holds_its_value_where_nearly_all_redraws_are_one_number() -> None:
+    drawn = np.zeros(1000)
+    drawn[:20] = -1.0
+    found = percentile_interval("conditional", 0.0, drawn - drawn.mean(), groups=100)
+    assert found.low <= 0.0 <= found.high
+    smooth = np.random.default_rng(0).standard_normal(1000)
+    low, high = np.quantile(smooth, [0.0237, 0.9763])
+    ours = percentile_interval("conditional", 0.0, smooth, groups=100)
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.05)

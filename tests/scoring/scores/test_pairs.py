@@ -9,7 +9,7 @@ from gyral.datasets.split import Fold, Split, contiguous
 from gyral.features.features import Features
 from gyral.readouts.readout import Weighing
 from gyral.readouts.ridge import Ridge
-from gyral.scores.pairs import twice, widened_by
+from gyral.scores.pairs import twice, twice_beyond, widened_by
 from gyral.scores.problem import Problem
 from gyral.scores.region import region_blocks, score_blocks, score_region
 
@@ -101,3 +101,34 @@ def test_noise_that_goes_on_beside_features_that_do_counts_for_as_long() -> None
     long, short = (twice(q, q.regions[0], [p], [gains], np.zeros(4)).mean() for q in (ordered, alone))
     # 1 + 2 sum of .8^2k is 4.6.
     assert long / short == pytest.approx(4.6, rel=0.15)
+
+
+def test_what_is_explained_beyond_nothing_is_widened_as_the_score_itself() -> None:
+    rng = np.random.default_rng(6)
+    y, p, gains = rng.standard_normal((200, 5)), rng.standard_normal((200, 5)), rng.uniform(0.1, 0.9, (5, 5))
+    problem = posed(y, contiguous(200, 5))
+    region = problem.regions[0]
+    found = twice_beyond(problem, region, None, p, gains)
+    assert found == pytest.approx(twice(problem, region, [p], [gains], np.zeros(5)), abs=0.1)
+    # A first prediction that is taken from both leaves a difference and a rest.
+    first = rng.standard_normal((200, 5))
+    moved = posed(y + first, contiguous(200, 5))
+    assert twice_beyond(moved, region, first, p + first, gains) == pytest.approx(found)
+
+
+def test_predictions_that_never_differ_share_nothing_and_do_not_count() -> None:
+    rng = np.random.default_rng(7)
+    y, p = rng.standard_normal((100, 3)), rng.standard_normal((100, 3))
+    more = p + rng.standard_normal((100, 3)) * [1, 0, 0.5]
+    more[:, 2] = np.where(np.arange(100) < 20, p[:, 2], more[:, 2])
+    problem = posed(y, contiguous(100, 5))
+    found = twice_beyond(problem, problem.regions[0], p, more, np.full((5, 3), 0.3))
+    assert np.isnan(found[1])
+    assert np.isfinite(found[[0, 2]]).all()
+    assert widened_by(found, [np.array([1]), np.array([0, 1])])[0] == 1.0
+    # Where nobody knows the weights, all that is not explained counts.
+    unknown = twice_beyond(problem, problem.regions[0], p, more, None)
+    assert unknown[0] > 0.9
+    assert twice_beyond(problem, problem.regions[0], np.zeros_like(y), y.copy(), None) == pytest.approx(
+        0, abs=0.05
+    )
