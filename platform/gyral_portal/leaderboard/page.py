@@ -25,6 +25,7 @@ from gyral_portal.leaderboard.models import SavedView
 from gyral_portal.leaderboard.scope import WORDS, Scope
 from gyral_portal.leaderboard.table import HEAT_STEPS, Line, Table
 from gyral_submissions.domain.queries.grid import Column
+from gyral_submissions.models import Benchmark
 
 _IN_FORM = {"q", "twins", "on", "mean", "page", *FACETS}
 
@@ -38,7 +39,7 @@ def page_context(scope: Scope, table: Table, lines: Sequence[Line], request: Htt
     return {
         "scope": scope,
         "benchmark": single,
-        "title": single.title if single else WORDS.get(scope.reference, f"{len(benchmarks)} benchmarks"),
+        "title": title_of(scope, benchmarks),
         "simulated": all(b.simulated for b in benchmarks),
         "mixed": len({b.simulated for b in benchmarks}) > 1,
         "others": scope.others,
@@ -76,6 +77,12 @@ def page_context(scope: Scope, table: Table, lines: Sequence[Line], request: Htt
         "is_past": look.on is not None and look.on < today,
         "units": _units(table),
     }
+
+
+def title_of(scope: Scope, benchmarks: Sequence[Benchmark]) -> str:
+    """What a board is called."""
+    single = benchmarks[0].title if scope.is_single else f"{len(benchmarks)} benchmarks"
+    return WORDS.get(scope.reference, single)
 
 
 _FILES = (("CSV", "board.csv"), ("JSON", "board.json"), ("Parquet", "board.parquet"), ("BibTeX", "board.bib"))
