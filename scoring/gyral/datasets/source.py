@@ -2,7 +2,7 @@
 
 A folder with files of a laboratory has a ``dataset.toml`` with ``source = 1`` at its top. Tables that a pack has too
 (``[about]``, ``[split]``, ``[[published]]``, ``[benchmark]``) are the same in both; ``[stimuli]``, ``[responses]``,
-``[[regions]]``, ``[[rdms]]`` and ``[timeline]`` say here which files hold what. `gyral data init` writes a draft,
+``[epochs]``, ``[[regions]]``, ``[[rdms]]`` and ``[timeline]`` say here which files hold what. `gyral data init` writes a draft,
 `gyral data build` makes the pack. All paths are relative to the folder and stay below it.
 """
 
@@ -34,6 +34,7 @@ def _inside(text: str) -> str:
 
 
 Inside = Annotated[str, AfterValidator(_inside)]
+RegionName = Annotated[str, Field(pattern=r"^[^\s/\\<>\x00-\x1f](?:[^/\\<>\x00-\x1f]{0,98}[^\s/\\<>\x00-\x1f])?$")]
 
 
 class _Table(BaseModel):
@@ -48,6 +49,14 @@ class JoinSource(_Table):
     columns: tuple[str, ...] = Field(min_length=1)
 
 
+class PixelsSource(_Table):
+    """Images in an HDF5 file, images x height x width x RGB, one byte a value."""
+
+    file: Inside
+    key: str
+    row: str = Field(description="column of the stimulus table: place in the file, from 0")
+
+
 class StimuliSource(_Table):
     """Where stimuli come from: a table with a row each, or the events themselves."""
 
@@ -55,6 +64,7 @@ class StimuliSource(_Table):
     table: Inside | None = Field(None, description="csv, tsv or parquet; none: every event is a stimulus")
     id: str = "id"
     file: str | None = Field(None, description="column with paths of images")
+    pixels: PixelsSource | None = Field(None, description="an HDF5 file with all images, in place of files")
     folder: Inside | None = Field(None, description="what paths of images are relative to")
     text: str | None = Field(None, description="column with texts")
     group: str | None = Field(None, description="column with story, run or passage")
@@ -69,6 +79,28 @@ class StimuliSource(_Table):
     )
 
 
+class EpochsSource(_Table):
+    """How recordings of M/EEG are cut into trials, and which times regions are about."""
+
+    start: float = Field(allow_inf_nan=False, description="seconds after the event; may be below 0")
+    stop: float = Field(allow_inf_nan=False)
+    window: tuple[float, float] = Field(description="first and last time that regions hold, both included")
+    picks: Literal["eeg", "mag", "grad", "seeg", "ecog"] = "eeg"
+    events: dict[int, str] | None = Field(
+        None, description="codes of a stimulus channel; none: annotations, or responses.events"
+    )
+    labels: tuple[str, ...] | None = Field(None, description="events that are trials; none: all")
+    baseline: Literal["none", "before"] | tuple[float, float] = Field(
+        "before", description="'before': from start to 0; its mean is taken off"
+    )
+    low: float | None = Field(None, gt=0, allow_inf_nan=False, description="filter before cutting, Hz")
+    high: float | None = Field(None, gt=0, allow_inf_nan=False)
+    rate: float | None = Field(None, gt=0, allow_inf_nan=False, description="samples a second; divides the files'")
+    most: float | None = Field(None, gt=0, description="peak to peak beyond which a trial is left out")
+    overlap: bool = Field(False, description="whether trials may share samples; hold whole runs out then")
+    montage: str | None = Field(None, description="standard montage of mne, where files have no places of sensors")
+
+
 class ConfoundsSource(_Table):
     """Regressors of no interest, one file a run."""
 
@@ -76,10 +108,13 @@ class ConfoundsSource(_Table):
     columns: tuple[str, ...] = Field(min_length=1)
 
 
+Reader = Literal["table", "array", "images", "bold", "mne", "things-eeg2", "brainio"]
+
+
 class ResponsesSource(_Table):
     """Where responses come from. ``{subject}`` in a path stands for each subject; ``*`` is allowed."""
 
-    reader: Literal["table", "array", "images", "bold"]
+    reader: Reader
     kind: Kind
     unit: str = Field(description="physical unit of the numbers")
     subjects: tuple[SafeName, ...] = Field(min_length=1)
@@ -87,8 +122,15 @@ class ResponsesSource(_Table):
     trials: Inside | None = Field(None, description="table with a row for each row of the responses")
     stimulus: str = Field("stimulus", description="column that names the stimulus (or the condition of an event)")
     story: str | None = Field(None, description="column that names the story of a sample in time")
+    key: str = Field("", description="variable in HDF5 files")
+    divide: float = Field(
+        1.0, gt=0, allow_inf_nan=False, description="what the numbers in the files are divided by"
+    )
     units: tuple[str, ...] = Field((), description="columns of a table that are units; none: all others")
     units_table: Inside | None = Field(None, description="further columns of units, a row each")
+    unit_images: dict[SafeName, Inside] = Field(
+        {}, description="images with a value a place that becomes a column of the unit table (ncsnr)"
+    )
     mask: Inside | None = Field(None, description="which places are units; none: those of any region")
     space: str | None = Field(None, description="name of a common space; x, y, z (mm) are then kept")
     not_a_number: Literal["refuse", "drop"] = Field(
@@ -96,8 +138,13 @@ class ResponsesSource(_Table):
     )
     zscore: Literal["none", "file"] = Field("none", description="'file': each unit over the trials of each file")
     decimals: int | None = Field(None, ge=0, le=12, description="round, so that machines agree on the last digit")
-    # BOLD with events
-    events: Inside | None = None
+    # netCDF assemblies
+    subject_name: str | None = Field(
+        None, description="coordinate of neuroids that names the subject; none: one subject"
+    )
+    time_bin: tuple[float, float] | None = Field(None, description="start and end of the time bin that is taken")
+    # BOLD and raw recordings with events
+    events: Inside | None = Field(None, description="events tables (BIDS), one a run")
     volumes: Inside | None = Field(None, description="table with a row a volume (label, run) instead of events")
     tr: float | None = Field(None, gt=0, allow_inf_nan=False, description="seconds between volumes")
     ignore: tuple[str, ...] = Field((), description="conditions that are no stimuli (rest)")
@@ -111,14 +158,17 @@ class ResponsesSource(_Table):
 class RegionSource(_Table):
     """One region (``name``) or many (an atlas, or a column of the unit table)."""
 
-    name: SafeName | None = None
+    name: RegionName | None = None
     title: str = ""
     path: tuple[str, ...] = Field((), description="names above the region, from the general to the particular")
     mask: Inside | None = Field(None, description="image; units where it is above 0")
     atlas: Inside | tuple[Inside, ...] | None = Field(None, description="label image: a region a label")
-    labels: Inside | None = Field(None, description="table with index, name and, if known, path (a > b) and title")
+    labels: Inside | None = Field(
+        None, description="table with index, name and, if known, path (a > b) and title; .ctab; mapping in .npy"
+    )
     column: str | None = Field(None, description="column of the unit table: a region a value")
     units: tuple[str, ...] = Field((), description="names of units")
+    sensors: tuple[str, ...] = Field((), description="names of sensors of M/EEG; * stands for anything")
     all: bool = False
     at_least: int = Field(1, ge=0, description="units a region needs in all")
     smaller: Literal["refuse", "drop"] | None = Field(
@@ -158,6 +208,7 @@ class Source(_Table):
     about: About
     stimuli: StimuliSource
     responses: ResponsesSource | None = None
+    epochs: EpochsSource | None = Field(None, description="of M/EEG: reader 'mne' or 'things-eeg2'")
     regions: tuple[RegionSource, ...] = ()
     rdms: tuple[RdmSource, ...] = ()
     timeline: TimelineSource | None = None
@@ -261,6 +312,7 @@ def _fields_at(loc: Sequence[str]) -> list[str]:
         "about": About.__dataclass_fields__,
         "stimuli": StimuliSource.model_fields,
         "responses": ResponsesSource.model_fields,
+        "epochs": EpochsSource.model_fields,
         "regions": RegionSource.model_fields,
         "rdms": RdmSource.model_fields,
         "timeline": TimelineSource.model_fields,

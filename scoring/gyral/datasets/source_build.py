@@ -28,6 +28,7 @@ from gyral.datasets.source import Source, read_source
 from gyral.datasets.source_plan import Plan, plan_source, stamps
 from gyral.datasets.source_regions import merge_regions
 from gyral.datasets.source_subject import BUDGET, Written, read_written, write_subject
+from gyral.datasets.time_axis import TimeAxis
 from gyral.errors import BadDataset, UserError
 from gyral.progress import Progress, silent
 
@@ -97,6 +98,7 @@ def assemble(
         split_kind=plan.split.kind,
         split_folds=plan.split.folds,
         split_gap=plan.split.gap,
+        time=_time_axis(source, written),
         timeline=plan.timeline,
         extra={} if source.benchmark is None else {"benchmark": source.benchmark},
     )
@@ -241,6 +243,14 @@ def _unit_table(written: dict[str, Written]) -> pd.DataFrame:
         return pd.DataFrame({"subject": pd.Series(dtype=str), "unit": pd.Series(dtype=str)})
     table = pd.concat(frames, ignore_index=True)
     return table[["subject", "unit", *[c for c in table if c not in ("subject", "unit")]]]
+
+
+def _time_axis(source: Source, written: dict[str, Written]) -> TimeAxis | None:
+    """Times of the first subject; that the others have the same is checked with the whole dataset."""
+    if source.epochs is None:
+        return None
+    units = next(iter(written.values())).units
+    return TimeAxis(tuple(np.unique(units["time"].to_numpy(np.float64)).tolist()), source.epochs.window)
 
 
 def _rdms(source: Source, folder: Path) -> tuple[dict[str, RegionRdms], list[Region]]:

@@ -79,14 +79,14 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
     if source.timeline is not None:
         timeline = read_timeline(source.timeline, list(recordings.values()))
     if stimuli is None:
-        stimuli = _stimuli_of_all(recordings)
+        stimuli = _stimuli_of_all(source, folder, recordings)
     kept, notes, repeats = stimuli, list[str](), dict.fromkeys(recordings, 1)
     if timeline is None:
         recordings = {s: in_order(r, stimuli.ids) for s, r in recordings.items()}
         kept, notes = _seen_by_all(source, stimuli, recordings)
         repeats = {s: int(places_of(r, kept.ids)[1].max(initial=0)) + 1 for s, r in recordings.items()}
     split = source.split or propose_split(kept, timeline)
-    facts = source.model_dump(mode="json", include={"responses", "regions", "timeline"})
+    facts = source.model_dump(mode="json", include={"responses", "epochs", "regions", "timeline"})
     ids = None if timeline is not None else kept.ids
     return Plan(
         stimuli=kept,
@@ -124,7 +124,7 @@ def _proposed(source: Source, split: SplitEntry) -> tuple[str, ...]:
     return (f"no [split] is declared; {split.kind} in {split.folds} folds{gap} is proposed",)
 
 
-def _stimuli_of_all(recordings: dict[str, Recording]) -> StimulusSet:
+def _stimuli_of_all(source: Source, folder: Path, recordings: dict[str, Recording]) -> StimulusSet:
     """Events as stimuli; all subjects must have had the same, in one order."""
     first, *others = recordings.values()
     if "label" not in first.shown:
@@ -142,7 +142,7 @@ def _stimuli_of_all(recordings: dict[str, Recording]) -> StimulusSet:
                 mend="Events that differ need a table of stimuli, so that rows can be matched by id.",
                 code="trial-count",
             )
-    return stimuli_of_events(first.shown)
+    return stimuli_of_events(first.shown, source.stimuli, folder)
 
 
 def _seen_by_all(
@@ -186,6 +186,8 @@ def _stamps_of(source: Source, folder: Path, subject: str) -> list[list[Any]]:
     for region in source.regions:
         named += [region.mask, region.atlas, region.labels]
     paths = {path for pattern in named if pattern for path in find_files(folder, pattern, subject)}
+    if told.reader == "mne":  # other files of a recording, and further pieces of a long one, share its name
+        paths |= {f for p in paths for f in p.parent.iterdir() if f.name.startswith(p.name.split(".")[0])}
     # the sidecar may state the TR
     paths |= {side for p in paths if (side := p.with_name(p.name.split(".")[0] + ".json")).is_file()}
     return [_stamp(folder, path) for path in sorted(paths)]

@@ -67,15 +67,25 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
     return made if source.degrees is None else replace(made, degrees=source.degrees)
 
 
-def stimuli_of_events(shown: pd.DataFrame) -> StimulusSet:
-    """Labels: one stimulus an event, with the run as its group."""
+def stimuli_of_events(shown: pd.DataFrame, source: StimuliSource, folder: Path) -> StimulusSet:
+    """Labels: one stimulus an event, with the run as its group, and further columns that the source asks for.
+
+    Raises
+    ------
+    UnknownName
+        Events have no such column.
+    """
     labels = [str(t) for t in shown["label"]]
+    where = folder / "events"
+    columns = {"category": np.array(labels)} | {name: column(shown, name, where) for name in source.columns}
+    for join in source.join:
+        columns |= _joined(join, shown, folder, where)
     return StimulusSet.from_texts(
         labels,
         [str(s) for s in shown["stimulus"]],
         modality="label",
         groups=[str(g) for g in shown["group"]],
-        columns={"category": np.array(labels)},
+        columns=columns,
     )
 
 

@@ -18,7 +18,9 @@ from gyral.datasets.readers.bold import open_bold
 from gyral.datasets.readers.images import open_images
 from gyral.datasets.readers.plain import open_array, open_table
 from gyral.datasets.readers.recording import FoundRegion, Recording, finite_units, standardised
+from gyral.datasets.readers.sensors import in_window, open_sensors
 from gyral.datasets.readers.space import table_regions
+from gyral.datasets.readers.things_eeg2 import open_things_eeg2
 from gyral.datasets.source import Source
 from gyral.datasets.source_rows import Rows, average_repeats, rounded
 from gyral.datasets.writer import plain
@@ -62,23 +64,30 @@ def open_subject(source: Source, folder: Path, subject: str) -> Recording:
     told = source.responses
     if told is None:
         raise BadDataset("there is no table [responses].", where="dataset.toml", code="source")
+    named = source.stimuli.table is not None
     if told.reader == "table":
         recording = open_table(told, folder, subject)
     elif told.reader == "array":
         recording = open_array(told, folder, subject)
     elif told.reader == "images":
         recording = open_images(told, source.regions, folder, subject)
+    elif told.reader == "mne":
+        recording = open_sensors(told, source.epochs, folder, subject, named=named)
+    elif told.reader == "things-eeg2":
+        recording = open_things_eeg2(told, source.epochs, folder, subject, named=named)
     else:
-        named = source.stimuli.table is not None
         recording = open_bold(told, source.regions, folder, subject, named=named)
     found = table_regions(recording.units, source.regions, subject)
+    recording = replace(recording, regions=(*recording.regions, *found))
+    if source.epochs is not None:
+        recording = in_window(recording, source.epochs)
     parts = recording.parts
     if told.zscore == "file":
         parts = tuple(standardised(p) for p in parts)
     shown = recording.shown
     if told.ignore and told.reader != "bold":
         shown = shown.assign(stimulus=["" if s in told.ignore else s for s in shown["stimulus"]])
-    return replace(recording, shown=shown, parts=parts, regions=(*recording.regions, *found))
+    return replace(recording, shown=shown, parts=parts)
 
 
 def in_order(recording: Recording, ids: Sequence[str]) -> Recording:

@@ -173,7 +173,12 @@ def _within(volumes: int, onset: float, tr: float, window: tuple[float, float]) 
 
 def _check_windows(run: Run, source: ResponsesSource) -> None:
     events = run.events.without(source.ignore)
-    check_events(events, run.volumes, run.tr, f"{run.part.name} {run.name}")
+    check_events(
+        events,
+        run.volumes * run.tr,
+        f"run of {run.volumes} volumes of {run.tr:g} s",
+        f"{run.part.name} {run.name}",
+    )
     end = run.volumes * run.tr
     last = float(events.onset[-1]) + source.window[1]
     if last > end + run.tr or not _within(run.volumes, float(events.onset[-1]), run.tr, source.window).any():

@@ -49,6 +49,21 @@ def read_events(path: Path, source: ResponsesSource, volumes: int, tr: float) ->
     BadDataset
         No numbers, onsets before the start or after the end (``events-outside``), perhaps in milliseconds.
     """
+    events = events_table(path, source)
+    check_events(events, volumes * tr, f"run of {volumes} volumes of {tr:g} s", str(path))
+    return events
+
+
+def events_table(path: Path, source: ResponsesSource) -> Events:
+    """A BIDS events table, in the order of onsets.
+
+    Raises
+    ------
+    BadDataset
+        No numbers (``table``), or no event (``events-outside``).
+    UnknownName
+        A column is missing.
+    """
     table = read_table(path)
     onset = numbers(table, "onset", path)
     duration = numbers(table, "duration", path) if "duration" in table else np.zeros(len(onset))
@@ -57,41 +72,47 @@ def read_events(path: Path, source: ResponsesSource, volumes: int, tr: float) ->
     if len(onset) == 0:
         raise BadDataset("no event in the table.", where=str(path), code="events-outside")
     order = np.argsort(onset, kind="stable")
-    events = Events(onset[order], duration[order], tuple(label[i] for i in order))
-    check_events(events, volumes, tr, str(path))
-    return events
+    return Events(onset[order], duration[order], tuple(label[i] for i in order))
 
 
-def check_events(events: Events, volumes: int, tr: float, where: str) -> None:
-    """Refuse events that no volume can have seen.
+def check_events(events: Events, end: float, what: str, where: str) -> None:
+    """Refuse events before or after what was recorded.
+
+    Parameters
+    ----------
+    events : Events
+    end : float
+        Seconds that were recorded.
+    what : str
+        What was ("run of 100 volumes of 2 s"), for the message.
+    where : str
+        Their file.
 
     Raises
     ------
     BadDataset
         ``events-outside``; says so where onsets look like milliseconds.
     """
-    end = volumes * tr
     bad = np.flatnonzero(~np.isfinite(events.onset))
     if len(bad):
         raise BadDataset(f"onset {bad[0] + 1} is no number.", where=where, code="events-outside")
     after = int((events.onset >= end).sum())
     if after:
         last = float(events.onset[-1])
-        mend = "Check that the events belong to this run, and its TR."
+        mend = "Check that the events belong to it, and its TR or rate."
         if last > 50 * end / 2 and last / 1000 < end:
             mend = "The onsets look like milliseconds: divide them by 1000."
         raise BadDataset(
-            f"{after} of {len(events.onset)} events begin after the run ends (the last at {last:g} s; {volumes} volumes of "
-            f"{tr:g} s end at {end:g} s).",
+            f"{after} of {len(events.onset)} events begin after the {what} ends (the last at {last:g} s; it ends at {end:g} s).",
             where=where,
             mend=mend,
             code="events-outside",
         )
     if events.onset[0] < 0:
         raise BadDataset(
-            f"an event begins {-events.onset[0]:g} s before the first volume.",
+            f"an event begins {-events.onset[0]:g} s before the {what}.",
             where=where,
-            mend="Onsets are seconds after the first volume of the file; were volumes cut off?",
+            mend="Onsets are seconds after the first volume or sample of the file; was its start cut off?",
             code="events-outside",
         )
 

@@ -4,28 +4,25 @@ A recording is cut into trials x sensors x times in a physical unit; `sensor_dat
 sensor x time (`gyral.datasets.time_axis`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.events import Events
+from gyral.datasets.readers.mne_cut import cut_recording
 from gyral.datasets.readers.mne_files import (
     SLACK,
     UNITS,
     EpochPlan,
-    events_of,
-    open_recording,
-    pick_sensors,
-    places_of,
-    reading,
-    step_of,
 )
 from gyral.errors import BadDataset
 
 Floats = NDArray[np.float64]
+_LOOKED_AT = 64  # trials at once, when their range decides whether they stay
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +62,41 @@ class Epoched:
     rejected: int = 0
 
 
-def read_epochs(path: Path, plan: EpochPlan, *, name: str = "") -> Epoched:
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A recording whose trials are known and not in memory.
+
+    Parameters
+    ----------
+    name, labels, onsets, times, sensors, places, type, unit, cut_off, rejected
+        As in `Epoched`.
+    numbers : int array, trials
+        Place of each trial among the file's epochs (or the events that are trials), from 0: others were left out.
+    table : DataFrame or None
+        What a file of epochs says of each trial (mne's metadata).
+    blocks : callable
+        ``blocks(most)`` yields trials x sensors x times in ``unit``, at most ``most`` trials at a time.
+    total : int
+        What ``numbers`` counts.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    onsets: Floats
+    times: tuple[float, ...]
+    sensors: tuple[str, ...]
+    places: Floats
+    type: str
+    unit: str
+    numbers: NDArray[np.int64]
+    table: pd.DataFrame | None
+    blocks: Callable[[int], Iterator[Floats]]
+    total: int
+    cut_off: int = 0
+    rejected: int = 0
+
+
+def read_epochs(path: Path, plan: EpochPlan, *, name: str = "", events: Events | None = None) -> Epoched:
     """Cut one recording into trials; files that hold epochs or averages are taken as they are cut, to the same times.
 
     Parameters
@@ -75,79 +106,68 @@ def read_epochs(path: Path, plan: EpochPlan, *, name: str = "") -> Epoched:
     plan : EpochPlan
     name : str
         Of the recording; default the file's.
+    events : Events, optional
+        From a table, of a raw recording; default its annotations or stimulus channels.
 
     Raises
     ------
     BadDataset
         Not such a file (``not-a-recording``), no sensor of the type (``no-sensors``), events that have no meaning
-        (``unlabeled-events``), stand at one time or overlap (``overlapping-events``), none of the wanted ones
-        (``no-events``), a rate that does not divide (``rate-does-not-divide``), or times outside the file's.
+        (``unlabeled-events``), stand at one time or overlap (``overlapping-events``) or outside (``events-outside``),
+        none of the wanted ones (``no-events``), a rate that does not divide (``rate-does-not-divide``), or times outside
+        the file's.
     """
-    import mne  # slow import, only for these formats
+    found = open_epochs(path, plan, name=name, events=events)
+    values = np.concatenate(list(found.blocks(len(found.labels))))
+    return Epoched(
+        found.name, values, found.labels, found.onsets, found.times, found.sensors, found.places, found.type,
+        found.unit, found.cut_off, found.rejected,
+    )  # fmt: skip
 
-    where, called = str(path), name or path.name.partition(".")[0]
-    with reading(where):
-        kind, held = open_recording(path)
-    if kind == "averages":
-        return _averages(held, plan, called, where)
-    with reading(where):
-        if kind == "raw":
-            held.load_data(verbose="error")
-        pick_sensors(held, plan, where)
-        if plan.montage is not None:
-            held.set_montage(plan.montage, match_case=False, verbose="error")
-        step = step_of(float(held.info["sfreq"]), plan, where)
-    cut_off = 0
-    if kind == "epochs":
-        epochs = _cut_shorter(held, plan, where)
-    else:
-        events, meaning = events_of(held, plan, where)
-        with reading(where):
-            highest = plan.band[1]
-            if step > 1:
-                third = float(held.info["sfreq"]) / step / 3
-                highest = third if highest is None else min(highest, third)
-            if plan.band[0] is not None or highest is not None:
-                held.filter(plan.band[0], highest, verbose="error")
-            epochs = mne.Epochs(
-                held, events, meaning, plan.start, plan.stop, baseline=plan.baseline, preload=True,
-                reject=None, event_repeated="error", verbose="error",
-            )  # fmt: skip
-        cut_off = len(events) - len(epochs)
-    with reading(where):
-        if step > 1:
-            epochs.decimate(step, verbose="error")
-    factor, unit = UNITS[plan.picks]
-    values = epochs.get_data(copy=True) * factor
-    codes = {code: label for label, code in epochs.event_id.items()}
-    labels = np.array([codes[int(c)] for c in epochs.events[:, 2]])
-    onsets = (epochs.events[:, 0] - getattr(held, "first_samp", 0)) / (float(epochs.info["sfreq"]) * step)
-    keep = np.ones(len(values), bool)
+
+def open_epochs(path: Path, plan: EpochPlan, *, name: str = "", events: Events | None = None) -> Opened:
+    """As `read_epochs`, trials read when they are asked for: of FIF epochs from the disk, else by cutting once more."""
+    where = str(path)
+    cut = cut_recording(path, plan, events)
+    factor, unit = UNITS[plan.picks] if plan.physical else (1.0, "")
+    keep = np.ones(len(cut.labels), bool)
     if plan.labels is not None:
-        keep &= np.isin(labels, plan.labels)
+        keep &= np.isin(cut.labels, plan.labels)
     wanted = int(keep.sum())
     if plan.most is not None:
-        keep &= (np.ptp(values, axis=2) <= plan.most).all(axis=1)
+        ranges = [np.ptp(block * factor, axis=2).max(axis=1) for block in cut.blocks(_LOOKED_AT)]
+        keep &= np.concatenate(ranges) <= plan.most
     if not keep.any():
-        raise BadDataset(
-            "no trial is left.", where=where, mend=f"Events: {sorted(codes.values())!r}.", code="no-events"
-        )
-    return Epoched(
-        called,
-        values[keep],
-        tuple(labels[keep].tolist()),
-        onsets[keep],
-        tuple(np.round(epochs.times, 9).tolist()),
-        tuple(epochs.ch_names),
-        places_of(epochs.info),
+        names = sorted(set(cut.labels.tolist()))
+        raise BadDataset("no trial is left.", where=where, mend=f"Events: {names!r}.", code="no-events")
+
+    def blocks(most: int) -> Iterator[Floats]:
+        at = 0
+        for block in cut_recording(path, plan, events).blocks(most):
+            own = keep[at : at + len(block)]
+            at += len(block)
+            if own.any():
+                yield block[own] * factor
+
+    return Opened(
+        name or path.name.partition(".")[0],
+        tuple(cut.labels[keep].tolist()),
+        cut.onsets[keep],
+        cut.times,
+        cut.sensors,
+        cut.places,
         plan.picks,
         unit,
-        cut_off,
+        cut.numbers[keep],
+        None if cut.table is None else cut.table[keep].reset_index(drop=True),
+        blocks,
+        cut.total,
+        cut.cut_off,
         wanted - int(keep.sum()),
     )
 
 
-def require_alike(recordings: Sequence[Epoched]) -> None:
+def require_alike(recordings: Sequence[Epoched] | Sequence[Opened]) -> None:
     """Refuse recordings that cannot stand side by side.
 
     Raises
@@ -216,43 +236,3 @@ def require_places(recording: Epoched) -> Floats:
             code="no-positions",
         )
     return recording.places
-
-
-def _cut_shorter(epochs: Any, plan: EpochPlan, where: str) -> Any:
-    if epochs.tmin > plan.start + SLACK or epochs.tmax < plan.stop - SLACK:
-        raise BadDataset(
-            f"the file's epochs reach from {epochs.tmin:g} to {epochs.tmax:g} s, not from {plan.start:g} to {plan.stop:g}.",
-            where=where,
-            code="time-axes-differ",
-        )
-    with reading(where):
-        cut = epochs.copy().apply_baseline(plan.baseline, verbose="error") if plan.baseline else epochs.copy()
-        return cut.crop(plan.start, plan.stop)
-
-
-def _averages(evokeds: Sequence[Any], plan: EpochPlan, name: str, where: str) -> Epoched:
-    """Averages as trials of their own, one a condition."""
-    values, labels = [], []
-    for evoked in evokeds:
-        with reading(where):
-            pick_sensors(evoked, plan, where)
-            if plan.montage is not None:
-                evoked.set_montage(plan.montage, match_case=False, verbose="error")
-            step = step_of(float(evoked.info["sfreq"]), plan, where)
-            cut = _cut_shorter(evoked, plan, where)
-            if step > 1:
-                cut.filter(None, cut.info["sfreq"] / step / 3, verbose="error").decimate(step, verbose="error")
-        values.append(cut.data)
-        labels.append(str(evoked.comment))
-    factor, unit = UNITS[plan.picks]
-    return Epoched(
-        name,
-        np.stack(values) * factor,
-        tuple(labels),
-        np.full(len(labels), np.nan),
-        tuple(np.round(cut.times, 9).tolist()),
-        tuple(cut.ch_names),
-        places_of(cut.info),
-        plan.picks,
-        unit,
-    )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.events import Events, check_events
 from gyral.errors import BadDataset
 
 Floats = NDArray[np.float64]
@@ -22,6 +23,7 @@ UNITS = {
     "seeg": (1e6, "µV"),
     "ecog": (1e6, "µV"),
 }
+UNSCALED = ("z", "a.u.")  # names of units of numbers that are taken as they are
 _SUFFIXES = (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr")
 SLACK = 1e-6  # seconds, or a share of them, by which equal times may differ
 
@@ -52,6 +54,8 @@ class EpochPlan:
         Whether trials may share samples: then neighbours must be held out together.
     montage : str, optional
         Name of a standard montage of mne, where the file has no places of its sensors.
+    physical : bool
+        False where the numbers have no physical unit (they were standardised) and are taken as they are.
     """
 
     start: float
@@ -65,6 +69,7 @@ class EpochPlan:
     most: float | None = None
     overlap: bool = False
     montage: str | None = None
+    physical: bool = True
 
 
 @contextmanager
@@ -97,7 +102,7 @@ def open_recording(path: Path) -> tuple[str, Any]:
         if stem.endswith(("ave", "evoked")):
             return "averages", mne.read_evokeds(path, verbose="error")
         if stem.endswith(("epo", "epochs")):
-            return "epochs", mne.read_epochs(path, preload=True, verbose="error")
+            return "epochs", mne.read_epochs(path, preload=False, verbose="error")
         return "raw", mne.io.read_raw_fif(path, verbose="error")
     if path.suffix.lower() == ".set":
         try:
@@ -142,13 +147,21 @@ def step_of(rate: float, plan: EpochPlan, where: str) -> int:
     return round(step)
 
 
-def events_of(raw: Any, plan: EpochPlan, where: str) -> tuple[NDArray[np.int64], dict[str, int]]:
-    """Events (mne's three columns) and codes by label; stimulus channels are dropped."""
+def events_of(
+    raw: Any, plan: EpochPlan, where: str, told: Events | None = None
+) -> tuple[NDArray[np.int64], dict[str, int]]:
+    """Events (mne's three columns) and codes by label, from a table where there is one; stimulus channels are dropped."""
     import mne
 
     with reading(where):
         stim = [c for c, t in zip(raw.ch_names, raw.get_channel_types(), strict=True) if t == "stim"]
-        if plan.events is not None and stim:
+        if told is not None:
+            check_events(told, float(raw.n_times / raw.info["sfreq"]), "recording", where)
+            meaning = {label: code for code, label in enumerate(dict.fromkeys(told.label), 1)}
+            samples = np.round(told.onset * float(raw.info["sfreq"])).astype(np.int64) + raw.first_samp
+            codes = np.array([meaning[label] for label in told.label], np.int64)
+            events = np.column_stack([samples, np.zeros_like(samples), codes])
+        elif plan.events is not None and stim:
             events = mne.find_events(raw, stim_channel=stim, shortest_event=1, verbose="error")
             meaning = {label: code for code, label in plan.events.items()}
         else:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.hdf5 import opened
 from gyral.datasets.readers.matlab import read_matlab, square
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.source import RdmSource
-from gyral.errors import BadDataset, Unavailable, UnknownName
+from gyral.errors import BadDataset, UnknownName
 
 # rsatoolbox's name of the stack of upper triangles.
 _RSATOOLBOX = "dissimilarities"
@@ -66,25 +67,15 @@ def _variables(path: Path) -> dict[str, Any]:
 
 
 def _hdf5(path: Path) -> dict[str, Any]:
-    try:
-        import h5py  # an extra: only this format needs it
-    except ModuleNotFoundError:
-        raise Unavailable(
-            "HDF5 files need the package 'h5py'.",
-            where=str(path),
-            mend="pip install 'gyral[hdf5]'",
-            code="extra-missing",
-        ) from None
-    try:
-        with h5py.File(path, "r") as file:
-            found: dict[str, Any] = {
-                k: np.asarray(v) for k, v in file.items() if isinstance(v, h5py.Dataset) and v.shape
-            }
-            described = file.get("rdm_descriptors")
-            if isinstance(described, h5py.Group):
-                found |= {k: v.asstr()[...] for k, v in described.items() if h5py.check_string_dtype(v.dtype)}
-    except OSError as error:
-        raise BadDataset(f"not an HDF5 file: {error}.", where=str(path), code="rdm-shape") from None
+    with opened(path) as file:
+        import h5py  # an extra; `opened` has said so where it is missing
+
+        found: dict[str, Any] = {
+            k: np.asarray(v) for k, v in file.items() if isinstance(v, h5py.Dataset) and v.shape
+        }
+        described = file.get("rdm_descriptors")
+        if isinstance(described, h5py.Group):
+            found |= {k: v.asstr()[...] for k, v in described.items() if h5py.check_string_dtype(v.dtype)}
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -106,7 +107,9 @@ def table_regions(units: pd.DataFrame, regions: Sequence[RegionSource], subject:
                 found.append(FoundRegion(name, (*region.path, name), "", own))
             continue
         names = [str(u) for u in units["unit"]]
-        if region.all:
+        if region.sensors:
+            own = _of_sensors(region.sensors, texts(units, "sensor", f"units of subject {subject!r}"), subject)
+        elif region.all:
             own = np.arange(len(names), dtype=np.int64)
         else:
             known = {n: i for i, n in enumerate(names)}
@@ -116,6 +119,17 @@ def table_regions(units: pd.DataFrame, regions: Sequence[RegionSource], subject:
             own = np.array([known[u] for u in region.units], np.int64)
         found.append(FoundRegion(_named(region), (*region.path, _named(region)), region.title, own))
     return found
+
+
+def _of_sensors(patterns: Sequence[str], sensors: Sequence[str], subject: str) -> NDArray[np.int64]:
+    """Units of the sensors that match any of the patterns; each pattern must match one."""
+    chosen = np.zeros(len(sensors), np.bool_)
+    for pattern in patterns:
+        own = np.array([fnmatchcase(s, pattern) for s in sensors], np.bool_)
+        if not own.any():
+            raise UnknownName(f"sensor of subject {subject!r}", pattern, set(sensors))
+        chosen |= own
+    return np.flatnonzero(chosen).astype(np.int64)
 
 
 def _named(region: RegionSource) -> str:

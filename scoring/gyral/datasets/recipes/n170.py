@@ -1,37 +1,25 @@
 """Faces and houses under four electrodes of a consumer headset: 13 runs of four people. A page, no board."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from gyral.datasets.dataset import About, Dataset
-from gyral.datasets.readers.mne_epochs import Epoched, joined, read_epochs, require_places
-from gyral.datasets.readers.mne_files import EpochPlan
-from gyral.datasets.recipe import Recipe, Source, SourceFile, listed_hashes
-from gyral.datasets.region import Region
-from gyral.datasets.responses import Responses
-from gyral.datasets.stimulus import StimulusSet
-from gyral.datasets.time_axis import TimeAxis
-from gyral.errors import BadDataset
-
-SUBJECT = "four-people"
-WINDOW = (0.1, 0.5)  # seconds: everything after the first response, since when exactly is not known
-# Images follow each other after .5 to 1.3 s; runs are held out whole, so that trials which share samples stay together.
-PLAN = EpochPlan(
-    start=-0.1,
-    stop=0.6,
-    picks="eeg",
-    events={1: "house", 2: "face"},
-    baseline=(None, 0.0),
-    band=(1.0, 30.0),
-    rate=64.0,
-    most=75.0,
-    overlap=True,
+from gyral.datasets.manifest import SplitEntry
+from gyral.datasets.recipe import Recipe, SourceFile, listed_hashes
+from gyral.datasets.recipe import Source as Files
+from gyral.datasets.source import (
+    EpochsSource,
+    JoinSource,
+    RegionSource,
+    ResponsesSource,
+    Source,
+    StimuliSource,
 )
-_DECIMALS = 3  # of a microvolt; the last digits of a filter differ between machines
-_BEHIND = ("TP9", "TP10")
+from gyral.datasets.source_build import read_files
+from gyral.errors import BadDataset
 
 ABOUT = About(
     name="n170",
@@ -51,6 +39,42 @@ ABOUT = About(
     url="https://github.com/NeuroTechX/eeg-notebooks_v0.1",
     species="human",
     display="none",
+)
+
+SOURCE = Source(
+    source=1,
+    about=ABOUT,
+    stimuli=StimuliSource(
+        modality="label",
+        columns=("onset",),
+        join=(JoinSource(table="people.csv", on="group", columns=("person",)),),
+    ),
+    responses=ResponsesSource(
+        reader="mne",
+        kind="EEG",
+        unit="µV",
+        subjects=("four-people",),
+        files="*_raw.fif",
+        decimals=3,  # the last digits of a filter differ between machines
+    ),
+    # Images follow each other after .5 to 1.3 s; runs are held out whole, so that trials which share samples stay together.
+    epochs=EpochsSource(
+        start=-0.1,
+        stop=0.6,
+        window=(0.1, 0.5),  # everything after the first response, since when exactly is not known
+        events={1: "house", 2: "face"},
+        low=1.0,
+        high=30.0,
+        rate=64.0,
+        most=75.0,
+        overlap=True,
+    ),
+    regions=(
+        RegionSource(name="all sensors", path=("sensors",), title="All four electrodes", all=True),
+        RegionSource(name="temporal", path=("sensors",), title="TP9 and TP10", sensors=("TP9", "TP10")),
+        RegionSource(name="frontal", path=("sensors",), title="AF7 and AF8", sensors=("AF7", "AF8")),
+    ),
+    split=SplitEntry(kind="leave-one-group-out", folds=13, gap=0),
 )
 
 _RAW = (
@@ -79,12 +103,12 @@ RECIPE = Recipe(
     title=ABOUT.title,
     content_hash="e0f27016a8a11769d77f8856d9a99b30bf4a5062b169ea9cb04725e2733d75ca",
     licence=ABOUT.licence,
-    mirror=Source(
+    mirror=Files(
         folder="eegnb_n170_faces_houses",
         files=listed_hashes("gyral.datasets.recipes", "n170.sha256"),
         reader="gyral.datasets.recipes.n170:read_mirror",
     ),
-    public=Source(
+    public=Files(
         folder="n170",
         files=tuple(SourceFile(f"{run}.csv", None, _RAW + path) for run, path in _PUBLIC.items()),
         reader="gyral.datasets.recipes.n170:read_public",
@@ -104,7 +128,7 @@ PROVENANCE = """# Face/house EEG (N170 task), four-channel headset, four people
 
 def read_mirror(files: Mapping[str, Path], scratch: Path) -> Dataset:
     """The dataset from the mirror's FIF runs."""
-    return _dataset(files)
+    return _dataset({Path(n).name: path for n, path in files.items() if n.endswith("_raw.fif")}, scratch)
 
 
 def read_public(files: Mapping[str, Path], scratch: Path) -> Dataset:
@@ -123,61 +147,16 @@ def read_public(files: Mapping[str, Path], scratch: Path) -> Dataset:
         raw.set_montage("standard_1005", verbose="error")
         kept[f"{Path(name).stem}_raw.fif"] = scratch / f"{Path(name).stem}_raw.fif"
         raw.save(kept[f"{Path(name).stem}_raw.fif"], fmt="single", overwrite=True, verbose="error")
-    return _dataset(kept)
+    return _dataset(kept, scratch)
 
 
-def _dataset(files: Mapping[str, Path]) -> Dataset:
-    runs = [read_epochs(path, PLAN, name=Path(name).name[:20]) for name, path in sorted(files.items())]
-    whole = joined(runs)
-    run_of = np.repeat([r.name for r in runs], [len(r.labels) for r in runs])
-    number = np.concatenate([np.arange(len(r.labels)) + 1 for r in runs])
-    axis = TimeAxis(tuple(round(t, 6) for t in whole.times), WINDOW)
-    units = _units(whole, axis)
-    inside = units["time"].between(WINDOW[0] - 1e-9, WINDOW[1] + 1e-9).to_numpy()
-    behind = units["sensor"].isin(_BEHIND).to_numpy()
-    return Dataset(
-        about=ABOUT,
-        stimuli=StimulusSet.from_texts(
-            list(whole.labels),
-            [f"{run}-{i:03d}" for run, i in zip(run_of, number, strict=True)],
-            modality="label",
-            groups=run_of.tolist(),
-            columns={
-                "category": np.array(whole.labels),
-                "person": np.array([run[:6] for run in run_of]),
-                "onset": np.round(whole.onsets, 4),
-            },
-        ),
-        responses=Responses(
-            "EEG",
-            whole.unit,
-            {SUBJECT: whole.values.reshape(len(whole.values), -1).round(_DECIMALS).astype(np.float32)},
-            {},
-        ),
-        rdms={},
-        units=units,
-        regions=(
-            Region("all sensors", np.flatnonzero(inside), ("sensors", "all sensors"), "All four electrodes"),
-            Region("temporal", np.flatnonzero(inside & behind), ("sensors", "temporal"), "TP9 and TP10"),
-            Region("frontal", np.flatnonzero(inside & ~behind), ("sensors", "frontal"), "AF7 and AF8"),
-        ),
-        split_kind="leave-one-group-out",
-        split_folds=len(runs),
-        time=axis,
-        extra={"provenance": PROVENANCE},
-    )
+def _dataset(files: Mapping[str, Path], scratch: Path) -> Dataset:
+    people = scratch / "people.csv"
+    people.write_text(people_of(files), "utf-8")
+    return read_files(SOURCE, {**files, people.name: people}, scratch, provenance=PROVENANCE)
 
 
-def _units(whole: Epoched, axis: TimeAxis) -> pd.DataFrame:
-    count = len(axis)
-    table = pd.DataFrame(
-        {
-            "subject": SUBJECT,
-            "unit": [f"{s}@{t * 1000:.0f}ms" for s in whole.sensors for t in axis.times],
-            "sensor": np.repeat(whole.sensors, count),
-            "time": np.tile(axis.times, len(whole.sensors)),
-            "sensor_type": whole.type,
-        }
-    )
-    table[["x", "y", "z"]] = np.round(np.repeat(require_places(whole), count, axis=0), 4)
-    return table
+def people_of(names: Iterable[str]) -> str:
+    """The table ``people.csv``: who was recorded in each run."""
+    runs = sorted(name[: len("sub-01_ses-01_run-01")] for name in names)
+    return "group,person\n" + "".join(f"{run},{run[: len('sub-01')]}\n" for run in runs)

@@ -246,7 +246,7 @@ def overlapping(tables, folder):
     [
         (events("onset duration trial_type\n4 2 item00\n121 2 item01\n"), "events-outside", "1 of 2 events begin after"),
         (events("onset duration trial_type\n4000 2000 item00\n90000 2 item01\n"), "events-outside", "look like milliseconds"),
-        (events("onset duration trial_type\n-3 2 item00\n"), "events-outside", "3 s before the first volume"),
+        (events("onset duration trial_type\n-3 2 item00\n"), "events-outside", "3 s before the run of"),
         (events("onset duration trial_type\nn/a 2 item00\n"), "events-outside", "no number"),
         (events("onset duration trial_type\n"), "events-outside", "no event"),
         (events("onset duration kind\n4 2 item00\n"), "unknown-name", "trial_type"),
