@@ -182,6 +182,8 @@ def audit(
         "audit": Audit.model_fields["schema_version"].default,
     }
     facts = [dataset.content_hash, dataset.about.ordered, chosen.content_hash, kind, metric, seed]
+    if dataset.triplets is not None:  # kept reports from before said that nobody took part
+        facts.append(len(_subjects(dataset)))
     folder = cache() / "audits" / hash_json([made, facts])[:32]
     if dataset.content_hash and (kept := _kept(folder)) is not None:
         return kept
@@ -330,4 +332,6 @@ def _rdm_ceilings(dataset: Dataset, metric: str) -> Iterator[RegionCeiling]:
 def _subjects(dataset: Dataset) -> tuple[Any, ...]:
     if dataset.responses is not None:
         return dataset.responses.subjects
+    if dataset.triplets is not None:
+        return tuple(np.unique(dataset.triplets.participants).tolist())
     return tuple(dict.fromkeys(s for r in dataset.rdms.values() for s in r.subjects))

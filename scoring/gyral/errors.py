@@ -14,8 +14,9 @@
     `-- EngineError        our own fault; has a reference and goes to the log
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 
 class GyralError(Exception):
@@ -124,3 +125,76 @@ class OutOfResources(UserError):
 
 class EngineError(GyralError):
     """Our own fault: an invariant of the engine does not hold."""
+
+
+_EXPECTED = {
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a finite number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a table of keys and values",
+    "model": "a table of keys and values",
+    "date": "a day like 2026-01-31",
+    "uuid": "an id like 1b4e28ba-2fa1-41d2-883f-0016d3cca427",
+}
+_BOUNDS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def complaint(fault: Mapping[str, Any]) -> str:
+    """What pydantic found wrong with one field, in our words: a clause without the field's name or a full stop.
+
+    Parameters
+    ----------
+    fault : mapping
+        One of ``ValidationError.errors()``.
+
+    Examples
+    --------
+    >>> complaint({"type": "uuid_parsing", "input": "12", "msg": ""})
+    "an id like 1b4e28ba-2fa1-41d2-883f-0016d3cca427 is expected, not '12'"
+    >>> complaint({"type": "greater_than", "input": 0, "ctx": {"gt": 0}, "msg": ""})
+    'it must be above 0, not 0'
+    """
+    kind, context = str(fault.get("type", "")), fault.get("ctx") or {}
+    given = repr(fault.get("input"))
+    given = given if len(given) <= 60 else f"{given[:57]}..."
+    rather = f", not {given}" if "input" in fault else ""  # the API does not tell
+    if kind == "missing":
+        return "it is missing"
+    if kind == "extra_forbidden":
+        return "there is no such key"
+    if kind == "value_error":  # our own words
+        return str(context.get("error", fault.get("msg", ""))).removeprefix("Value error, ").rstrip(".")
+    if kind in _BOUNDS:
+        word, name = _BOUNDS[kind]
+        return f"it must be {word} {str(context.get(name)).removesuffix('.0')}{rather}"
+    if kind in ("literal_error", "enum"):
+        return f"it must be {context.get('expected')}{rather}"
+    if kind in ("too_short", "string_too_short"):
+        return f"at least {context.get('min_length')} {_parts(kind, context, 'min_length')} needed{rather}"
+    if kind in ("too_long", "string_too_long"):
+        return f"at most {context.get('max_length')} {_parts(kind, context, 'max_length')} allowed{rather}"
+    if kind == "string_pattern_mismatch":
+        return f"the form {context.get('pattern')} is expected{rather}"
+    if kind == "json_invalid":
+        return f"this is no valid JSON: {context.get('error')}"
+    expected = _EXPECTED.get(kind.partition("_")[0])
+    if expected is not None:
+        return f"{expected} is expected{rather}"
+    said = str(fault.get("msg", "")).rstrip(".")
+    return said[:1].lower() + said[1:] or "it is not valid"
+
+
+def _parts(kind: str, context: Mapping[str, Any], bound: str) -> str:
+    one = context.get(bound) == 1
+    word = "character" if kind.startswith("string") else "entry" if one else "entrie"
+    return f"{word}{'' if one else 's'} {'is' if one else 'are'}"

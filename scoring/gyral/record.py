@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gyral.datasets.corpus import Overlap
 from gyral.datasets.folder import whole_folder
 from gyral.datasets.writer import save_array
-from gyral.errors import BadUpload
+from gyral.errors import BadUpload, complaint
 from gyral.left import nothing_left
 
 # Layer of a row whose layers were picked inside training rows.
@@ -339,7 +339,7 @@ class Record(_Frozen):
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(p) for p in first["loc"]) or "file"
-            raise BadUpload(f"{field}: {first['msg']}.", where=where, code="record-schema") from None
+            raise BadUpload(f"{field}: {complaint(first)}.", where=where, code="record-schema") from None
 
 
 class Result:

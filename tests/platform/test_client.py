@@ -302,6 +302,26 @@ def test_what_is_gone_or_private_is_said(
             assert status == 1 and f"there is no run {run}" in err and "hush" not in err
 
 
+def test_board_of_all_marks_what_is_simulated_and_is_whole_when_piped(
+    there: Site, board: Benchmark, gyral: Callable[..., Any]
+) -> None:
+    made = [make_benchmark(f"made-up-board-{n}", simulated=True, regions=("V4",)) for n in range(6)]
+    one = make_scored("one", board, {"V4": -0.0001})
+    for other in made:
+        make_run(one, other, {"V4": 0.5})
+    lines = gyral("board", "all")[1].splitlines()
+    head = next(line for line in lines if line.startswith("model"))
+    assert head.count("simulated") == 6 and "made-up-board-5@0 V4 simulated" in head and "cortex@0 V4" in head
+    row = next(line for line in lines if line.startswith("one"))
+    assert "0.000 -0.020 to 0.020" in row and "-0.000" not in row
+    assert "simulated: recordings made by code" in lines[-1]
+
+
+def test_logs_of_something_that_is_no_run_are_refused_in_words(there: Site, gyral: Callable[..., Any]) -> None:
+    status, _, err = gyral("logs", "12")
+    assert status == 1 and "run: an id like" in err and "Input should" not in err
+
+
 def test_board_as_table_json_and_csv(there: Site, board: Benchmark, gyral: Callable[..., Any]) -> None:
     make_scored("one", board, {"V1": 0.3, "V4": 0.5}, {"V4": 0.35})
     make_scored("two", board, {"V1": 0.4, "V4": None})
@@ -314,6 +334,8 @@ def test_board_as_table_json_and_csv(there: Site, board: Benchmark, gyral: Calla
     assert "cortex@0" in gyral("board")[1]
     status, _, err = gyral("board", "cortx")
     assert status == 1 and "Did you mean 'cortex" in err
+    status, _, err = gyral("board", "visions")
+    assert status == 1 and "'vision'" in err
     status, _, err = gyral("board", "cortex", "--sort", "V2")
     assert status == 1 and "Did you mean" in err
 

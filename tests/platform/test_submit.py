@@ -80,20 +80,36 @@ def test_submit_takes_a_features_archive_with_its_own_card(as_owner: Client, db:
     assert [(r.twin, r.benchmark.name) for r in Run.objects.all()] == [("", "words")]
 
 
+@pytest.mark.parametrize(("folder", "format_"), [("conv", "onnx"), ("bert", "safetensors")])
+def test_submit_takes_a_zip_with_its_own_card(
+    as_owner: Client, board: Benchmark, folder: str, format_: str
+) -> None:
+    make_benchmark("words", modality="language")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in (UPLOADS / folder).iterdir():
+            archive.write(file, file.name)
+    fields = {"format": format_, "own_card": "on", "name": "", "benchmarks": ["cortex@0"]}
+    if folder == "bert":
+        fields["benchmarks"] = ["words@0"]
+    as_owner.post("/submit/", _fields(**fields, file=SimpleUploadedFile("model.zip", packed.getvalue())))
+    assert Submission.objects.get().format == format_
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "said"),
     [
         ({"file": None}, "file", "Choose a file."),
-        ({"name": ""}, "name", "Give the model a name."),
+        ({"name": ""}, "name", "Give the model a name, or say above"),
         ({"name": "Has Spaces"}, "name", "Lower-case letters"),
-        ({"image_size": "4"}, "image_size", "greater than or equal to 8"),
+        ({"image_size": "4"}, "image_size", "at least 8"),
         ({"image_size": "many"}, "image_size", "whole number"),
-        ({"image_crop": "1.5"}, "image_crop", "less than or equal to 1"),
+        ({"image_crop": "1.5"}, "image_crop", "at most 1"),
         ({"image_mean": "0.5, 0.5"}, "image_mean", "not three numbers"),
         ({"benchmarks": []}, "benchmarks", "Choose at least one benchmark."),
         ({"benchmarks": ["nothing@0"]}, "benchmarks", "not one of the available choices"),
         ({"modality": "language"}, "benchmarks", "A language model cannot be scored on: Cortex."),
-        ({"own_card": "on"}, "own_card", "An ONNX file carries no card"),
+        ({"own_card": "on"}, "own_card", "An .onnx file carries no card"),
         ({"format": "pickle"}, "format", "not one of the available choices"),
         ({"file": SimpleUploadedFile("model.onnx", b"")}, "file", "empty"),
         ({"file": SimpleUploadedFile("model.onnx", b"not a graph")}, "file", ""),

@@ -4,7 +4,20 @@ import pytest
 
 from gyral.datasets.catalogue import open_dataset
 from gyral.decode import can_decode, decode_dataset
+from gyral.decoding.category import Rate
+from gyral.decoding.report import Number
 from gyral.errors import BadDataset, UnknownName
+from gyral.scores.confidence import t_interval
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ends"),
+    [(0.9, 1.08, (0.9, 1.0)), (-0.2, 0.3, (0.0, 0.3)), (1.0, 1.0, (None, None)), (0.4, 0.6, (0.4, 0.6))],
+)
+def test_interval_of_a_share_ends_where_shares_do_and_is_none_where_runs_do_not_differ(low, high, ends):
+    interval = t_interval("conditional", (low + high) / 2, (high - low) / 2 / 2.200985, df=11, groups=12)
+    found = Number.of(Rate(interval, 0.5, 0.01))
+    assert (found.low, found.high) == pytest.approx(ends, abs=1e-6)
 
 
 @pytest.mark.data

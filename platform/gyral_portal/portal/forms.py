@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from pydantic import ValidationError as CardError
 
-from gyral.errors import UserError
+from gyral.errors import UserError, complaint
 from gyral.models.card import ModelCard
 from gyral_portal.portal.fault_pages import page_of
 from gyral_portal.portal.fields import Numbers, Words
@@ -20,7 +20,7 @@ from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Benchmark, Submission
 
 FORMATS = [
-    (Format.ONNX, "ONNX: one .onnx file"),
+    (Format.ONNX, "ONNX: one .onnx file, or a zip of it and its gyral.toml"),
     (Format.SAFETENSORS, "safetensors: a zip with model.safetensors, config.json and, for text, tokenizer.json"),
     (Format.FEATURES, "features: a zip with features.toml, ids.csv and one .npy a layer (self-reported)"),
 ]
@@ -175,8 +175,10 @@ class SubmitForm(BenchmarksForm):
                 "Send precomputed features, score at home with `gyral score`, or host your own board.",
             )
         if data.get("own_card"):
-            if data.get("format") == Format.ONNX:
-                self.add_error("own_card", "An ONNX file carries no card; fill in the one below.")
+            sent = data.get("file")
+            name = str(sent.name) if sent else str(self.data.get("upload_name", ""))
+            if name.lower().endswith(".onnx"):
+                self.add_error("own_card", "An .onnx file carries no card; fill in the one below, or zip both.")
         else:
             self._check_card(data)
         self._check_modality(data)
@@ -210,9 +212,10 @@ class SubmitForm(BenchmarksForm):
                     "Lower-case letters, digits, dots, dashes and underscores, starting with a letter or digit."
                 )
                 if field != "name":
-                    message = f"{fault['msg'].removeprefix('Value error, ')}."
+                    said = complaint(fault)
+                    message = f"{said[:1].upper()}{said[1:]}."
                 elif not data.get("name"):
-                    message = "Give the model a name."
+                    message = "Give the model a name, or say above that the archive holds a card."
                 self.add_error(field if field in self.fields else None, message)
 
     def _check_modality(self, data: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from gyral.cli.console import open_console
+from gyral.cli.number import number
 from gyral.cli.place import write
 from gyral.cli.progress import reporting
 
@@ -64,10 +66,13 @@ def audit(
 
 
 def open_named(name: str) -> "Dataset":
-    """The pack in a folder, or the dataset of that name."""
-    from gyral.datasets.catalogue import open_dataset  # slow: pandas
+    """The dataset of that name, or the pack in a folder.
 
-    if (Path(name) / "dataset.toml").is_file():
+    A dataset's name goes first: a folder that happens to be called so is meant by its path, ``./NAME``.
+    """
+    from gyral.datasets.catalogue import dataset_names, open_dataset  # slow: pandas
+
+    if name not in dataset_names() and (Path(name) / "dataset.toml").is_file():
         from gyral.datasets.pack import verify_pack
 
         return verify_pack(Path(name))
@@ -85,13 +90,13 @@ def _declared(dataset: str) -> tuple[str | None, str | None]:
 
 
 def _print(report: "Audit") -> None:
-    from rich.console import Console  # slow import, only for tables
-    from rich.table import Table
+    from rich.table import Table  # slow import, only for tables
 
     click.secho(f"{report.dataset}: {report.title}", bold=True)
-    subjects = f", {report.subjects} subject{'s' if report.subjects != 1 else ''}"
+    units = f", {report.units} units" if report.units else ""
+    subjects = f", {report.subjects} subject{'s' if report.subjects != 1 else ''}" if report.subjects else ""
     click.echo(
-        f"{report.samples} stimuli, {report.units} units{subjects}; split {report.split}"
+        f"{report.samples} stimuli{units}{subjects}; split {report.split}"
         + (" (not the declared one: for an audit only)" if not report.declared else "")
     )
     if report.simulated:
@@ -110,7 +115,7 @@ def _print(report: "Audit") -> None:
             table.add_column(title, justify="left" if title in ("  region", "in", "estimated by") else "right")
         for row in report.ceilings:
             table.add_row(*_cells(row))
-        Console().print(table)
+        open_console().print(table)
     refused = len(report.refused)
     click.echo()
     if refused:
@@ -125,13 +130,11 @@ def _interval(finding: "Finding") -> str:
     score = finding.score
     if score is None:
         return ""
-    return f": r = {score.value:.3f}, 95 % interval {score.low:.3f} to {score.high:.3f} ({score.region})"
+    between = f"{number(score.low)} to {number(score.high)}"
+    return f": r = {number(score.value)}, 95 % interval {between} ({score.region})"
 
 
 def _cells(row: "RegionCeiling") -> tuple[str, ...]:
-    def number(value: float | None) -> str:
-        return "-" if value is None else f"{value:.3f}"
-
     if row.upper_quartile is None and row.lower_quartile is not None:  # bounds of dissimilarities
         middle, spread = number(row.median), f"lower bound {number(row.lower_quartile)}"
     else:

@@ -9,8 +9,12 @@ from typing import Any
 import click
 
 from gyral.cli.connection import connect, site_option
+from gyral.cli.console import open_console
+from gyral.cli.number import number
 from gyral.client.named import unknown
 from gyral.client.site import Site, SiteRefused
+
+COMBINED = ("all", "vision", "language")  # boards of several benchmarks
 
 
 @click.command()
@@ -30,7 +34,10 @@ def board(
     as_csv: bool,
     site: str | None,
 ) -> None:
-    """Print the board NAME (a benchmark, with or without @VERSION); without NAME the boards there are."""
+    """Print the board NAME (a benchmark with or without @VERSION, several joined by +, or all, vision or language).
+
+    Without NAME the boards there are. A mean over columns is on the site's page.
+    """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude one another.")
     there = connect(site)
@@ -53,7 +60,7 @@ def _whole(site: Site, name: str, sort: str | None, search: str | None, top: int
     except SiteRefused as error:
         if error.status != 404:
             raise
-        raise unknown(site, name) from None
+        raise unknown(site, name, also=COMBINED) from None
     for page in range(2, int(content["pages"]) + 1):
         if top is not None and len(content["models"]) >= top:
             break
@@ -77,6 +84,7 @@ def _print_names(site: Site, *, as_json: bool) -> None:
     for b in found:
         simulated = " [simulated]" if b["simulated"] else ""
         click.echo(f"{b['identifier']:<{wide}}  {b['modality']}: {b['title']}{simulated}")
+    click.echo(f"{', '.join(COMBINED)}: several of them side by side")
 
 
 def _print_csv(cells: Sequence[dict[str, Any]]) -> None:
@@ -87,14 +95,13 @@ def _print_csv(cells: Sequence[dict[str, Any]]) -> None:
 
 
 def _print_table(content: dict[str, Any]) -> None:
-    from rich.console import Console  # slow to import
-    from rich.table import Table
+    from rich.markup import escape
+    from rich.table import Table  # slow to import
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # a file or a pipe has no width to respect
+    console = open_console()
     several = len(content["benchmarks"]) > 1
     simulated = "  [bold yellow]SIMULATED DATA[/]" if content["simulated"] else ""
+    made = {c["benchmark"] for c in content["cells"] if c["simulated"]} if several else set()
     count = content["count"]
     console.print(f"[bold]{content['board']}[/]: {count} model{'' if count == 1 else 's'}{simulated}")
     cells = {(c["model"], c["version"], _column(c, several=several)): c for c in content["cells"]}
@@ -102,13 +109,19 @@ def _print_table(content: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("model", no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+        marked = " [bold yellow]simulated[/]" if column.partition(" ")[0] in made else ""
+        table.add_column(f"{escape(column)}{marked}", justify="right", no_wrap=True)
     for m in content["models"]:
         row = [cells.get((m["model"], m["version"], column)) for column in columns]
         version = f" v{m['version']}" if m["version"] > 1 else ""
         table.add_row(f"{m['model']}{version}", *(_cell(c) for c in row))
     console.print(table)
     console.print("[dim]score, its 95 % interval, and the ranks it may have; -: no score[/]")
+    if made and not content["simulated"]:
+        console.print("[dim]simulated: recordings made by code; they say nothing about any brain[/]")
+    if len(content["columns"]) < content["columns_in_all"]:
+        of = f"the first {len(content['columns'])} of {content['columns_in_all']} columns"
+        console.print(f"[dim]{of}; the page of the board has the others[/]")
 
 
 def _column(cell: dict[str, Any], *, several: bool) -> str:
@@ -118,9 +131,9 @@ def _column(cell: dict[str, Any], *, several: bool) -> str:
 def _cell(cell: dict[str, Any] | None) -> str:
     if cell is None or cell["value"] is None:
         return "-"
-    text = f"{cell['value']:.3f}"
+    text = number(cell["value"])
     if cell["low"] is not None and cell["high"] is not None:
-        text += f" [dim]{cell['low']:.3f} to {cell['high']:.3f}[/]"
+        text += f" [dim]{number(cell['low'])} to {number(cell['high'])}[/]"
     if cell["rank_best"] is not None:
         best, worst = cell["rank_best"], cell["rank_worst"]
         text += f" #{best}" if best == worst else f" #{best}-{worst}"

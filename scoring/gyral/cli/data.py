@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gyral import places
+from gyral.cli.console import open_console
 from gyral.cli.data_build import build, init
 from gyral.cli.data_check import check
 from gyral.cli.data_install import install
@@ -60,7 +61,6 @@ def list_datasets(as_json: bool) -> None:
     if as_json:
         click.echo(json_module.dumps(rows, indent=1))
         return
-    from rich.console import Console  # slow import, only for tables
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -69,7 +69,7 @@ def list_datasets(as_json: bool) -> None:
     for row in rows:
         size = f"{row['bytes'] / 1e6:.1f}" if row["bytes"] is not None else "-"
         table.add_row(row["name"], row["state"], size, row["licence"] or "-", row["summary"])
-    Console().print(table)
+    open_console().print(table)
 
 
 def _row(name: str) -> dict[str, Any]:

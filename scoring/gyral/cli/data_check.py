@@ -49,7 +49,8 @@ def check(context: click.Context, target: str, files_only: bool, quiet: bool) ->
 
     if not quiet:
         _describe(read_pack(pack), count)
-    named = target if pack != folder else str(pack)
+    # By its path: a folder that is called like a dataset is this folder all the same.
+    named = target if pack != folder else str(pack.absolute())
     context.invoke(audit, dataset=named, split="declared", folds=None, gap=0, seed=0, file=None, quiet=quiet)
 
 

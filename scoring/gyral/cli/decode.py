@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gyral.cli.console import open_console
+from gyral.cli.number import number
 from gyral.cli.place import write
 from gyral.cli.progress import reporting
 
@@ -67,22 +69,21 @@ def decode(
 
 
 def _print(report: "Decoding") -> None:
-    from rich.console import Console  # slow import, only for tables
-    from rich.table import Table
+    from rich.table import Table  # slow import, only for tables
 
     click.secho(f"{report.dataset}: {report.title}", bold=True)
     click.echo(f"{len(report.classes)} classes of {report.labels!r}: {', '.join(report.classes)}")
     table = Table("region", "person", "classifier", "accuracy", "chance", "p", "pairs", "AUC of pairs", box=None)
     for r in report.results:
         pair = (
-            ("–", "–")
+            ("-", "-")
             if r.pairwise is None or r.pairwise_auc is None
             else (_number(r.pairwise), _number(r.pairwise_auc))
         )
-        p = "–" if r.accuracy.p is None else f"{r.accuracy.p:.3f}"
-        row = (r.region, r.person, r.classifier, _number(r.accuracy), f"{r.accuracy.chance:.3f}", p, *pair)
+        p = number(r.accuracy.p)
+        row = (r.region, r.person, r.classifier, _number(r.accuracy), number(r.accuracy.chance), p, *pair)
         table.add_row(*row)
-    console = Console()
+    console = open_console()
     console.print(table)
     for r in report.results:
         if r.pairs and len(report.classes) > 2:
@@ -101,6 +102,6 @@ def _print(report: "Decoding") -> None:
         click.echo(f"left out: {why}")
 
 
-def _number(number: "Number") -> str:
-    between = "" if number.low is None or number.high is None else f" ({number.low:.2f} to {number.high:.2f})"
-    return f"{number.value:.3f}{between}"
+def _number(found: "Number") -> str:
+    between = "" if found.low is None or found.high is None else f" ({number(found.low)} to {number(found.high)})"
+    return f"{number(found.value)}{between}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from gyral.cli.console import open_console
 from gyral.cli.progress import reporting
 from gyral.errors import UnknownName
 from gyral.models.catalogue import MODELS, Reference
@@ -43,7 +44,6 @@ def list_models(as_json: bool) -> None:
     if as_json:
         click.echo(json_module.dumps(rows, indent=1))
         return
-    from rich.console import Console  # slow import, only for tables
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -53,7 +53,7 @@ def list_models(as_json: bool) -> None:
         size = f"{row['download_bytes'] / 1e6:.0f}" if row["download_bytes"] else "-"
         state = "here" if row["here"] else "to fetch"
         table.add_row(row["name"], row["modality"], state, size, row["licence"], row["summary"])
-    Console().print(table)
+    open_console().print(table)
 
 
 def _row(reference: Reference) -> dict[str, Any]:

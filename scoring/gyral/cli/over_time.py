@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.cli.number import number
 from gyral.line_chart import line_chart_svg, sparkline
 from gyral.record import CHOSEN, CURVE, CurveRef, Record
 
@@ -97,11 +98,11 @@ def _peak(curve: CurveRef) -> str:
     if curve.peak is None or curve.peak_time is None:
         return "-"
     since = "" if curve.first_time is None else f"; p <= .05 from {curve.first_time * 1000:g} ms"
-    return f"highest {curve.peak:.3f} at {curve.peak_time * 1000:g} ms{since}"
+    return f"highest {number(curve.peak)} at {curve.peak_time * 1000:g} ms{since}"
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}" if np.isfinite(value) else "-"
+    return number(float(value))
 
 
 def temporal_lines(record: Record) -> list[str]:
@@ -111,18 +112,14 @@ def temporal_lines(record: Record) -> list[str]:
         if row.value is None:
             lines.append(f"temporal score of {row.region}: not applicable ({row.missing})")
             continue
-        text = (
-            f"temporal score of {row.region}: {row.value:.2f}{_ends(row.low, row.high)} over {row.n_layers} layers"
-        )
+        text = f"temporal score of {row.region}: {number(row.value, 2)}{_ends(row.low, row.high)} over {row.n_layers} layers"
         if row.robust is not None:
-            text += f"; robust {row.robust:.2f}{_ends(row.robust_low, row.robust_high)} over {row.n_robust}"
+            text += f"; robust {number(row.robust, 2)}{_ends(row.robust_low, row.robust_high)} over {row.n_robust}"
         if row.difference is not None:
-            text += (
-                f"; less the untrained twin's {row.difference:.2f}{_ends(row.difference_low, row.difference_high)}"
-            )
+            text += f"; less the untrained twin's {number(row.difference, 2)}{_ends(row.difference_low, row.difference_high)}"
         lines.append(text)
     return lines
 
 
 def _ends(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f" ({low:.2f} .. {high:.2f})"
+    return "" if low is None or high is None else f" ({number(low, 2)} .. {number(high, 2)})"

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.cli.beside import control_lines, left_cell
+from gyral.cli.console import open_console
+from gyral.cli.number import number
 from gyral.cli.over_time import curve_lines, curve_section, temporal_lines
 from gyral.cli.place import require_place
 from gyral.errors import BadUpload
@@ -55,12 +57,9 @@ def _find(path: Path) -> Record:
 
 def print_record(record: Record, *, everything: bool = False, curves: Mapping[str, Array] | None = None) -> None:
     """Print a record to standard output; ``curves`` are what `gyral.record.load_curves` gives."""
-    from rich.console import Console  # slow to import
-    from rich.table import Table
+    from rich.table import Table  # slow to import
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)  # a file or a pipe has no width to respect
+    console = open_console()
     simulated = "  [bold yellow]SIMULATED DATA[/]" if record.benchmark.simulated else ""
     console.print(f"[bold]{record.model.name}[/] on [bold]{record.benchmark.id}[/]{simulated}")
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -160,7 +159,8 @@ def as_html(
         "<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
         "table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #ddd}"
         "td:nth-child(-n+3),th:nth-child(-n+3){text-align:left}</style></head><body>"
-        f"<h1>{title}</h1>{simulated}<p>{escape(record.benchmark.metric)}, readout {escape(record.rows[0].readout)}. "
+        f"<h1>{title}</h1>{simulated}<p>Score: {escape(record.benchmark.metric)}, {escape(_over(record.benchmark.metric))}; "
+        f"95 % interval: {escape(_interval_words(_wanted(record, everything)))}; readout {escape(record.rows[0].readout)}. "
         f"Reproduce: <code>{escape(record.provenance.command)}</code></p><ul>{notes}</ul>"
         "<table><thead><tr>"
         + "".join(f"<th>{h}</th>" for h in head)
@@ -171,6 +171,7 @@ def as_html(
             for line in _further(record, r)
         )
         + curve_section(record, curves or {}, everything=everything)
+        + "".join(f"<p>{escape(line)}</p>" for line in temporal_lines(record))
         + _pictures(record, maps or {})
         + "</body></html>\n"
     )
@@ -244,12 +245,12 @@ def _further(record: Record, row: Row) -> list[str]:
     """What a fit says besides its score, a sentence each."""
     lines = []
     if row.chance is not None:
-        lines.append(f"chance {row.chance:.3f}")
+        lines.append(f"chance {number(row.chance)}")
     if row.identification:
         lines.append(_identified(row.identification))
     if row.procedure_low is not None and row.procedure_high is not None:
         lines.append(
-            f"{row.procedure_low:.3f} .. {row.procedure_high:.3f} with training redrawn as well (procedure)"
+            f"{number(row.procedure_low)} .. {number(row.procedure_high)} with training redrawn as well (procedure)"
         )
     field = row.receptive_field
     if field is not None and field.x is not None and field.y is not None and field.size is not None:
@@ -266,7 +267,7 @@ def _further(record: Record, row: Row) -> list[str]:
     }
     for what, parts in says.items():
         if parts:
-            lines.append(f"{what}: " + ", ".join(f"{k} {v:.3f}" for k, v in parts.items()))
+            lines.append(f"{what}: " + ", ".join(f"{k} {number(v)}" for k, v in parts.items()))
     return lines
 
 
@@ -294,11 +295,11 @@ def _layers(row: Row) -> str:
 
 
 def _value(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return number(value)
 
 
 def _interval(row: Row) -> str:
-    return "-" if row.low is None or row.high is None else f"{row.low:.3f} .. {row.high:.3f}"
+    return "-" if row.low is None or row.high is None else f"{number(row.low)} .. {number(row.high)}"
 
 
 # What each kind of interval redraws.

@@ -23,7 +23,7 @@ def require_benchmarks(site: Site, names: Iterable[str]) -> None:
             raise unknown(site, name) from None
 
 
-def unknown(site: Site, name: str) -> UnknownName:
-    """The error for a name that the site has no benchmark of."""
+def unknown(site: Site, name: str, *, also: Iterable[str] = ()) -> UnknownName:
+    """The error for a name that the site has no benchmark of; ``also`` are other names that would do."""
     there = [b for b in site.every("benchmarks") if not b["retired"]]
-    return UnknownName("benchmark", name, {str(b[key]) for b in there for key in ("name", "identifier")})
+    return UnknownName("benchmark", name, {*also, *(str(b[key]) for b in there for key in ("name", "identifier"))})

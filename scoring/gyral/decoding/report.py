@@ -20,8 +20,8 @@ class Number(_Table):
     ----------
     value : float
     low, high : float, optional
-        95 % interval for new runs under fitted classifiers (t on the jackknife over runs, which may pass 1); none below
-        three runs.
+        95 % interval for new runs under fitted classifiers: t on the jackknife over runs, cut at 0 and 1, beyond which
+        nothing can lie. None below three runs, nor where runs do not differ at all, which says nothing of new ones.
     chance : float
         What guessing reaches.
     p : float, optional
@@ -37,11 +37,12 @@ class Number(_Table):
     @classmethod
     def of(cls, rate: Rate) -> "Number":
         """From a `Rate`."""
-        i, some = rate.interval, rate.interval.groups >= _FEWEST
+        i = rate.interval
+        some = rate.interval.groups >= _FEWEST and i.low < i.high
         return cls(
             value=i.value,
-            low=number_or_none(i.low) if some else None,
-            high=number_or_none(i.high) if some else None,
+            low=number_or_none(max(i.low, 0.0)) if some else None,
+            high=number_or_none(min(i.high, 1.0)) if some else None,
             chance=rate.chance,
             p=number_or_none(rate.p),
         )

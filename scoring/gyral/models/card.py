@@ -8,7 +8,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gyral.datasets.corpus import NOTHING, CorpusName
-from gyral.errors import BadUpload
+from gyral.errors import BadUpload, complaint
 from gyral.models.toml_file import read_toml
 
 Pooling = Literal["last", "mean", "cls"]
@@ -163,9 +163,7 @@ def _explain(error: ValidationError, where: str) -> BadUpload:
         return BadUpload(triple, where=where, code="card-value")
     if first["type"] == "missing":
         return BadUpload(f"the key {field!r} is missing.", where=where, code="card-missing")
-    if first["type"] == "value_error":  # our own words, which name the value
-        return BadUpload(f"{field}: {first['ctx']['error']}.", where=where, code="card-value")
-    return BadUpload(f"{field} = {first['input']!r}: {first['msg']}.", where=where, code="card-value")
+    return BadUpload(f"{field}: {complaint(first)}.", where=where, code="card-value")
 
 
 def known_keys() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from gyral.errors import UnknownName, UserError
+from gyral.errors import UnknownName, UserError, complaint
 from gyral.readouts import READOUTS
 from gyral.readouts.readout import JointReadout, Readout
 
@@ -85,7 +85,7 @@ def _value(name: str, field: Field[Any], text: str) -> Any:
         return TypeAdapter(cast("Any", field.type)).validate_strings(text)
     except ValidationError as error:
         raise UserError(
-            f"{text!r} is no {field.name}: {error.errors()[0]['msg'].lower()}.",
+            f"{text!r} is no {field.name}: {complaint(error.errors()[0])}.",
             where=f"readout {name!r}",
             mend=f"Default: {_default(field)!r}.",
             code="bad-readout",

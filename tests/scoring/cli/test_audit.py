@@ -10,6 +10,7 @@ import pytest
 from gyral.audit import Audit, audit, audit_pack, split_of
 from gyral.canaries.battery import CANARIES
 from gyral.canaries.noise import autoregressive
+from gyral.cli.audit import open_named
 from gyral.cli.main import main
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.pack import write_pack
@@ -77,6 +78,15 @@ def test_leaky_pack_is_refused_at_every_door(
     status, _, err = run(capsys, "data", "install", str(folder), "--quiet")
     assert status == 1 and "canary 'groups' refuses split 'contiguous-5'" in err and "gyral audit" in err
     assert not (home / "packs").exists()
+
+
+def test_folder_named_like_a_dataset_does_not_stand_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pack(sound(), tmp_path / "sim-language")
+    monkeypatch.chdir(tmp_path)
+    assert open_named("sim-language").about.name == "sim-language"
+    assert open_named("./sim-language").about.name == "told"
 
 
 def test_shuffle_is_for_an_audit_only(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ def test_show_prints_a_line_a_region_and_draws_a_page(folder, tmp_path):
     page = (tmp_path / "p.html").read_text("utf-8")
     assert page.count('<svg xmlns="http://www.w3.org/2000/svg" class="curve"') == 3
     assert "<td>100</td>" in page and "<script" not in page
+    assert "95 % interval: conditional (fitted maps, new stimuli)" in page
+    assert page.count("temporal score of") == 3
 
 
 @pytest.mark.slow

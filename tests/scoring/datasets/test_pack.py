@@ -302,7 +302,7 @@ def test_read_pack_names_what_is_no_pack(tmp_path):
 
 def test_read_pack_names_the_wrong_field(pack):
     edit(pack, lambda f: f["about"].update(display="everyone"))
-    with pytest.raises(BadDataset, match=r"about.display: Input should be 'public', 'login' or 'none'"):
+    with pytest.raises(BadDataset, match=r"about.display: it must be 'public', 'login' or 'none', not 'everyone'"):
         read_pack(pack)
 
 

@@ -16,12 +16,12 @@ def _checked(**image: object) -> ModelCard:
 @pytest.mark.parametrize(
     ("image", "says"),
     [
-        ({"std": [0, 0.2, 0.2]}, "image.std.0 = 0: Input should be greater than 0"),
-        ({"std": [0.2, -1.0, 0.2]}, "image.std.1 = -1.0"),
-        ({"std": [0.2, 0.2, float("inf")]}, "image.std.2 = inf: Input should be a finite number"),
-        ({"mean": [float("nan"), 0.5, 0.5]}, "image.mean.0 = nan: Input should be a finite number"),
-        ({"background": [0, 0, 256]}, "image.background.2 = 256"),
-        ({"background": [-1, 0, 0]}, "image.background.0 = -1"),
+        ({"std": [0, 0.2, 0.2]}, "image.std.0: it must be above 0, not 0"),
+        ({"std": [0.2, -1.0, 0.2]}, "image.std.1: it must be above 0, not -1.0"),
+        ({"std": [0.2, 0.2, float("inf")]}, "image.std.2: a finite number is expected, not inf"),
+        ({"mean": [float("nan"), 0.5, 0.5]}, "image.mean.0: a finite number is expected, not nan"),
+        ({"background": [0, 0, 256]}, "image.background.2: it must be at most 255, not 256"),
+        ({"background": [-1, 0, 0]}, "image.background.0: it must be at least 0, not -1"),
     ],
 )
 def test_preprocessing_that_cannot_be_computed_is_refused(image: dict[str, object], says: str) -> None:
