@@ -39,6 +39,8 @@ _SECTIONS = {
     "leaderboard:model": "models",
     "leaderboard:benchmarks": "benchmarks",
     "leaderboard:benchmark": "benchmarks",
+    "leaderboard:datasets": "benchmarks",
+    "leaderboard:dataset": "benchmarks",
     "portal:submit": "submit",
     "portal:submissions": "submissions",
     "portal:submission": "submissions",

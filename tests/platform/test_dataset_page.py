@@ -75,6 +75,18 @@ def test_two_classes_over_time_have_a_curve(client: Client):
     assert "Each pair" not in page
 
 
+def test_all_datasets_stand_in_a_list_each_marked(client: Client):
+    assert "no datasets yet" in client.get("/datasets/").content.decode()
+    make_benchmark("cortex")
+    make_benchmark("made-up", simulated=True)
+    shown(made(["face", "house"]), client)
+    page = client.get("/datasets/").content.decode()
+    for part in ('href="/benchmarks/cortex@0/"', 'href="/benchmarks/made-up@0/"', 'href="/datasets/made/"'):
+        assert part in page
+    assert page.count('class="badge simulated"') == 1
+    assert 'href="/datasets/"' in client.get("/datasets/made/").content.decode()
+
+
 def test_an_unknown_dataset_has_no_page(client: Client):
     assert client.get("/datasets/none/").status_code == 404
 

@@ -37,6 +37,7 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "leaderboard:benchmarks": ("GET", "/benchmarks/", OK),
     "leaderboard:benchmark": ("GET", "/benchmarks/cortex/", OK),
     "leaderboard:stimulus": ("GET", "/benchmarks/cortex/stimuli/0", (404, 404, 404, 404)),
+    "leaderboard:datasets": ("GET", "/datasets/", OK),
     "leaderboard:dataset": ("GET", "/datasets/none/", (404, 404, 404, 404)),
     "leaderboard:models": ("GET", "/models/", OK),
     "leaderboard:model": ("GET", "/models/{name}/", HIDDEN),

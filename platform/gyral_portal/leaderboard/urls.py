@@ -17,6 +17,7 @@ urlpatterns = [
     path("benchmarks/", benchmark.benchmarks, name="benchmarks"),
     path("benchmarks/<str:reference>/", benchmark.benchmark, name="benchmark"),
     path("benchmarks/<str:reference>/stimuli/<int:row>", benchmark.stimulus, name="stimulus"),
+    path("datasets/", dataset.datasets, name="datasets"),
     path("datasets/<str:name>/", dataset.dataset, name="dataset"),
     path("models/", model.models, name="models"),
     path("models/<str:name>/", model.model, name="model"),

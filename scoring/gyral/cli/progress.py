@@ -1,4 +1,4 @@
-"""Progress on a terminal (bars), for a parent process (JSON lines), or none."""
+"""Progress on a terminal (bars), for a parent process (JSON lines), in a log (a line now and then), or none."""
 
 import json
 import sys
@@ -9,16 +9,22 @@ from typing import Literal
 
 from gyral.progress import Progress, silent
 
-Style = Literal["bar", "json", "none"]
+Style = Literal["bar", "told", "json", "none"]
 
 _EVERY = 0.25  # seconds between two reports of one step
+_LOGGED = 15.0  # the same, in a log
 
 
 @contextmanager
 def reporting(style: Style) -> Iterator[Progress]:
-    """A `Progress` in the given style; bars vanish when the block ends."""
+    """A `Progress` in the given style; bars vanish when the block ends.
+
+    Where standard error is no terminal "bar" is silent, and "told" writes a line for each step: for jobs of minutes.
+    """
     if style == "none" or (style == "bar" and not sys.stderr.isatty()):
         yield silent
+    elif style == "told" and not sys.stderr.isatty():
+        yield _LogLines()
     elif style == "json":
         yield _JsonLines()
     else:
@@ -54,3 +60,16 @@ class _JsonLines:
             return
         self._last = (step, now)
         emit({"step": step, "done": done, "total": total})
+
+
+class _LogLines:
+    def __init__(self) -> None:
+        self._last = ("", 0.0)
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if step == self._last[0] and now - self._last[1] < _LOGGED:
+            return
+        self._last = (step, now)
+        sys.stderr.write(f"{step}: {done} of {total}\n")
+        sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Datasets without a board: data, citation, licence, and what their responses decode."""
+"""Datasets: all there are; and those without a board, with citation, licence, and what their responses decode."""
 
 from typing import Any
 
@@ -9,7 +9,17 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from gyral.line_chart import line_chart_svg
-from gyral_submissions.models import Dataset
+from gyral_submissions.models import Benchmark, Dataset
+
+
+@require_safe
+def datasets(request: HttpRequest) -> HttpResponse:
+    """Every dataset of the site, with its benchmarks, or with a page of its own where it has none."""
+    scored: dict[str, list[Benchmark]] = {}
+    for benchmark in Benchmark.objects.filter(retired=False):
+        scored.setdefault(benchmark.dataset, []).append(benchmark)
+    context = {"scored": sorted(scored.items()), "alone": Dataset.objects.all()}
+    return render(request, "leaderboard/datasets.html", context)
 
 
 @require_safe

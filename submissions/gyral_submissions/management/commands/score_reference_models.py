@@ -92,6 +92,8 @@ class _Bars:
         shown = not quiet and self._console.is_terminal
         self._bars = Progress(*columns, console=self._console, transient=True, disable=not shown)
         self._quiet, self._began, self._job = quiet, time.monotonic(), ""
+        self._told = not quiet and not shown
+        self._number, self._total = 0, total
         self._all = self._bars.add_task("reference models", total=total)
         self._one = self._bars.add_task("", total=None, visible=False)
 
@@ -105,6 +107,9 @@ class _Bars:
     def start(self, job: Job) -> None:
         """A job begins."""
         self._began, self._job = time.monotonic(), str(job)
+        self._number += 1
+        if self._told:  # a log would else stand still for minutes
+            self._console.print(f"{self._number} of {self._total}: {job}", markup=False, soft_wrap=True)
         self._bars.reset(self._one, description=self._job, total=None, visible=True)
 
     def step(self, step: str, done: int, total: int) -> None:

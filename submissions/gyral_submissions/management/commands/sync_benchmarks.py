@@ -26,7 +26,7 @@ class Command(BaseCommand):
         from gyral.cli.progress import reporting
 
         refused: list[Synced] = []
-        with reporting("bar" if verbosity else "none") as progress:
+        with reporting("told" if verbosity else "none") as progress:
             for synced in sync_benchmarks(progress=progress, force=force):
                 if synced.outcome == "refused":
                     refused.append(synced)

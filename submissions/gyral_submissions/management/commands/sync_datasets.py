@@ -20,7 +20,7 @@ class Command(BaseCommand):
         """Sync and say what happened."""
         from gyral.cli.progress import reporting
 
-        with reporting("bar" if verbosity else "none") as progress:
+        with reporting("told" if verbosity else "none") as progress:
             for synced in sync_datasets(progress=progress, force=force):
                 if synced.why:
                     self.stderr.write(f"{synced.identifier}: {synced.outcome}: {synced.why}")
