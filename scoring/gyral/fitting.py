@@ -15,6 +15,7 @@ from gyral.errors import OutOfResources
 from gyral.features.features import Features
 from gyral.progress import Progress, silent
 from gyral.readouts.readout import Attentive, FittedJoint, FittedReadout, JointReadout, Readout, Weighing
+from gyral.readouts.threads import few_threads
 from gyral.scores.problem import Problem
 from gyral.workplace import Piece, Reading, Workplace
 
@@ -135,7 +136,9 @@ def fit_layers(
         progress(step, done, len(work))
         piece = place.load(k, f, b)
         if piece is None:
-            piece = _fit(jobs[k], readout, problem, problem.split.folds[f], units, seed)
+            fold = problem.split.folds[f]
+            with few_threads(max(len(fold.train), len(units))):
+                piece = _fit(jobs[k], readout, problem, fold, units, seed)
             place.save(k, f, b, piece)
         gathered.add(k, f, units, piece)
     progress(step, len(work), len(work))

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from gyral.readouts._kernel import right_solve
 from gyral.readouts.readout import Rows
@@ -18,8 +16,6 @@ Matrix = Any
 Host = NDArray[np.floating[Any]]
 Precision = Literal["single", "double"]
 
-# Problems with fewer rows and fewer units than this run on one thread.
-_SMALL = 1500
 # Numbers that a processor's cache holds beside what is made of them.
 _CACHED = 64 << 10
 
@@ -193,24 +189,3 @@ def full_precision() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-@lru_cache(maxsize=1)
-def _pools() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-@contextmanager
-def few_threads(size: int) -> Iterator[None]:
-    """One thread for small problems: LAPACK's threads wait for each other longer than they work
-    (eigenvectors of 410 x 410 on two busy cores: .02 s with one, over 1 s with two)."""
-    if size >= _SMALL:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with _pools().limit(limits=1):
-            yield
-    finally:
-        torch.set_num_threads(before)

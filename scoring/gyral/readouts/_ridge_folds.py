@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from gyral.readouts._ridge_arrays import Host, Matrix, few_threads
+from gyral.readouts._ridge_arrays import Host, Matrix
 from gyral.readouts._ridge_design import Design
 from gyral.readouts._ridge_gains import Gains, MappedGains, turned
 from gyral.readouts._ridge_span import COARSE, FINE, Centre, span
 from gyral.readouts.readout import Rows
+from gyral.readouts.threads import few_threads
 
 # Bytes of the maps of one fold.
 _MAPS = 96 << 20

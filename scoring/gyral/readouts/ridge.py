@@ -13,12 +13,13 @@ from gyral.errors import BadArrays, UserError
 from gyral.features.features import Features
 from gyral.readouts._options import require_one_of
 from gyral.readouts._penalties import PENALTIES, doubts, edges, reduced_precision, require_grid
-from gyral.readouts._ridge_arrays import arrays_on, few_threads, full_precision, run_of
+from gyral.readouts._ridge_arrays import arrays_on, full_precision, run_of
 from gyral.readouts._ridge_block import Atoms, blocks, total_of, units_at_once
 from gyral.readouts._ridge_choice import Chooser, Selection, Solved, solve
 from gyral.readouts._ridge_design import Design
 from gyral.readouts._ridge_kept import Kept, key_of
 from gyral.readouts.readout import Array, Needs, Rows, require
+from gyral.readouts.threads import few_threads
 
 # Bytes of coefficients that a fitted ridge keeps; beyond, predicting solves again from the responses.
 _COEFFICIENTS = 512 << 20
