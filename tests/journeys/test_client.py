@@ -39,7 +39,7 @@ def test_command_line_submits_waits_and_shows_the_record(site: LiveSite, fixture
     assert done.returncode == 0, done.stderr
     assert "running" in done.stderr
     folders = sorted((tmp_path / "kept").iterdir())
-    assert [f.name for f in folders] == ["tiny-conv-v1-sim-vision@0", "tiny-conv-v1-untrained-sim-vision@0"]
+    assert [f.name for f in folders] == ["tiny-conv-v1-sim-vision@1", "tiny-conv-v1-untrained-sim-vision@1"]
     record = json.loads((folders[0] / "record.json").read_text())
     shown = gyral("show", str(folders[0]))
     assert shown.returncode == 0 and record["rows"][0]["region"] in shown.stdout

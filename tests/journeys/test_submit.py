@@ -26,7 +26,7 @@ def journey(visitor: Visitor, model: Path, name: str) -> None:
     assert row.count() == 1
     assert any(character.isdigit() for character in row.inner_text())
     row.get_by_role("link", name=f"The {name}").click()
-    assert "gyral score PATH-OF-YOUR-MODEL --benchmark sim-vision@0" in page.locator("pre").first.inner_text()
+    assert "gyral score PATH-OF-YOUR-MODEL --benchmark sim-vision@1" in page.locator("pre").first.inner_text()
 
 
 def test_visitor_submits_a_model_and_finds_it_on_the_board(site: LiveSite, chromium: Any, fixtures: Path) -> None:

@@ -40,7 +40,7 @@ def test_worker_and_command_line_make_equal_records(
     for one in run.create(submission, [benchmark], twin=twin, publish=False):
         assert execution.execute(one.pk, 1) == State.FINISHED, read_errors(one.pk)
         reference = str(conf.uploads() / submission.path) + (f":{one.twin}" if one.twin else "")
-        argv = [sys.executable, "-m", "gyral.cli.main", "score", reference, "--benchmark", "sim-vision@0"]
+        argv = [sys.executable, "-m", "gyral.cli.main", "score", reference, "--benchmark", "sim-vision@1"]
         subprocess.run([*argv, "--out", str(tmp_path / "home"), "--quiet"], env=os.environ, check=True)
         one.refresh_from_db()
         ours, theirs = load_record(conf.runs() / one.record_path), load_record(tmp_path / "home")

@@ -38,7 +38,7 @@ class Benchmark:
     name : str
         Identifier ("tuckute2024").
     version : int
-        0 until its statistics and canaries are frozen.
+        0 while it may still change.
     title : str
         Heading on pages.
     modality : {"vision", "language"}

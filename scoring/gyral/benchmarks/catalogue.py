@@ -6,7 +6,7 @@ from gyral.errors import UnknownName
 BUNDLED: tuple[Benchmark, ...] = (
     Benchmark(
         name="cowley2023-v4",
-        version=0,
+        version=1,
         title="Macaque V4, 640 images",
         modality="vision",
         dataset="cowley2023-v4",
@@ -19,7 +19,7 @@ BUNDLED: tuple[Benchmark, ...] = (
     ),
     Benchmark(
         name="kriegeskorte2008",
-        version=0,
+        version=1,
         title="92 objects, inferior temporal cortex",
         modality="vision",
         dataset="kriegeskorte2008",
@@ -32,7 +32,7 @@ BUNDLED: tuple[Benchmark, ...] = (
     ),
     Benchmark(
         name="sim-vision",
-        version=0,
+        version=1,
         title="Simulated visual cortex",
         modality="vision",
         dataset="sim-vision",
@@ -47,7 +47,7 @@ BUNDLED: tuple[Benchmark, ...] = (
     ),
     Benchmark(
         name="tuckute2024",
-        version=0,
+        version=1,
         title="Language network, 1,000 sentences",
         modality="language",
         dataset="tuckute2024",
@@ -60,7 +60,7 @@ BUNDLED: tuple[Benchmark, ...] = (
     ),
     Benchmark(
         name="alice",
-        version=0,
+        version=1,
         title="Alice in Wonderland, 27 listeners",
         modality="language",
         dataset="alice",
@@ -74,7 +74,7 @@ BUNDLED: tuple[Benchmark, ...] = (
     ),
     Benchmark(
         name="alice-group",
-        version=0,
+        version=1,
         title="Alice in Wonderland, mean of 27 listeners",
         modality="language",
         dataset="alice-group",
@@ -88,7 +88,7 @@ BUNDLED: tuple[Benchmark, ...] = (
     ),
     Benchmark(
         name="things2020",
-        version=0,
+        version=1,
         title="THINGS, odd one out",
         modality="language",
         dataset="things2020",
@@ -101,7 +101,7 @@ BUNDLED: tuple[Benchmark, ...] = (
     ),
     Benchmark(
         name="sim-language",
-        version=0,
+        version=1,
         title="Simulated language cortex",
         modality="language",
         dataset="sim-language",
@@ -116,7 +116,7 @@ BUNDLED: tuple[Benchmark, ...] = (
     ),
     Benchmark(
         name="sim-meg",
-        version=0,
+        version=1,
         title="Simulated MEG",
         modality="vision",
         dataset="sim-meg",
@@ -130,7 +130,7 @@ BUNDLED: tuple[Benchmark, ...] = (
     ),
     Benchmark(
         name="sim-eeg",
-        version=0,
+        version=1,
         title="Simulated EEG",
         modality="language",
         dataset="sim-eeg",
@@ -156,7 +156,7 @@ def find_benchmark(reference: str, known: tuple[Benchmark, ...] = BUNDLED) -> Be
     Examples
     --------
     >>> find_benchmark("tuckute2024").id
-    'tuckute2024@0'
+    'tuckute2024@1'
     """
     name, _, version = reference.partition("@")
     matching = [b for b in known if b.name == name and version in ("", str(b.version))]

@@ -26,7 +26,7 @@ def test_list_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     names = {row["name"] for row in json.loads(done.stdout)["benchmarks"]}
-    assert {"tuckute2024@0", "cowley2023-v4@0", "sim-vision@0"} <= names
+    assert {"tuckute2024@1", "cowley2023-v4@1", "sim-vision@1"} <= names
 
 
 def test_list_names_twins_readouts_and_metrics() -> None:
@@ -44,7 +44,7 @@ def test_list_names_twins_readouts_and_metrics() -> None:
         (["scroe"], 2, "Did you mean 'score'?"),
         (["score", "pixels"], 2, "--benchmark"),
         (["score", "pixels", "-b", "tuckute2042"], 1, "Did you mean 'tuckute2024'"),
-        (["score", "pixels", "-b", "tuckute2024@9"], 1, "tuckute2024@0"),
+        (["score", "pixels", "-b", "tuckute2024@9"], 1, "tuckute2024@1"),
         (["score", "pixel", "-b", "sim-vision"], 1, "Did you mean 'pixels'"),
         (["score", "pixels", "-b", "sim-vision", "--readout", "rigde"], 1, "Did you mean 'ridge'"),
         (["score", "pixels", "-b", "kriegeskorte2008", "--readout", "ridge"], 1, "takes no readout"),

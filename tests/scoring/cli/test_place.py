@@ -23,10 +23,10 @@ def test_place_that_cannot_be_written_is_refused_by_its_option(tmp_path: Path, n
 def test_a_record_replaces_only_its_like(tmp_path: Path) -> None:
     held = {"model": {"name": "gabor"}, "benchmark": {"name": "sim-meg", "version": 0}}
     (tmp_path / "record.json").write_text(json.dumps(held))
-    for model, benchmark in (("gabor", "sim-meg"), ("gabor", "sim-meg@0"), (str(tmp_path), "sim-meg")):
+    for model, benchmark in (("gabor", "sim-meg"), ("gabor", "sim-meg@1"), (str(tmp_path), "sim-meg")):
         require_own(tmp_path, model, benchmark, "--out")
-    for model, benchmark in (("gabor", "sim-vision"), ("pixels", "sim-meg"), ("gabor:untrained", "sim-meg@0")):
-        with pytest.raises(UserError, match="holds the record of 'gabor' on sim-meg@0") as caught:
+    for model, benchmark in (("gabor", "sim-vision"), ("pixels", "sim-meg"), ("gabor:untrained", "sim-meg@1")):
+        with pytest.raises(UserError, match="holds the record of 'gabor' on sim-meg@1") as caught:
             require_own(tmp_path, model, benchmark, "--out")
         assert caught.value.code == "record-elsewhere"
     (tmp_path / "record.json").write_text("{")

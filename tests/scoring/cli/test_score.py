@@ -65,7 +65,7 @@ def test_arrays_beside_the_record_give_its_values(scored) -> None:
 def test_scoring_again_gives_the_same_record(scored, tmp_path) -> None:
     _, record = scored
     done = invoke(
-        score, "word-length", "-b", "sim-language@0", "-q", "--out", str(tmp_path / "again"), "--json", "-"
+        score, "word-length", "-b", "sim-language@1", "-q", "--out", str(tmp_path / "again"), "--json", "-"
     )
     assert Record.from_json(done.output).same_scores_as(record)
 
@@ -92,7 +92,7 @@ def test_published_schema_is_the_one_in_the_documents() -> None:
 def test_modality_mismatch_names_both_sides() -> None:
     done = CliRunner().invoke(score, ["word-length", "-b", "sim-vision", "-q"])
     assert done.exit_code == 1
-    assert "'word-length' is a language model; benchmark sim-vision@0 shows image stimuli" in str(done.exception)
+    assert "'word-length' is a language model; benchmark sim-vision@1 shows image stimuli" in str(done.exception)
 
 
 def test_unknown_layer_suggests_the_nearest() -> None:

@@ -16,7 +16,7 @@ def run(capsys, *arguments):
 def test_stimuli_of_images_are_files_with_their_hashes(capsys, tmp_path):
     status, out, _ = run(capsys, "stimuli", "sim-vision", "--out", tmp_path / "out")
     assert status == 0
-    assert out.startswith("320 stimuli of sim-vision@0")
+    assert out.startswith("320 stimuli of sim-vision@1")
     with (tmp_path / "out" / "stimuli.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     expected = open_dataset("sim-vision").stimuli

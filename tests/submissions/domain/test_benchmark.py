@@ -41,7 +41,7 @@ def outcomes(**options: Any) -> dict[str, str]:
 
 
 def test_sync_fills_the_row(registry: Callable[..., None]) -> None:
-    assert outcomes() == {"sim-vision@0": "created"}
+    assert outcomes() == {"sim-vision@1": "created"}
     row = Benchmark.objects.get(name="sim-vision")
     dataset = open_dataset("sim-vision")
     assert dataset.responses is not None
@@ -79,14 +79,14 @@ def test_second_sync_changes_and_opens_nothing(
         raise AssertionError("a pack was opened though nothing changed")
 
     monkeypatch.setattr("gyral.datasets.catalogue.open_dataset", refuse)
-    assert outcomes() == {"sim-vision@0": "unchanged"}
+    assert outcomes() == {"sim-vision@1": "unchanged"}
     assert Benchmark.objects.values().get() == before
 
 
 def test_titles_are_refreshed(registry: Callable[..., None]) -> None:
     outcomes()
     registry(replace(SIMULATED["sim-vision"], title="Another title"))
-    assert outcomes() == {"sim-vision@0": "refreshed"}
+    assert outcomes() == {"sim-vision@1": "refreshed"}
     assert Benchmark.objects.get().title == "Another title"
 
 
@@ -98,15 +98,15 @@ def test_changed_content_under_an_old_version_is_refused(registry: Callable[...,
     assert synced.outcome == "refused" and "new version" in synced.why
     after = Benchmark.objects.get()
     assert (after.content_hash, after.title, after.retired) == (before.content_hash, before.title, True)
-    registry(replace(SIMULATED["sim-vision"], grid=9, version=1), SIMULATED["sim-vision"])
-    assert outcomes() == {"sim-vision@1": "created", "sim-vision@0": "refreshed"}
+    registry(replace(SIMULATED["sim-vision"], grid=9, version=2), SIMULATED["sim-vision"])
+    assert outcomes() == {"sim-vision@2": "created", "sim-vision@1": "refreshed"}
     assert Benchmark.objects.filter(retired=False).count() == 2
 
 
 def test_benchmark_the_registry_dropped_is_retired(registry: Callable[..., None]) -> None:
     outcomes()
     registry()
-    assert outcomes() == {"sim-vision@0": "retired"}
+    assert outcomes() == {"sim-vision@1": "retired"}
     assert outcomes() == {}
     assert Benchmark.objects.get().retired
 
@@ -168,9 +168,9 @@ def test_board_whose_split_is_found_to_leak_takes_no_new_runs(
 def test_command_says_what_happened(registry: Callable[..., None]) -> None:
     out, err = StringIO(), StringIO()
     call_command("sync_benchmarks", stdout=out, stderr=err)
-    assert out.getvalue() == "sim-vision@0: created\n"
+    assert out.getvalue() == "sim-vision@1: created\n"
     registry(replace(SIMULATED["sim-vision"], grid=9))
     call_command("sync_benchmarks", stdout=out, stderr=err)
-    assert err.getvalue().startswith("sim-vision@0: refused: ")
+    assert err.getvalue().startswith("sim-vision@1: refused: ")
     with pytest.raises(CommandError, match="1 benchmarks changed"):
         call_command("sync_benchmarks", "--strict", stdout=out, stderr=err)

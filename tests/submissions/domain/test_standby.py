@@ -59,7 +59,7 @@ def test_a_ready_child_makes_the_record_a_person_gets_at_home(
     assert waiting, "no guest waits"
     standby.start(variables)
     assert _ready(standby) == pid, "a second one was started"
-    argv = ["score", str(CONV), "--benchmark", "sim-vision@0", "--progress", "json", "--controls", "none"]
+    argv = ["score", str(CONV), "--benchmark", "sim-vision@1", "--progress", "json", "--controls", "none"]
     with closing(log.CappedFile(tmp_path / "errors", 1 << 16)) as errors:
         child = standby.take(
             [*argv, "--isolated", "--out", str(tmp_path / "warm")], environment=variables, errors=errors, folder=tmp_path
