@@ -77,8 +77,8 @@ def metric_name(name: str) -> str:
 
 @register.filter
 def unit_name(unit: str) -> str:
-    """What a ceiling bounds: r or r²."""
-    return "r²" if unit == "r2" else unit
+    """What a ceiling bounds: r, r² or a share of choices."""
+    return {"r2": "r²", "share": "shares of choices"}.get(unit, unit)
 
 
 @register.filter
@@ -89,14 +89,21 @@ def ceiling(cell: Any) -> str:
     '0.75 (0.71 to 0.79) in r²'
     >>> ceiling({"ceiling": 0.67, "ceiling_lower": 0.37, "ceiling_unit": "r"}), ceiling({"ceiling": None})
     ('0.37 to 0.67 in r', '–')
+    >>> bound = {"ceiling_lower": 0.37, "ceiling_lower_low": 0.3, "ceiling_lower_high": 0.44}
+    >>> ceiling({"ceiling": 0.67, "ceiling_low": 0.6, "ceiling_high": 0.73, "ceiling_unit": "r"} | bound)
+    '0.37 (0.30 to 0.44) to 0.67 (0.60 to 0.73) in r'
     """
     said = cell if isinstance(cell, dict) else vars(cell)
     if said.get("ceiling") is None:
         return MISSING
-    lower, low, high = (said.get(f"ceiling_{end}") for end in ("lower", "low", "high"))
-    text = ("" if lower is None else f"{score(lower, 2)} to ") + score(said["ceiling"], 2)
+    ends = [_with_interval(said, name) for name in ("ceiling_lower", "ceiling") if said.get(name) is not None]
+    return f"{' to '.join(ends)} in {unit_name(said['ceiling_unit'])}"
+
+
+def _with_interval(said: dict[str, Any], name: str) -> str:
+    low, high = said.get(f"{name}_low"), said.get(f"{name}_high")
     interval = "" if low is None or high is None else f" ({score(low, 2)} to {score(high, 2)})"
-    return f"{text}{interval} in {unit_name(said['ceiling_unit'])}"
+    return score(said[name], 2) + interval
 
 
 @register.filter

@@ -1,5 +1,6 @@
 """The bundled datasets, and how one is opened: found, or built once into the cache."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from gyral.registry import Registry
 from gyral.room import make_room, touch
 
 if TYPE_CHECKING:
-    from gyral.datasets.dataset import Dataset
+    from gyral.datasets.dataset import About, Dataset
     from gyral.datasets.recipe import Recipe
 
 RECIPES = Registry(
@@ -101,7 +102,7 @@ def open_dataset(
         dataset = read_pack(pack)
         touch(pack)
         check_content(name, dataset.content_hash, str(pack))  # an installed pack may be older than the recipe
-        return dataset
+        return replace(dataset, about=about_of(name, pack))
     return _build_locked(name, progress, force=force, unverified=unverified)
 
 
@@ -115,6 +116,17 @@ def find_pack(name: str) -> Path | None:
         return installed
     cached = places.cache() / "packs" / name
     return cached if _is_current(name, cached) else None
+
+
+def about_of(name: str, pack: Path) -> "About":
+    """What is said of the dataset ``name``, whose pack is here: its recipe's words, else the pack's own.
+
+    Words are no part of the content, so that a pack built under older ones is not built again for them.
+    """
+    from gyral.datasets.manifest import read_manifest  # slow import (pydantic models), only when asked
+
+    recipe = _recipe(name) if name in RECIPES else None
+    return recipe.about if recipe is not None and recipe.about is not None else read_manifest(pack).about
 
 
 def check_content(name: str, content_hash: str, where: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gyral.errors import Unavailable
 
 if TYPE_CHECKING:
-    from gyral.datasets.dataset import Dataset
+    from gyral.datasets.dataset import About, Dataset
 
 Reader = Callable[[Mapping[str, Path], Path], "Dataset"]
 
@@ -76,6 +76,8 @@ class Recipe:
         The local copies (``GYRAL_MIRROR``) and the public addresses.
     licence : str
         Terms, in a word.
+    about : About, optional
+        What pages say, as of today: a pack that was built before this was written says it, too. None: what the pack says.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Recipe:
     mirror: Source
     public: Source
     licence: str = ""
+    about: "About | None" = None
 
 
 class SourceMissing(Unavailable):

@@ -4,6 +4,7 @@ Rows are immutable: content that changed under an old version is refused, and th
 no new runs. Opens datasets and computes ceilings: for management commands, never for a request.
 """
 
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,8 +20,9 @@ from gyral_submissions.models import Benchmark
 if TYPE_CHECKING:
     from gyral.audit import Audit
     from gyral.benchmarks.benchmark import Benchmark as Recipe
-    from gyral.datasets.dataset import Dataset
+    from gyral.datasets.dataset import About, Dataset
     from gyral.datasets.region import Region
+    from gyral.datasets.triplets import Triplets
 
 Outcome = Literal["created", "unchanged", "refreshed", "refused", "skipped", "retired"]
 
@@ -84,12 +86,15 @@ def _sync(recipe: "Recipe", progress: Progress, *, force: bool) -> Synced:
 
 
 def _is_current(row: Benchmark, recipe: "Recipe") -> bool:
-    """True if the pack that is here is the one the row was made from, by the same code; opens nothing."""
-    from gyral.datasets.catalogue import find_pack
+    """True if the pack that is here is the one the row was made from, by the same code, with the same words; opens nothing."""
+    from gyral.datasets.catalogue import about_of, find_pack
     from gyral.datasets.manifest import read_manifest
 
     pack = find_pack(recipe.dataset)
     if pack is None or row.about.get("made_by") != _made_by() or "audit" not in row.about:
+        return False
+    said = json.loads(json.dumps(_said(about_of(recipe.dataset, pack))))  # as the database gives it back
+    if any(row.about.get(name) != value for name, value in said.items()):
         return False
     return recipe.content_hash(read_manifest(pack).content_hash) == row.content_hash
 
@@ -166,7 +171,7 @@ def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
             kinds, unit = ["behaviour"], "choice of one of three"
             subjects = [f"participant-{k}" for k in sorted(set(dataset.triplets.participants.tolist()))]
     return {
-        **{k: v for k, v in asdict(dataset.about).items() if k not in ("display", "simulated")},
+        **_said(dataset.about),
         "stimuli": dataset.stimuli.modality,
         "n_stimuli": len(dataset.stimuli),
         "n_units": n_units,
@@ -182,9 +187,15 @@ def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
     }
 
 
+def _said(about: "About") -> dict[str, Any]:
+    """What pages say of a dataset; the rest of it stands in columns of its own."""
+    return {k: v for k, v in asdict(about).items() if k not in ("display", "simulated")}
+
+
 def _regions(recipe: "Recipe", dataset: "Dataset") -> list[dict[str, Any]]:
     ceilings = _ceilings(recipe, dataset)
-    none: dict[str, Any] = dict.fromkeys(("ceiling", "ceiling_low", "ceiling_high", "ceiling_lower"))
+    none: dict[str, Any] = dict.fromkeys(("ceiling", "ceiling_low", "ceiling_high"))
+    none |= dict.fromkeys(("ceiling_lower", "ceiling_lower_low", "ceiling_lower_high"))
     none |= {"ceiling_unit": "", "ceiling_kind": "none"}
     listed = []
     for region in dataset.regions:
@@ -215,6 +226,8 @@ def _count(recipe: "Recipe", dataset: "Dataset", region: "Region") -> int:
 def _ceilings(recipe: "Recipe", dataset: "Dataset") -> dict[str, dict[str, Any]]:
     if recipe.task == "rsa":
         return _rdm_bounds(recipe.metric, dataset)
+    if dataset.triplets is not None:
+        return {region.name: _choice_bounds(dataset.triplets) for region in dataset.regions}
     return _unit_ceilings(recipe, dataset) if recipe.task == "encoding" else {}
 
 
@@ -236,29 +249,50 @@ def _unit_ceilings(recipe: "Recipe", dataset: "Dataset") -> dict[str, dict[str, 
                 "ceiling_low": bound.low if known else None,
                 "ceiling_high": bound.high if known else None,
                 "ceiling_lower": None,
+                "ceiling_lower_low": None,
+                "ceiling_lower_high": None,
                 "ceiling_unit": "r2",
                 "ceiling_kind": bound.kind,
             }
     return found
 
 
+def _choice_bounds(triplets: "Triplets") -> dict[str, Any]:
+    """What naming the choice of most other people reaches, and of most people, the one in question included."""
+    from gyral.triplets import choice_bounds
+
+    low, high = choice_bounds(triplets)
+    return {
+        "ceiling": high,
+        "ceiling_low": None,
+        "ceiling_high": None,
+        "ceiling_lower": low,
+        "ceiling_unit": "share",
+        "ceiling_kind": "people's agreement",
+    }
+
+
 def _rdm_bounds(metric: str, dataset: "Dataset") -> dict[str, dict[str, Any]]:
-    """Lower and upper bound of each region with two or more subjects."""
+    """Lower and upper bound of each region with two or more subjects, with their intervals."""
     import numpy as np
 
     from gyral.metrics import METRICS
+    from gyral.rsa.bounds import bound_intervals
     from gyral.rsa.vector import condensed
 
     found, comparator = {}, METRICS.load(metric)
     for name, region in dataset.rdms.items():
         subjects = condensed(np.asarray(region.values, np.float64).mean(axis=1))
-        low, high = comparator.bounds(subjects).tolist()
-        if np.isfinite(high):
+        lower, upper = bound_intervals(subjects, comparator)
+        if np.isfinite(upper.value):
+            known = np.isfinite([upper.low, lower.low]).all()
             found[name] = {
-                "ceiling": high,
-                "ceiling_low": None,
-                "ceiling_high": None,
-                "ceiling_lower": low,
+                "ceiling": upper.value,
+                "ceiling_low": upper.low if known else None,
+                "ceiling_high": upper.high if known else None,
+                "ceiling_lower": lower.value,
+                "ceiling_lower_low": lower.low if known else None,
+                "ceiling_lower_high": lower.high if known else None,
                 "ceiling_unit": "r",
                 "ceiling_kind": "rdm-bounds",
             }

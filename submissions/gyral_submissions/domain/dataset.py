@@ -1,15 +1,19 @@
 """Dataset: data without a board, with what their responses decode; for management commands, never for a request."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gyral import __version__
 from gyral.errors import UserError
 from gyral.progress import Progress, silent
 from gyral_submissions.domain.benchmark import Synced
 from gyral_submissions.models import Dataset
 
 if TYPE_CHECKING:
+    from gyral.datasets.dataset import About
     from gyral.datasets.dataset import Dataset as Pack
 
 
@@ -34,14 +38,12 @@ def sync_datasets(*, progress: Progress = silent, force: bool = False) -> Iterat
 
 def _sync(name: str, progress: Progress, *, force: bool) -> Iterator[Synced]:
     from gyral.datasets.catalogue import find_pack, open_dataset
-    from gyral.datasets.manifest import read_manifest
     from gyral.decode import can_decode, decode_dataset
 
     row = Dataset.objects.filter(name=name).first()
     pack = find_pack(name)
     try:
-        known = row is not None and pack is not None and read_manifest(pack).content_hash == row.content_hash
-        if known and not force:
+        if row is not None and pack is not None and not force and _is_current(row, pack):
             yield Synced(name, "unchanged")
             return
         dataset = open_dataset(name, progress=progress)
@@ -63,10 +65,31 @@ def _sync(name: str, progress: Progress, *, force: bool) -> Iterator[Synced]:
     yield Synced(name, "created" if created else "refreshed")
 
 
+def _is_current(row: Dataset, pack: Path) -> bool:
+    """True if the row was made from this pack, by the same code, with the same words."""
+    from gyral.datasets.catalogue import about_of
+    from gyral.datasets.manifest import read_manifest
+
+    said = json.loads(json.dumps(_said(about_of(row.name, pack))))  # as the database gives it back
+    same = all(row.about.get(name) == value for name, value in said.items())
+    return same and row.about.get("made_by") == _made_by() and read_manifest(pack).content_hash == row.content_hash
+
+
+def _made_by() -> str:
+    from gyral.provenance import code_hash
+
+    return f"gyral {__version__}, decoding {code_hash('decoding')[:16]}"
+
+
+def _said(about: "About") -> dict[str, Any]:
+    return {k: v for k, v in asdict(about).items() if k != "display"}
+
+
 def _about(dataset: "Pack") -> dict[str, Any]:
     responses = dataset.responses
     return {
-        **{k: v for k, v in asdict(dataset.about).items() if k != "display"},
+        **_said(dataset.about),
+        "made_by": _made_by(),
         "n_stimuli": len(dataset.stimuli),
         "n_units": 0 if responses is None else responses.n_units,
         "kind": "" if responses is None else responses.kind,

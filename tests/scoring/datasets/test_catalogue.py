@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tiny_recipe
-from gyral.datasets.catalogue import RECIPES, dataset_names, find_pack, open_dataset
+from gyral.datasets.catalogue import RECIPES, about_of, dataset_names, find_pack, open_dataset
 from gyral.datasets.pack import verify_pack, write_pack
 from gyral.errors import BadDataset, Unavailable, UnknownName
 from tiny_dataset import tiny_dataset
@@ -113,6 +113,16 @@ def test_open_dataset_refuses_content_the_recipe_does_not_promise(cache, mirror,
         open_dataset("tiny")
     assert caught.value.code == "content-hash"
     assert find_pack("tiny") is None
+
+
+def test_words_of_today_stand_over_those_that_a_pack_was_built_with(cache, mirror, monkeypatch):
+    import dataclasses
+
+    before = open_dataset("tiny").about
+    about = dataclasses.replace(before, description="Each was judged about twenty times.")
+    monkeypatch.setattr(tiny_recipe, "RECIPE", dataclasses.replace(tiny_recipe.RECIPE, about=about))
+    (mirror / "values.f4").unlink()  # nothing is built again for them
+    assert open_dataset("tiny").about == about == about_of("tiny", find_pack("tiny"))
 
 
 def test_open_dataset_builds_again_what_an_older_recipe_made(cache, mirror):

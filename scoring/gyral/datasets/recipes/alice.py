@@ -75,7 +75,9 @@ _MIRROR = (
 
 def _recipe(about: About, content_hash: str, reader: str) -> Recipe:
     where = Source("alice_fmri_rois", _MIRROR, f"gyral.datasets.recipes.alice:{reader}")
-    return Recipe(about.name, about.title, content_hash, mirror=where, public=where, licence="CC BY 4.0")
+    return Recipe(
+        about.name, about.title, content_hash, mirror=where, public=where, licence="CC BY 4.0", about=about
+    )
 
 
 RECIPE = _recipe(ABOUT, "51778d4464be59173e40ed802dfbd7346187893bdc167a584a2e50916d028a8d", "read_listeners")

@@ -44,6 +44,7 @@ ABOUT = About(
 RECIPE = Recipe(
     name=ABOUT.name,
     title=ABOUT.title,
+    about=ABOUT,
     content_hash="0e3ce443a9e62b20db072742b181b09e17776b43d02868b7d646e714485d26fd",
     licence="GPL-3",
     mirror=Source(

@@ -45,6 +45,7 @@ ABOUT = About(
 RECIPE = Recipe(
     name=ABOUT.name,
     title=ABOUT.title,
+    about=ABOUT,
     content_hash="dbbde18854f0aa1f6225ce07ffd7dc4e28102b3d35b4d1187460fae4dd16ec36",
     licence="CC BY-SA 3.0",
     mirror=Files(

@@ -51,6 +51,7 @@ ABOUT = About(
 RECIPE = Recipe(
     name=ABOUT.name,
     title=ABOUT.title,
+    about=ABOUT,
     content_hash="18e6c0940bcc43f522cc97747f689e32b9110551259eb9f3caf2577a9956d7c0",
     licence="MIT",
     mirror=Files(

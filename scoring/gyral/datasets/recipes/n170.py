@@ -101,6 +101,7 @@ _SENSORS = ("TP9", "AF7", "AF8", "TP10")
 RECIPE = Recipe(
     name=ABOUT.name,
     title=ABOUT.title,
+    about=ABOUT,
     content_hash="e0f27016a8a11769d77f8856d9a99b30bf4a5062b169ea9cb04725e2733d75ca",
     licence=ABOUT.licence,
     mirror=Files(

@@ -42,6 +42,7 @@ ABOUT = About(
 RECIPE = Recipe(
     name=ABOUT.name,
     title=ABOUT.title,
+    about=ABOUT,
     content_hash="3784b7e8f597cfeb2f31e6f296c6853b7e065380ef78c09069af59bf7883ca4c",
     licence="GPL-3 (repository)",
     mirror=Source(

@@ -63,6 +63,7 @@ ABOUT = About(
 RECIPE = Recipe(
     name=ABOUT.name,
     title=ABOUT.title,
+    about=ABOUT,
     content_hash="fd8ef64bb5ddebe3b8fc1663ccd33f387c010d2e818e46dcedd107c8a5f076b6",
     licence="MIT (authors' repository)",
     mirror=Files(
