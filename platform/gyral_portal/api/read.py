@@ -84,7 +84,7 @@ def board(request: HttpRequest, reference: str, query: Query[BoardQuery]) -> Htt
     columns = scope.keys()
     given = {k: str(v) for k, v in query.dict().items() if v}
     for name in ("sort", "columns", "weights"):
-        _require_columns(name, given.get(name, ""), columns)
+        require_columns(name, given.get(name, ""), columns)
     look = Look.read(given, columns)
 
     def make() -> bytes:
@@ -95,7 +95,7 @@ def board(request: HttpRequest, reference: str, query: Query[BoardQuery]) -> Htt
     return answer(request, key, make, "application/json; charset=utf-8", vary="Authorization")
 
 
-def _require_columns(name: str, given: str, columns: Sequence[str]) -> None:
+def require_columns(name: str, given: str, columns: Sequence[str]) -> None:
     """A script that misspells a column should hear of it; a page shows its default."""
     keys = [key.rpartition(":")[0] if name == "weights" else key for key in given.split(",")] if given else []
     for key in keys:

@@ -59,7 +59,8 @@ class _Drawer:
             more += "; no twin"
         if line.borda is not None:
             more += f"; Borda {score(line.borda, 2)}"
-        return f'<th scope="row"><a href="{address}">{escape(f.shown)}</a>{version} <small>{private}{more}</small></th>'
+        tick = f'<input type="checkbox" name="model" value="{f.name}" form="compare" aria-label="Compare {escape(f.shown)}"> '
+        return f'<th scope="row">{tick}<a href="{address}">{escape(f.shown)}</a>{version} <small>{private}{more}</small></th>'
 
     def column(self, line: Line, n: int, shown: Shown) -> str:
         if shown.column is None:

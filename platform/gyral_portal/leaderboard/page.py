@@ -23,10 +23,16 @@ from gyral_portal.leaderboard.facets import FACETS
 from gyral_portal.leaderboard.look import MEAN, NAME, Look
 from gyral_portal.leaderboard.models import SavedView
 from gyral_portal.leaderboard.scope import WORDS, Scope
+from gyral_portal.leaderboard.selected import address_of, narrowed
 from gyral_portal.leaderboard.table import HEAT_STEPS, Line, Table
 from gyral_submissions.domain.queries.grid import Column
 from gyral_submissions.models import Benchmark
 
+# What the filter ``ceiling`` reads of a region.
+CEILING = (
+    *("ceiling", "ceiling_low", "ceiling_high", "ceiling_unit"),
+    *("ceiling_lower", "ceiling_lower_low", "ceiling_lower_high"),
+)
 _IN_FORM = {"q", "twins", "on", "mean", "page", *FACETS}
 
 
@@ -71,6 +77,12 @@ def page_context(scope: Scope, table: Table, lines: Sequence[Line], request: Htt
         "picker": _picker(table) if look.picking else [],
         "permalink": request.build_absolute_uri(look.address(base, on=look.on or today, page=look.page)),
         "query": look.address("").removeprefix("?"),
+        "hidden_from_pictures": list(narrowed(look).query().items()),
+        **{
+            name: address_of(reverse(f"leaderboard:{name}", args=[scope.reference]), narrowed(look))
+            for name in ("scatter", "agreement")
+        },
+        "compare": reverse("leaderboard:compare", args=[scope.reference]),
         "saved": _saved(request),
         "today": look.address(base, on=None),
         "plain": base,
@@ -124,10 +136,7 @@ def _column_head(shown: Shown, table: Table, base: str) -> dict[str, Any]:
         simulated = sum(table.grid.columns[n].benchmark.simulated for n in shown.members)
         return {"coverage": True, "of": len(shown.members), "simulated": simulated}
     closed = [g for g in shown.groups if not g.is_open]
-    region = {
-        k: column.region.get(k)
-        for k in ("n_units", "ceiling", "ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_unit")
-    }
+    region = {k: column.region.get(k) for k in ("n_units", *CEILING)}
     rest = [g.size - 1 for g in closed if g.size > 1]
     return {
         **_head(column.key, table.look, base),

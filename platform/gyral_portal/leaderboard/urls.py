@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from gyral_portal.leaderboard.views import benchmark, board, dataset, front, model, record, saved
+from gyral_portal.leaderboard.views import benchmark, board, compare, dataset, front, model, record, saved, scatter
 
 app_name = "leaderboard"
 urlpatterns = [
     path("", front.front, name="front"),
     path("boards/", front.boards, name="boards"),
     path("boards/<str:reference>/", board.board, name="board"),
+    path("boards/<str:reference>/compare/", compare.compare, name="compare"),
+    path("boards/<str:reference>/agreement/", compare.agreement, name="agreement"),
+    path("boards/<str:reference>/scatter/", scatter.scatter, name="scatter"),
+    path("boards/<str:reference>/scatter.svg", scatter.scatter_file, name="scatter-file"),
     path("boards/<str:reference>/<str:kind>", board.board_file, name="export"),
     path("views/", saved.saved_views, name="saved-views"),
     path("views/save/", saved.save_view, name="save-view"),
