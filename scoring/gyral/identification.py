@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral.candidates import Turned, distinct_folds, forward_trials, turned_trials
+from gyral.candidates import Turned, distinct_folds, forward_share, forward_trials, turned_trials
 from gyral.datasets.region import Region
 from gyral.encoding import EncodingScores
 from gyral.errors import BadArrays, BadDataset
@@ -101,6 +101,7 @@ def score_identification(
         for layer, used in asked:
             trials: list[list[Trials]] = []  # subjects x draws
             names: list[str] = []
+            shares: list[float] = []  # what predictions owe to the rows they were trained on
             for units in problem.members(region):
                 mine = region.units[units]
                 subject = str(problem.subject_of[mine[0]])
@@ -108,21 +109,26 @@ def score_identification(
                 if both:
                     number = next(n for n, p in enumerate(problem.parts) if p.path == (region.name, subject))
                     own = [turned_trials(t, number, p, folds) for t, p in zip(turned, used, strict=True)]
+                    share = np.mean([t.share(number, p) for t, p in zip(turned, used, strict=True)])
                 else:
                     own = [
                         forward_trials(problem, fit, mine, p, folds, hashes)
                         for fit, p in zip(fits, used, strict=True)
                     ]
+                    share = np.mean(
+                        [forward_share(problem, fit, region, units, p) for fit, p in zip(fits, used, strict=True)]
+                    )
                 known = [t for t in own if t is not None]
                 if len(known) == len(own):
                     trials.append(known)
                     names.append(subject)
+                    shares.append(float(share))
             if not trials:
                 refused.append(region.name)
                 continue
             won = Counter(fit.layers[k] for fit, p in zip(fits, used, strict=True) for k in p)
             made, deviations = _rows(
-                problem, region, trials, names, kind, layer=layer, readout=readout, metric=metric, seed=seed,
+                problem, region, trials, names, shares, kind, layer=layer, readout=readout, metric=metric, seed=seed,
                 layers_chosen=dict(won) if layer == CHOSEN else {},
             )  # fmt: skip
             rows += made
@@ -152,6 +158,7 @@ def _rows(
     region: Region,
     trials: Sequence[Sequence[Trials]],
     names: Sequence[str],
+    shares: Sequence[float],
     kind: Kind,
     *,
     layer: str,
@@ -165,7 +172,7 @@ def _rows(
     except BadArrays as error:
         raise BadDataset(error.what, where=f"metric {metric!r}", mend=error.mend, code=error.code) from None
     values = np.array([np.mean([t.value(kind) for t in own]) for own in trials])
-    found = _redraws(problem, trials, values, kind, seed)
+    found = trial_redraws(problem, trials, values, kind, seed).wider(np.sqrt(1 + np.array(shares)))
     several = len(trials) > 1
     intervals: list[Interval]
     if several:
@@ -203,10 +210,10 @@ def _rows(
     return rows, found.drawn - found.values
 
 
-def _redraws(
+def trial_redraws(
     problem: Problem, trials: Sequence[Sequence[Trials]], values: Floats, kind: Kind, seed: int
 ) -> Redraws:
-    """Redraws of blocks of stimuli, the same for all models, erring to the wide side."""
+    """Redraws of blocks of stimuli, the same for all models, of fixed maps: not widened (`gyral.scores.pairs`)."""
     blocks, _ = score_blocks(problem)
     block_of = np.zeros(len(problem.responses), np.int64)
     for k, rows in enumerate(blocks):
@@ -219,9 +226,7 @@ def _redraws(
 
     drawn = mean(kind, weights)
     # A median or a top-k moves too little without one block to say how it spreads.
-    found = calibrated(values, drawn, mean(TWO_WAY, weights[:CALIBRATION_DRAWS]), mean(TWO_WAY, left), seed=seed)
-    # The most that folds which train on one another's rows hide from redraws (`gyral.scores.pairs`).
-    return found.wider(np.full(len(values), _PAIRS_TWICE if len(problem.split.folds) > 1 else 1.0))
+    return calibrated(values, drawn, mean(TWO_WAY, weights[:CALIBRATION_DRAWS]), mean(TWO_WAY, left), seed=seed)
 
 
 def _chance(

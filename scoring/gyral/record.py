@@ -184,13 +184,17 @@ class Row(_Frozen):
     )
     ceiling: float | None = Field(None, description="the most that can be reached, median over all units")
     ceiling_low: float | None = Field(
-        None, description="95 % interval of ceiling: new stimuli, the same subjects; null if published or of RDMs"
+        None,
+        description="95 % interval of ceiling: new stimuli and the same subjects, for RDMs of six subjects or more new "
+        "subjects as well; null if published",
     )
     ceiling_high: float | None = None
     ceiling_lower: float | None = Field(
         None,
         description="of RDMs: what the mean of the other subjects reaches, below which a model is worse than they",
     )
+    ceiling_lower_low: float | None = Field(None, description="95 % interval of ceiling_lower, as that of ceiling")
+    ceiling_lower_high: float | None = None
     ceiling_unit: Literal["r", "r2"] | None = Field(None, description="what the ceiling bounds")
     ceiling_kind: str = Field("none", description="estimator of the ceiling, or 'none'")
     ceiling_rows: Literal["held-out", "all"] | None = Field(

@@ -22,6 +22,7 @@ from gyral.progress import Progress, silent
 from gyral.record import CHOSEN, Row
 from gyral.rows import interval_fields, number_or_none, with_q
 from gyral.rsa.bootstrap import draw_counts
+from gyral.rsa.bounds import bound_intervals
 from gyral.rsa.comparator import PairSums, Product
 from gyral.rsa.inference import pair_redraws, pooled_interval
 from gyral.rsa.permutation import permutation_p, with_mean
@@ -138,14 +139,18 @@ def score_similarity(
     for region in measured.values():
         chosen = picked[region.region]
         mean = chosen.values.mean(axis=0)
-        low, high = problem.comparator.bounds(problem.subjects[region.region])
-        bounded = bool(np.isfinite(high))
+        lower, upper = bound_intervals(problem.subjects[region.region], problem.comparator, seed=seed)
+        bounded = bool(np.isfinite(upper.value))
         common: dict[str, Any] = {
             "region": region.region,
             "readout": "none",
             "metric": metric,
-            "ceiling": number_or_none(high),
-            "ceiling_lower": number_or_none(low),
+            "ceiling": number_or_none(upper.value),
+            "ceiling_low": number_or_none(upper.low),
+            "ceiling_high": number_or_none(upper.high),
+            "ceiling_lower": number_or_none(lower.value),
+            "ceiling_lower_low": number_or_none(lower.low),
+            "ceiling_lower_high": number_or_none(lower.high),
             "ceiling_unit": "r" if bounded else None,
             "ceiling_kind": "rdm-bounds" if bounded else "none",
             "ceiling_rows": "all" if bounded else None,
@@ -158,7 +163,7 @@ def score_similarity(
         redraws.append(every.drawn - every.values)
         tables.append(
             pd.DataFrame({"region": region.region, "subject": region.subjects, "unit": range(len(mean)), "r": mean,
-                          "r2": np.nan, "ceiling": high, "ceiled": np.nan})
+                          "r2": np.nan, "ceiling": upper.value, "ceiled": np.nan})
         )  # fmt: skip
     units = pd.concat(tables, ignore_index=True)
     return SimilarityScores(with_q(rows), units, np.concatenate(redraws, axis=1).astype(np.float32))
@@ -172,7 +177,7 @@ def _chosen_rows(region: RegionRdms, chosen: _Chosen, chance: Floats, common: di
     names, fields = [ALL], [common]
     if count > 1:
         alone = {
-            **dict.fromkeys(("ceiling", "ceiling_lower", "ceiling_unit", "ceiling_rows")),
+            **dict.fromkeys(name for name in common if name.startswith("ceiling")),
             "ceiling_kind": "none",
         }
         intervals += chosen.redraws.intervals()

@@ -2,6 +2,9 @@
 
     python tests/benchmarks/coverage.py conditional            intervals for fitted maps and new stimuli
     python tests/benchmarks/coverage.py fitted                 the same where folds train on one another's rows
+    python tests/benchmarks/coverage.py left                   what a model adds to nuisances, likewise
+    python tests/benchmarks/coverage.py nothing                how often a model that adds nothing is said to
+    python tests/benchmarks/coverage.py identified             identification of held-out stimuli, likewise
     python tests/benchmarks/coverage.py ceiled                 the same for signed r2 over the noise ceiling
     python tests/benchmarks/coverage.py ceilings               ceilings of units and of regions, by each estimator
     python tests/benchmarks/coverage.py procedure              training redrawn as well
@@ -19,6 +22,8 @@ import argparse
 from collections.abc import Callable, Iterator
 
 import coverage_fitted
+import coverage_identified
+import coverage_left
 import numpy as np
 from coverage_designs import DRAWS, Design, covers, in_groups, independent, percent, series
 from plain_bootstrap import around, resampling_weights, weighted_r
@@ -419,6 +424,9 @@ def false_positives(
 PARTS: dict[str, Callable[[int, str], Iterator[str]]] = {
     "conditional": conditional,
     "fitted": coverage_fitted.fitted,
+    "identified": coverage_identified.identified,
+    "left": coverage_left.left,
+    "nothing": coverage_left.nothing,
     "ceiled": ceiled,
     "ceilings": ceilings,
     "procedure": procedure,

@@ -2,6 +2,7 @@
 
     python tests/benchmarks/coverage_rsa.py stimuli              a few subjects, who stay; new stimuli
     python tests/benchmarks/coverage_rsa.py subjects             new subjects and new stimuli
+    python tests/benchmarks/coverage_rsa.py bounds               what subjects say that any model can reach
     python tests/benchmarks/coverage_rsa.py differences          two models that are equally good
     python tests/benchmarks/coverage_rsa.py all --sims 1000
 
@@ -18,6 +19,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from gyral.rsa.bootstrap import draw_counts
+from gyral.rsa.bounds import bound_intervals
 from gyral.rsa.comparator import COMPARATORS
 from gyral.rsa.inference import compare_redraws, pair_redraws, pooled_interval
 from gyral.rsa.rdm import rdm
@@ -38,6 +40,14 @@ DESIGNS = (
     ("spearman", 92, 2.0, 1.0),
     ("trsa-20-80", 30, 1.0, 1.0),
     ("trsa-0-30", 30, 1.0, 1.0),
+)
+BOUNDED = (
+    ("pearson", 30, 1.0, 1.0),
+    ("pearson", 30, 4.0, 1.0),
+    ("pearson", 92, 1.0, 1.0),
+    ("spearman", 30, 1.0, 1.0),
+    ("spearman", 92, 2.0, 1.0),
+    ("trsa-20-80", 30, 1.0, 1.0),
 )
 
 
@@ -168,7 +178,29 @@ def differences(sims: int) -> Iterator[str]:
             yield f"{name:<17}{samples:>3}{noise:>6g}{count:>9}{percent(missed):>12}"
 
 
-SECTIONS = {"stimuli": stimuli, "subjects": subjects, "differences": differences}
+def bounds(sims: int) -> Iterator[str]:
+    """Lower and upper bound; up to five subjects stay, more are drawn anew."""
+    yield f"{'comparator':<17}{'n':>3}{'noise':>6}{'subjects':>9}{'lower':>7}{'covers':>12}{'width':>7}{'upper':>7}{'covers':>12}{'width':>7}"
+    for count in (4, 6, 12):
+        for name, samples, noise, signal in BOUNDED:
+            world, rng = World(noise, signal), np.random.default_rng(4)
+            fixed, comparator = world.subjects(rng, count), COMPARATORS.load(name)
+            found: list[list[tuple[float, float, float]]] = [[], []]
+            for seed in range(sims):
+                mixes = fixed if count < 6 else world.subjects(rng, count)
+                measured, _ = world.rdms(rng, mixes, samples)
+                for kept, own in zip(found, bound_intervals(measured, comparator, seed=seed), strict=True):
+                    kept.append((own.value, own.low, own.high))
+            text = f"{name:<17}{samples:>3}{noise:>6g}{count:>9}"
+            for kept in found:
+                value, low, high = np.transpose(kept)
+                truth = value.mean()
+                width = np.mean(high - low) / (2 * stdtrit(1e9, 0.975) * np.std(value))
+                text += f"{truth:7.3f}{percent((low <= truth) & (truth <= high)):>12}{width:7.2f}"
+            yield text
+
+
+SECTIONS = {"stimuli": stimuli, "subjects": subjects, "bounds": bounds, "differences": differences}
 
 
 def main() -> None:

@@ -42,6 +42,10 @@ def test_planted_layer_is_chosen_and_lies_between_the_bounds(planted) -> None:
     assert abs(by_layer["one"].value) < 0.15
     assert chosen.low < chosen.value < chosen.high
     assert chosen.ceiling_unit == "r"
+    assert chosen.ceiling_low < chosen.ceiling < chosen.ceiling_high
+    assert chosen.ceiling_lower_low < chosen.ceiling_lower < chosen.ceiling_lower_high
+    alone = [row for row in found.rows if row.subject != "all"]
+    assert {row.ceiling_low for row in alone} == {row.ceiling_lower_high for row in alone} == {None}
     assert found.subjects["subject"].tolist() == ["a", "b", "c", "d"]
     assert found.subjects["r"].mean() == pytest.approx(chosen.value)
 

@@ -77,6 +77,8 @@ class CellOut(Schema):
     ceiling_low: float | None = Field(description="lower end of the ceiling's 95 % interval")
     ceiling_high: float | None
     ceiling_lower: float | None = Field(description="of RDMs: what the mean of the other subjects reaches")
+    ceiling_lower_low: float | None = Field(None, description="lower end of its 95 % interval")
+    ceiling_lower_high: float | None = None
     ceiling_unit: str | None = Field(description="r or r2: what the ceiling bounds")
     ceiling_kind: str
     share_of_ceiling: float | None
@@ -267,6 +269,8 @@ class ScoreOut(Schema):
     ceiling_low: float | None = Field(description="lower end of the ceiling's 95 % interval")
     ceiling_high: float | None
     ceiling_lower: float | None = Field(description="of RDMs: what the mean of the other subjects reaches")
+    ceiling_lower_low: float | None = Field(None, description="lower end of its 95 % interval")
+    ceiling_lower_high: float | None = None
     ceiling_unit: str
     ceiling_kind: str
     ceiled: float | None

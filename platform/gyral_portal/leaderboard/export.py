@@ -24,7 +24,8 @@ COLUMNS = (
         "readout",
     ),
     *("value", "low", "high", "interval_kind", "ceiling", "share_of_ceiling"),
-    *("ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_unit", "ceiling_kind"),
+    *("ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_lower_low", "ceiling_lower_high"),
+    *("ceiling_unit", "ceiling_kind"),
     *("rank_best", "rank_worst", "ties", "borda", "unique_r2", "unique_low", "unique_high", "omega"),
     *("twin", "twin_spread", "n_units", "n_ceiled", "n_samples", "run"),
 )

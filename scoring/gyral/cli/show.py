@@ -323,7 +323,11 @@ def _p(row: Row) -> str:
 def _ceiling(row: Row) -> str:
     if row.ceiling is None:
         return "-"
-    lower = f"{row.ceiling_lower:.2f} .. " if row.ceiling_lower is not None else ""
-    known = row.ceiling_low is not None and row.ceiling_high is not None
-    interval = f" [{row.ceiling_low:.2f}, {row.ceiling_high:.2f}]" if known else ""
-    return f"{lower}{row.ceiling:.2f}{interval} {row.ceiling_unit}"
+    ends = [_bound(row.ceiling, row.ceiling_low, row.ceiling_high)]
+    if row.ceiling_lower is not None:
+        ends.insert(0, _bound(row.ceiling_lower, row.ceiling_lower_low, row.ceiling_lower_high))
+    return f"{' .. '.join(ends)} {row.ceiling_unit}"
+
+
+def _bound(value: float, low: float | None, high: float | None) -> str:
+    return f"{value:.2f}" if low is None or high is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"

@@ -32,6 +32,8 @@ class Score(models.Model):
     ceiling_low = models.FloatField(null=True)
     ceiling_high = models.FloatField(null=True)
     ceiling_lower = models.FloatField(null=True)
+    ceiling_lower_low = models.FloatField(null=True)
+    ceiling_lower_high = models.FloatField(null=True)
     ceiling_unit = models.CharField(max_length=2, blank=True)
     ceiling_kind = models.CharField(max_length=20, blank=True)
     ceiling_rows = models.CharField(max_length=10, blank=True)

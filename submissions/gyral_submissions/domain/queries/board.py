@@ -63,6 +63,8 @@ class Cell:
     ceiling_low: float | None
     ceiling_high: float | None
     ceiling_lower: float | None
+    ceiling_lower_low: float | None
+    ceiling_lower_high: float | None
     ceiling_unit: str
     ceiling_kind: str
     ceiled: float | None
@@ -180,7 +182,8 @@ def _places(grid: Grid, columns: Sequence[int]) -> dict[int, dict[str, int]]:
 
 _FIELDS = (
     *("region", "metric", "value", "low", "high", "interval_kind"),
-    *("ceiling", "ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_unit", "ceiling_kind", "ceiled", "r2"),
+    *("ceiling", "ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_lower_low", "ceiling_lower_high"),
+    *("ceiling_unit", "ceiling_kind", "ceiled", "r2"),
     *("n_units", "n_ceiled", "n_samples", "tie_letters", "unique_r2", "unique_low", "unique_high", "omega"),
     *("rank_best", "rank_worst", "spread"),
 )
