@@ -37,6 +37,8 @@ _SECTIONS = {
     "leaderboard:saved-views": "boards",
     "leaderboard:models": "models",
     "leaderboard:model": "models",
+    "leaderboard:suites": "benchmarks",
+    "leaderboard:suite": "benchmarks",
     "leaderboard:benchmarks": "benchmarks",
     "leaderboard:benchmark": "benchmarks",
     "leaderboard:datasets": "benchmarks",

@@ -10,6 +10,7 @@ def prepare() -> None:
     """Bring database, static files and benchmark rows up to date; safe to repeat."""
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
+    call_command("sync_suites", verbosity=0)
     call_command("sync_benchmarks")  # a line each: the first time packs are built, for minutes
 
 

@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from board_rows import make_run, make_scored
 from gyral_portal.accounts.models import Scope
 from gyral_portal.accounts.tokens import create_token
-from gyral_portal.leaderboard.models import SavedView
+from gyral_portal.leaderboard.models import SavedView, Suite
 from gyral_submissions.domain import upload as uploads
 from gyral_submissions.domain.log import note
 from gyral_submissions.enums import Format, State, Visibility
@@ -41,6 +41,9 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "leaderboard:benchmarks": ("GET", "/benchmarks/", OK),
     "leaderboard:benchmark": ("GET", "/benchmarks/cortex/", OK),
     "leaderboard:stimulus": ("GET", "/benchmarks/cortex/stimuli/0", (404, 404, 404, 404)),
+    "leaderboard:suites": ("GET", "/suites/", OK),
+    "leaderboard:suite": ("GET", "/suites/core/", OK),
+    "leaderboard:suite-bib": ("GET", "/suites/core/cite.bib", OK),
     "leaderboard:datasets": ("GET", "/datasets/", OK),
     "leaderboard:dataset": ("GET", "/datasets/none/", (404, 404, 404, 404)),
     "leaderboard:models": ("GET", "/models/", OK),
@@ -86,6 +89,8 @@ API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "api:comparison": ("GET", "/api/v1/boards/cortex/comparison?model={name}&model={name}", HIDDEN),
     "api:agreement": ("GET", "/api/v1/boards/cortex/agreement", OK),
     "api:best": ("GET", "/api/v1/benchmarks/cortex/best", OK),
+    "api:suites": ("GET", "/api/v1/suites", OK),
+    "api:suite": ("GET", "/api/v1/suites/core", OK),
     "api:models": ("GET", "/api/v1/models", OK),
     "api:model": ("GET", "/api/v1/models/{name}", HIDDEN),
     "api:runs": ("GET", "/api/v1/runs", OK),
@@ -127,6 +132,8 @@ def private(board: Benchmark, owner: User) -> Submission:
 def places(private: Submission, owner: User) -> dict[str, object]:
     """What the templates name."""
     token, _ = create_token(owner, "of the owner", Scope.READ)
+    members = [{"benchmark": "cortex@0", "weight": 1.0}]
+    Suite.objects.create(name="core", version=1, title="Core", modality="vision", members=members)
     upload = uploads.begin(owner, Format.ONNX)
     return {
         "name": NAME,

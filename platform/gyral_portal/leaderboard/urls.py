@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from gyral_portal.leaderboard.views import benchmark, board, compare, dataset, front, model, record, saved, scatter
+from gyral_portal.leaderboard.views import (
+    benchmark,
+    board,
+    compare,
+    dataset,
+    front,
+    model,
+    record,
+    saved,
+    scatter,
+    suite,
+)
 
 app_name = "leaderboard"
 urlpatterns = [
@@ -21,6 +32,9 @@ urlpatterns = [
     path("benchmarks/", benchmark.benchmarks, name="benchmarks"),
     path("benchmarks/<str:reference>/", benchmark.benchmark, name="benchmark"),
     path("benchmarks/<str:reference>/stimuli/<int:row>", benchmark.stimulus, name="stimulus"),
+    path("suites/", suite.suites, name="suites"),
+    path("suites/<str:reference>/", suite.suite, name="suite"),
+    path("suites/<str:reference>/cite.bib", suite.suite_bib, name="suite-bib"),
     path("datasets/", dataset.datasets, name="datasets"),
     path("datasets/<str:name>/", dataset.dataset, name="dataset"),
     path("models/", model.models, name="models"),
