@@ -144,11 +144,38 @@ class Plane:
     def line(
         self, points: Sequence[tuple[float, float]], *, colour: str = INK, width: float = 2, dashed: bool = False
     ) -> None:
-        """Straight from point to point."""
-        if points:
-            path = "L".join(f"{self.x(a)} {self.y(u)}" for a, u in points)
+        """Straight from point to point, broken where one is NaN."""
+        path, pen = [], "M"
+        for across, up in points:
+            known = isfinite(across) and isfinite(up)
+            if known:
+                path.append(f"{pen}{self.x(across)} {self.y(up)}")
+            pen = "L" if known else "M"
+        if path:
             dash = ' stroke-dasharray="4 3"' if dashed else ""
-            self._marks.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dash}/>')
+            d = "".join(path)
+            self._marks.append(f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dash}/>')
+
+    def band(self, low: Sequence[tuple[float, float]], high: Sequence[tuple[float, float]]) -> None:
+        """Between two lines."""
+        edge = "L".join(f"{self.x(a)} {self.y(u)}" for a, u in [*low, *reversed(high)])
+        if edge:
+            self._marks.append(f'<path d="M{edge}Z" fill="{INK}" fill-opacity="0.25"/>')
+
+    def shade(self, start: float, stop: float) -> None:
+        """A stretch of ``across``, from the foot to the top."""
+        self._marks.append(self._block(start, stop, self.top, self.bottom - self.top, GREY, 0.12))
+
+    def bar(self, start: float, stop: float) -> None:
+        """A mark of a stretch of ``across``, at the foot."""
+        self._marks.append(self._block(start, stop, self.bottom, 3, INK, 1.0))
+
+    def _block(self, start: float, stop: float, y: float, height: float, colour: str, opacity: float) -> str:
+        x, end = self.x(start), self.x(stop)
+        return (
+            f'<rect x="{x:g}" y="{y:g}" width="{end - x:.1f}" height="{height:g}" fill="{colour}" '
+            f'fill-opacity="{opacity:g}"/>'
+        )
 
     def label(self, across: float, up: float, text: str, *, left: bool = False, most: int = 24) -> None:
         """A name above a point, to its right or left; left out where it would lie on another name or on a mark."""

@@ -1,16 +1,16 @@
 """Line charts of a score over time: SVG for pages, one line of text for a terminal."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.chart import GREY, Axis, Plane, linear_axis
+
 Array = NDArray[np.floating[Any]]
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 520.0, 190.0, 44.0, 12.0, 8.0, 30.0
-_INK, _GREY = "#3b528b", "#777777"
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -24,6 +24,7 @@ def line_chart_svg(
     bound: Array | None = None,
     marked: NDArray[np.bool_] | None = None,
     window: tuple[float, float] | None = None,
+    alone: bool = False,
 ) -> str:
     """One SVG element; no style, script or outside file.
 
@@ -34,7 +35,7 @@ def line_chart_svg(
     value : array, times
         The line; broken where NaN.
     title : str
-        What a screen reader says; the peak is added.
+        What a screen reader says; the peak is added. Another one for each chart of a page.
     low, high : array, times, optional
         A band.
     bound : array, times, optional
@@ -43,60 +44,35 @@ def line_chart_svg(
         Times with a bar at the foot (significant ones).
     window : (float, float), optional
         Seconds; shaded.
+    alone : bool
+        For a page without the site's style: with a size and a white ground.
     """
     ms = np.asarray(times, np.float64) * 1000
-    shown = [a[np.isfinite(a)] for a in (value, low, high, bound) if a is not None]
-    numbers = np.concatenate([*shown, np.zeros(1)])
-    least, most = min(float(numbers.min()), 0.0), max(float(numbers.max()), 0.1)
-    step = next((s for s in (0.05, 0.1, 0.2, 0.5) if (most - least) / s <= 6), 1.0)
-    least, most = np.floor(least / step + 1e-9) * step, np.ceil(most / step - 1e-9) * step
-    span = float(ms[-1] - ms[0]) or 1.0
-
-    def x(at: float) -> float:
-        return round(_LEFT + (at - float(ms[0])) / span * (_WIDTH - _LEFT - _RIGHT), 1)
-
-    def y(at: float) -> float:
-        return round(float(_TOP + (most - at) / (most - least) * (_HEIGHT - _TOP - _BOTTOM)), 1)
-
-    def path(series: Array) -> str:
-        parts, pen = [], "M"
-        for at, v in zip(ms, series, strict=True):
-            if np.isfinite(v):
-                parts.append(f"{pen}{x(at)} {y(float(v))}")
-            pen = "L" if np.isfinite(v) else "M"
-        return "".join(parts)
-
-    drawn = []
-    if window is not None:
-        start, stop = (x(float(np.clip(t * 1000, ms[0], ms[-1]))) for t in window)
-        drawn.append(_rect(start, _TOP, stop - start, _HEIGHT - _TOP - _BOTTOM, _GREY, 0.08))
-    for i in range(round((most - least) / step) + 1):
-        at = least + i * step
-        drawn.append(f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(at)}" y2="{y(at)}" stroke="{_GREY}" '
-                     f'stroke-opacity="{0.6 if abs(at) < 1e-9 else 0.15}"/>'
-                     f'<text x="{_LEFT - 6}" y="{y(at) + 4}" text-anchor="end" font-size="11" fill="{_GREY}">'
-                     f'{at + 0.0:.2f}</text>')  # fmt: skip
-    for at in _ticks(float(ms[0]), float(ms[-1])):
-        drawn.append(f'<text x="{x(at)}" y="{_HEIGHT - 12}" text-anchor="middle" font-size="11" fill="{_GREY}">'
-                     f"{at:g}</text>")  # fmt: skip
-    if low is not None and high is not None:
-        band = np.isfinite(low) & np.isfinite(high)
-        edge = [f"{x(a)} {y(float(v))}" for a, v in zip(ms[band], high[band], strict=True)]
-        edge += [f"{x(a)} {y(float(v))}" for a, v in zip(ms[band][::-1], low[band][::-1], strict=True)]
-        if edge:
-            drawn.append(f'<path d="M{"L".join(edge)}Z" fill="{_INK}" fill-opacity="0.2"/>')
-    if bound is not None:
-        drawn.append(f'<path d="{path(bound)}" fill="none" stroke="{_GREY}" stroke-dasharray="4 3"/>')
-    drawn.append(f'<path d="{path(value)}" fill="none" stroke="{_INK}" stroke-width="2"/>')
-    if marked is not None:
-        half = span / max(len(ms) - 1, 1) / 2
-        for at in ms[marked]:
-            left, right = (x(float(np.clip(at + side, ms[0], ms[-1]))) for side in (-half, half))
-            drawn.append(_rect(left, _HEIGHT - _BOTTOM, right - left, 3, _INK, 1.0))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="curve" role="img" aria-label="{escape(_says(ms, value, title), quote=True)}" '
-        f'width="{_WIDTH:g}" height="{_HEIGHT:g}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}">{"".join(drawn)}</svg>'
+    first, last = float(ms[0]), float(max(ms[-1], ms[0] + 1))
+    numbers = np.concatenate([a[np.isfinite(a)] for a in (value, low, high, bound) if a is not None])
+    plane = Plane(
+        Axis("ms", first, last, [(at, f"{at:g}".replace("-", "−")) for at in _ticks(first, last)]),
+        linear_axis("", [*numbers.tolist(), 0.1]),
+        height=210,
     )
+
+    def points(series: Array, where: NDArray[np.bool_] | None = None) -> list[tuple[float, float]]:
+        kept = np.ones(len(ms), bool) if where is None else where
+        return list(zip(ms[kept].tolist(), series[kept].tolist(), strict=True))
+
+    if window is not None:
+        plane.shade(*(float(np.clip(t * 1000, first, last)) for t in window))
+    if low is not None and high is not None:
+        known = np.isfinite(low) & np.isfinite(high)
+        plane.band(points(low, known), points(high, known))
+    if bound is not None:
+        plane.line(points(bound), colour=GREY, width=1.5, dashed=True)
+    plane.line(points(value))
+    if marked is not None:
+        half = (last - first) / max(len(ms) - 1, 1) / 2
+        for at in ms[marked]:
+            plane.bar(*(float(np.clip(at + side, first, last)) for side in (-half, half)))
+    return plane.svg(f"curve-{crc32(title.encode()):08x}", title, _says(ms, value), alone=alone)
 
 
 def sparkline(value: Array, most: float | None = None) -> str:
@@ -106,17 +82,13 @@ def sparkline(value: Array, most: float | None = None) -> str:
     return "".join(_BARS[round(float(h))] if np.isfinite(v) else " " for h, v in zip(height, value, strict=True))
 
 
-def _says(ms: Array, value: Array, title: str) -> str:
+def _says(ms: Array, value: Array) -> str:
     if not np.isfinite(value).any():
-        return f"{title}: no values"
+        return "no values"
     top = int(np.nanargmax(value))
-    return f"{title}: from {ms[0]:g} to {ms[-1]:g} ms, highest {value[top]:.3f} at {ms[top]:g} ms"
+    return f"from {ms[0]:g} to {ms[-1]:g} ms, highest {value[top]:.3f} at {ms[top]:g} ms"
 
 
 def _ticks(first: float, last: float) -> list[float]:
     step = next((s for s in (10, 20, 50, 100, 200, 500) if (last - first) / s <= 10), 1000)
     return [float(t) for t in np.arange(np.ceil(first / step) * step, last + 1e-9, step)]
-
-
-def _rect(x: float, y: float, width: float, height: float, fill: str, opacity: float) -> str:
-    return f'<rect x="{x:g}" y="{y:g}" width="{width:.1f}" height="{height:g}" fill="{fill}" fill-opacity="{opacity}"/>'

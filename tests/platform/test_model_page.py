@@ -194,7 +194,7 @@ def test_record_page_draws_curves_with_their_numbers(client: Client, board: Benc
     run.record = {**run.record, "curves": [said, other], "time": time, "temporal": [row, few]}
     run.save(update_fields=["record"])
     text = client.get(f"/records/{run.pk}/").content.decode()
-    assert text.count('class="curve" role="img"') == 1, "single layers are in the file only"
+    assert text.count('class="chart" role="img"') == 1, "single layers are in the file only"
     assert "V&lt;4: from 0 to 100 ms, highest 0.310 at 100 ms" in text
     assert "above chance from 0.1 s" in text
     numbers = text.split("Numbers of V&lt;4")[1]

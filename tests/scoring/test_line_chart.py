@@ -15,14 +15,15 @@ def test_a_chart_is_well_formed_says_its_peak_and_has_no_style_or_script():
         TIMES, np.array([0.0, 0.1, 0.3, 0.2]), 'A & "B"', marked=np.array([False, False, True, True])
     )
     root = ET.fromstring(svg)
-    assert root.get("aria-label") == 'A & "B": from -100 to 200 ms, highest 0.300 at 100 ms'
+    assert [child.text for child in root[:2]] == ['A & "B"', "from -100 to 200 ms, highest 0.300 at 100 ms"]
+    assert (root.get("aria-labelledby") or "").split() == [child.get("id") for child in root[:2]]
     assert "style" not in svg and "script" not in svg
     assert len([r for r in root.iter() if r.tag.endswith("rect")]) == 2  # one bar a marked time
 
 
 def test_higher_is_up_later_is_right_and_the_band_holds_the_line():
     svg = line_chart_svg(TIMES, np.array([0.0, 0.1, 0.3, 0.2]), "x")
-    line = re.search(r'd="(M[^"Z]+)" fill="none" stroke="#3b528b"', svg).group(1)
+    line = re.search(r'd="(M[^"Z]+)" fill="none" stroke="#3b82c4"', svg).group(1)
     points = np.array([[float(v) for v in p.split()] for p in re.split("[ML]", line)[1:]])
     assert (np.diff(points[:, 0]) > 0).all()
     assert points[:, 1].argmin() == 2 and points[:, 1].argmax() == 0

@@ -42,7 +42,7 @@ def test_show_prints_a_line_a_region_and_draws_a_page(folder, tmp_path):
     assert "posterior, sim-2" in every
     assert CliRunner().invoke(show, [str(path), "--html", str(tmp_path / "p.html")]).exit_code == 0
     page = (tmp_path / "p.html").read_text("utf-8")
-    assert page.count('<svg xmlns="http://www.w3.org/2000/svg" class="curve"') == 3
+    assert page.count('<svg xmlns="http://www.w3.org/2000/svg" class="chart"') == 3
     assert "<td>100</td>" in page and "<script" not in page
     assert "95 % interval: conditional (fitted maps, new stimuli)" in page
     assert page.count("temporal score of") == 3
