@@ -39,7 +39,11 @@ def dataset(request: HttpRequest, name: str) -> HttpResponse:
         if r["pairs"] and len(classes) > 2
     ]
     curves = [
-        {"region": r["region"], "person": r["person"], "svg": _drawn(r["curve"], f"{r['region']}, {r['person']}")}
+        {
+            "region": r["region"],
+            "person": r["person"],
+            "svg": _drawn(r["curve"], f"{r['region']}, {r['person']}, {r['classifier']}"),
+        }
         for r in decoding.get("results", [])
         if r["curve"]
     ]
