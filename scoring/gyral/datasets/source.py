@@ -122,6 +122,9 @@ class ResponsesSource(_Table):
     trials: Inside | None = Field(None, description="table with a row for each row of the responses")
     stimulus: str = Field("stimulus", description="column that names the stimulus (or the condition of an event)")
     story: str | None = Field(None, description="column that names the story of a sample in time")
+    where: dict[str, str] = Field(
+        {}, description="columns of trials and what they must say; other trials are left out"
+    )
     key: str = Field("", description="variable in HDF5 files")
     divide: float = Field(
         1.0, gt=0, allow_inf_nan=False, description="what the numbers in the files are divided by"

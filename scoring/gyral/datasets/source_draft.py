@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from gyral.datasets.layouts.layout import Draft
 from gyral.datasets.manifest import is_safe_name
 from gyral.datasets.readers.files import column, read_table, texts
 from gyral.datasets.source import TODO
@@ -19,20 +19,28 @@ _GROUPS = ("group", "story", "passage", "run", "session", "block")
 _TRIALS = ("stimulus", "stimulus_id", "image", "stim_file", "item_id", "id", "trial_type")
 
 
-@dataclass(frozen=True)
-class Draft:
-    """Text of a ``dataset.toml``, and other files it speaks of that are not there yet, by name."""
-
-    text: str
-    others: dict[str, str]
-
-
 def draft(folder: Path, seen: Look) -> Draft:
-    """A commented description; fields that hold ``TODO`` are for the owner."""
+    """A commented description; fields that hold ``TODO`` are for the owner.
+
+    Raises
+    ------
+    BadDataset
+        Files of a published layout are not what it has (``layout``, and what its readers refuse).
+    """
+    if seen.layout is not None:
+        made = seen.layout.draft(folder)
+        return Draft("\n".join([*_HEAD[:2], made.text, *_TAIL]), made.others)
     others: dict[str, str] = {}
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._").lower() or "dataset"
     lines = [*_HEAD, *_about(name if is_safe_name(name) else "dataset"), *_stimuli(folder, seen, others)]
-    if seen.files.get("rdm") and not set(seen.files) & {"bold", "volume", "surface", "cifti", "array"}:
+    if seen.files.get("rdm") and not set(seen.files) & {
+        "bold",
+        "volume",
+        "surface",
+        "cifti",
+        "array",
+        "recording",
+    }:
         lines += _rdms(folder, seen)
     else:
         lines += [*_responses(folder, seen, others), *_regions(seen)]
@@ -80,7 +88,7 @@ def _stimuli(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
         others["stimuli.csv"] = "id,file\n" + "".join(f"{_stem(p)},{p}\n" for p in images)
         return ["[stimuli]", 'modality = "image"', 'table = "stimuli.csv"   # written beside this file', 'id = "id"',
                 'file = "file"', "# degrees = 8.0             # width of an image as it was shown", ""]  # fmt: skip
-    if table is None and seen.files.get("events"):
+    if table is None and (seen.files.get("events") or seen.files.get("recording")):
         return ["[stimuli]", 'modality = "label"           # every event is a stimulus: decoding, no models', ""]
     if table is None:
         return ["[stimuli]", f'modality = "{TODO}"         # "image", "text" or "label"',
@@ -104,6 +112,8 @@ def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
     files, subjects = seen.files, list(seen.subjects) or ["subject-01"]
     lines = ["[responses]"]
     many = bool(seen.subjects)
+    if files.get("recording"):
+        return [*lines, *_recordings(seen, subjects, many)]
     if files.get("bold") and files.get("events"):
         lines += ['reader = "bold"', 'kind = "fMRI"', 'unit = "z"             # of one estimate a trial',
                   f"files = {_pattern(files['bold'], subjects, many)}", f"events = {_pattern(files['events'], subjects, many)}",
@@ -129,6 +139,21 @@ def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
                   "# units = [\"V1\"]             # columns that are units; without it all columns of numbers"]  # fmt: skip
     listed = ", ".join(f'"{s}"' for s in subjects)
     return [*lines, f"subjects = [{listed}]", *_mask(seen, subjects, many), "# zscore = \"file\"            # each unit over the trials of each file", ""]  # fmt: skip
+
+
+def _recordings(seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
+    listed = ", ".join(f'"{s}"' for s in subjects)
+    lines = ['reader = "mne"               # FIF, SET, EDF, BDF, BrainVision: raw, epochs or averages', f'kind = "{TODO}"              # "EEG", "MEG", "ECoG"',
+             f'unit = "{TODO}"              # "µV", "fT", "fT/cm"; "z" or "a.u." takes the numbers as they are',
+             f"files = {_pattern(seen.files['recording'], subjects, many)}", f"subjects = [{listed}]"]  # fmt: skip
+    if seen.files.get("events"):
+        lines += [f"events = {_pattern(seen.files['events'], subjects, many)}",
+                  'stimulus = "trial_type"      # column of the events that names the stimulus']  # fmt: skip
+    return [*lines, "", "[epochs]", "start = -0.1                 # seconds round each event", "stop = 0.6",
+            "window = [0.05, 0.5]         # first and last time that regions hold", 'picks = "eeg"                # or "mag", "grad", "seeg", "ecog"',
+            '# events = { 1 = "house" }    # codes of a stimulus channel, where no table and no annotation names events',
+            "# low = 0.1                  # filter before cutting, Hz", "# high = 40.0", "# rate = 100.0               # samples a second; divides that of the files",
+            '# montage = "standard_1020"  # where files have no places of sensors', ""]  # fmt: skip
 
 
 def _mask(seen: Look, subjects: Sequence[str], many: bool) -> list[str]:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from gyral.datasets.layouts.known import layout_of
+from gyral.datasets.layouts.layout import Layout
 from gyral.datasets.manifest import MANIFEST
 from gyral.errors import BadDataset
 
 MOST = 20_000  # files looked at
 _SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+|subj?\d+|UTS\d+|P\d+)(?=[/_.-])")
 IMAGES = (".png", ".jpg", ".jpeg")
+RECORDINGS = (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr")
 TABLES = (".csv", ".tsv", ".parquet")
 _SURFACES = (".func.gii", ".shape.gii", ".gii", ".mgh", ".mgz")
 _CIFTI = (".dscalar.nii", ".dtseries.nii", ".pscalar.nii", ".ptseries.nii")
@@ -50,52 +53,36 @@ class Look:
         BIDS-like names found in paths.
     files : dict of kind to list of path
         ``bold``, ``events``, ``confounds``, ``mask``, ``atlas``, ``volume``, ``surface``, ``cifti``, ``array``, ``rdm``,
-        ``table``, ``image``.
+        ``table``, ``image``, ``recording``.
     cut : bool
         True where there are more files than were looked at.
+    layout : Layout or None
+        The published dataset that the files tell of.
     """
 
     sights: tuple[Sight, ...]
     subjects: tuple[str, ...]
     files: dict[str, list[str]] = field(default_factory=dict)
     cut: bool = False
+    layout: Layout | None = None
 
 
-# Published layouts that have a recipe to come: a path that gives them away, and what to do until then.
-_LAYOUTS: tuple[tuple[str, Callable[[str], bool], str], ...] = (
-    (
-        "NSD betas",
-        lambda p: re.search(r"betas_session\d+\.(hdf5|nii\.gz|mgh)$", p) is not None and "nsd" in p.lower(),
-        "its .mgh and .nii.gz betas are read as images with a trials table; .hdf5 is not",
-    ),
-    (
-        "Algonauts 2023",
-        lambda p: p.endswith("training_fmri/lh_training_fmri.npy"),
-        "read it as arrays: one file a hemisphere and subject",
-    ),
+# Files of datasets and formats that are known and not read: what gives them away, and what to do.
+_UNREAD: tuple[tuple[str, Callable[[str], bool], str], ...] = (
     ("THINGS-fMRI", lambda p: re.search(r"ResponseData\.h5$", p) is not None, "its betas as .csv can be read"),
-    (
-        "THINGS-MEG",
-        lambda p: re.search(r"preprocessed_P\d+-epo.*\.fif$", p) is not None,
-        "M/EEG: see docs/time.md",
-    ),
-    ("THINGS-EEG2", lambda p: p.endswith("preprocessed_eeg_training.npy"), "M/EEG: see docs/time.md"),
-    (
-        "LeBel/Huth stories",
-        lambda p: re.search(r"UTS\d+/.*\.hf5$", p) is not None,
-        "save series as .npy with a story column",
-    ),
-    (
-        "BrainIO netCDF",
-        lambda p: p.endswith(".nc"),
-        "save the assembly as .parquet or .npy with its coordinates as a table",
-    ),
 )
 _FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("M/EEG recordings", (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr"), "M/EEG: see docs/time.md"),
-    ("HDF5", (".h5", ".hdf5", ".hf5"), "dissimilarities of rsatoolbox are read; save others as .npy"),
+    (
+        "HDF5",
+        (".h5", ".hdf5", ".hf5"),
+        "arrays of trials x units are read (reader 'array'), and rsatoolbox's dissimilarities",
+    ),
     ("NWB", (".nwb",), "save spike counts as .npy, trials x neurons"),
-    ("word times (TextGrid)", (".textgrid",), "save words with onset and offset in seconds as .csv"),
+    (
+        "word times (TextGrid)",
+        (".textgrid",),
+        "read beside LeBel's series; else save words with onset and offset as .csv",
+    ),
     ("sound", (".wav", ".mp3", ".flac"), "sound is not shown to models yet; words in time are"),
     ("video", (".mp4", ".avi", ".webm"), "video is not shown to models yet"),
     ("pickles", (".pkl", ".pickle"), "never read: a pickle runs code when it is opened"),
@@ -124,7 +111,7 @@ def look(folder: Path) -> Look:
         if (kind := _kind(folder, name)) is not None:
             files.setdefault(kind, []).append(name)
     subjects = sorted({m for n in names for m in _SUBJECT.findall(n)})
-    return Look(tuple(_sights(names, files)), tuple(subjects), files, len(names) > MOST)
+    return Look(tuple(_sights(names, files)), tuple(subjects), files, len(names) > MOST, layout_of(names))
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -144,6 +131,8 @@ def _kind(folder: Path, name: str) -> str | None:
     base = PurePosixPath(name).name.lower()
     if base.endswith(_CIFTI):
         return "cifti"
+    if base.endswith(RECORDINGS):
+        return "recording"
     if base.endswith((".nii", ".nii.gz")):
         if "_bold." in base or base.startswith("bold."):
             return "bold"
@@ -216,14 +205,19 @@ def _sights(names: list[str], files: dict[str, list[str]]) -> Iterator[Sight]:
         ("CIFTI", "cifti"),
         ("dissimilarity matrices", "rdm"),
         ("arrays (.npy)", "array"),
+        ("M/EEG recordings", "recording"),
         ("tables", "table"),
         ("images", "image"),
     ):
         if files.get(kind):
             yield Sight(what, len(files[kind]), readable=True)
-    for what, fits, hint in _LAYOUTS:
+    layout = layout_of(names)
+    if layout is not None:
+        yield Sight(layout.name, sum(layout.tell(n) for n in names), readable=True)
+    for what, fits, hint in _UNREAD:
         if count := sum(fits(n) for n in names):
             yield Sight(what, count, readable=False, hint=hint)
+    own: set[str] = set() if layout is None else {n for n in names if layout.tell(n)}
     for what, endings, hint in _FORMATS:
-        if count := sum(n.lower().endswith(endings) for n in names):
+        if count := sum(n.lower().endswith(endings) for n in names if n not in own):
             yield Sight(what, count, readable=False, hint=hint)

@@ -183,6 +183,7 @@ def _stamps_of(source: Source, folder: Path, subject: str) -> list[list[Any]]:
         return []
     confounds = None if told.confounds is None else told.confounds.files
     named = [told.files, told.trials, told.mask, told.events, told.volumes, told.units_table, confounds]
+    named += told.unit_images.values()
     for region in source.regions:
         named += [region.mask, region.atlas, region.labels]
     paths = {path for pattern in named if pattern for path in find_files(folder, pattern, subject)}

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from gyral.datasets.png import png
 from gyral.datasets.readers.files import column, find_file, numbers, read_table, texts
-from gyral.datasets.source import JoinSource, StimuliSource
+from gyral.datasets.readers.hdf5 import opened, variable
+from gyral.datasets.source import JoinSource, PixelsSource, StimuliSource
 from gyral.datasets.stimulus import StimulusSet
 from gyral.datasets.timeline import OFFSET, ONSET
 from gyral.errors import BadDataset
@@ -51,8 +52,11 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
     for join in source.join:
         columns |= _joined(join, table, folder, path)
     if source.modality == "image":
-        files = _files(source, table, folder, path)
-        if source.encode == "png":
+        if source.pixels is not None:
+            files = _rows_of_pixels(source.pixels, table, folder, path, scratch)
+        else:
+            files = _files(source, table, folder, path)
+        if source.encode == "png" and source.pixels is None:
             files = _encoded(files, scratch)
         return StimulusSet.from_files(files, ids, groups=groups, columns=columns, degrees=source.degrees)
     if source.text is None:
@@ -124,6 +128,36 @@ def _files(source: StimuliSource, table: pd.DataFrame, folder: Path, path: Path)
             )
         found.append(file)
     return found
+
+
+def _rows_of_pixels(
+    source: PixelsSource, table: pd.DataFrame, folder: Path, path: Path, scratch: Path
+) -> list[Path]:
+    """Images of an HDF5 file as uncompressed RGB PNG files, one a row of the table."""
+    held_in = find_file(folder, source.file)
+    rows = numbers(table, source.row, path)
+    out = []
+    target = scratch / "images"
+    target.mkdir(parents=True, exist_ok=True)
+    with opened(held_in) as file:
+        held = variable(file, source.key, held_in, 4)
+        if held.shape[3] != 3 or held.dtype != np.uint8:
+            raise BadDataset(
+                f"{source.key!r} has shape {held.shape!r}, {held.dtype}; images x height x width x 3, uint8, is expected.",
+                where=str(held_in),
+                code="array",
+            )
+        wrong = np.flatnonzero(~((rows >= 0) & (rows < len(held)) & (rows == np.floor(rows))))
+        if len(wrong):
+            raise BadDataset(
+                f"column {source.row!r}, row {int(wrong[0]) + 1}: {rows[wrong[0]]:g} is no place from 0 to {len(held) - 1}.",
+                where=str(path),
+                code="stimulus-missing",
+            )
+        for i, row in enumerate(rows.astype(np.int64).tolist()):
+            out.append(target / f"{i + 1:06d}.png")
+            out[-1].write_bytes(png(held[row]))
+    return out
 
 
 def _encoded(files: Sequence[Path], scratch: Path) -> list[Path]:

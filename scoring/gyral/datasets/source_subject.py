@@ -14,10 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.arrays import open_array
 from gyral.datasets.readers.bold import open_bold
+from gyral.datasets.readers.brainio import open_brainio
+from gyral.datasets.readers.files import texts
 from gyral.datasets.readers.images import open_images
-from gyral.datasets.readers.plain import open_array, open_table
-from gyral.datasets.readers.recording import FoundRegion, Recording, finite_units, standardised
+from gyral.datasets.readers.plain import open_table
+from gyral.datasets.readers.recording import FoundRegion, Recording, divided, finite_units, standardised
 from gyral.datasets.readers.sensors import in_window, open_sensors
 from gyral.datasets.readers.space import table_regions
 from gyral.datasets.readers.things_eeg2 import open_things_eeg2
@@ -68,11 +71,13 @@ def open_subject(source: Source, folder: Path, subject: str) -> Recording:
     if told.reader == "table":
         recording = open_table(told, folder, subject)
     elif told.reader == "array":
-        recording = open_array(told, folder, subject)
+        recording = open_array(told, source.regions, folder, subject)
     elif told.reader == "images":
         recording = open_images(told, source.regions, folder, subject)
     elif told.reader == "mne":
         recording = open_sensors(told, source.epochs, folder, subject, named=named)
+    elif told.reader == "brainio":
+        recording = open_brainio(told, folder, subject)
     elif told.reader == "things-eeg2":
         recording = open_things_eeg2(told, source.epochs, folder, subject, named=named)
     else:
@@ -82,11 +87,22 @@ def open_subject(source: Source, folder: Path, subject: str) -> Recording:
     if source.epochs is not None:
         recording = in_window(recording, source.epochs)
     parts = recording.parts
+    if told.divide != 1:
+        parts = tuple(divided(p, told.divide) for p in parts)
     if told.zscore == "file":
         parts = tuple(standardised(p) for p in parts)
     shown = recording.shown
     if told.ignore and told.reader != "bold":
         shown = shown.assign(stimulus=["" if s in told.ignore else s for s in shown["stimulus"]])
+    for name, value in told.where.items():
+        own = np.array(texts(shown, name, f"trials of subject {subject!r}")) == value
+        if not own.any():
+            raise BadDataset(
+                f"no trial of subject {subject!r} has {name} {value!r}.",
+                where="responses.where",
+                code="trial-count",
+            )
+        shown = shown.assign(stimulus=np.where(own, shown["stimulus"], ""))
     return replace(recording, shown=shown, parts=parts)
 
 

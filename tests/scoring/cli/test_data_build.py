@@ -41,13 +41,13 @@ def gyral(capsys):
 def test_init_says_what_is_there_and_marks_what_is_missing(gyral, tmp_path):
     beta_folder(tmp_path)
     (tmp_path / "stimuli.csv").unlink()
-    (tmp_path / "x.edf").write_bytes(b"0")
+    (tmp_path / "x.nwb").write_bytes(b"0")
     (tmp_path / "old.pkl").write_bytes(b"0")
     status, out, _ = gyral("data", "init", tmp_path)
     assert status == 0
     assert "4 volumes (NIfTI)" in out
     assert "12 images" in out
-    assert "M/EEG recordings: recognised, not read" in out
+    assert "NWB: recognised, not read" in out
     assert "pickles: recognised, not read (never read: a pickle runs code" in out
     assert "2 subjects: sub-01, sub-02" in out
     fields = tomllib.loads((tmp_path / "dataset.toml").read_text())

@@ -33,16 +33,10 @@ def finished(told):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("nsddata_betas/ppdata/subj01/betas_session01.hdf5", "NSD betas"),
-        ("subj01/training_split/training_fmri/lh_training_fmri.npy", "Algonauts 2023"),
         ("betas_csv/sub-01_ResponseData.h5", "THINGS-fMRI"),
-        ("preprocessed/preprocessed_P1-epo-1.fif", "THINGS-MEG"),
-        ("sub-01/preprocessed_eeg_training.npy", "THINGS-EEG2"),
-        ("UTS01/wheretheressmoke.hf5", "LeBel/Huth stories"),
-        ("assy_dicarlo_MajajHong2015_public.nc", "BrainIO netCDF"),
         ("cell.nwb", "NWB"),
         ("story.TextGrid", "word times (TextGrid)"),
-        ("raw.vhdr", "M/EEG recordings"),
+        ("some.hdf5", "HDF5"),
     ],
 )
 def test_what_is_known_and_not_read_is_said_with_a_way_out(tmp_path, name, what):
@@ -50,6 +44,29 @@ def test_what_is_known_and_not_read_is_said_with_a_way_out(tmp_path, name, what)
     (sight,) = [s for s in look(tmp_path).sights if s.what == what]
     assert not sight.readable
     assert sight.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        (
+            "nsddata_betas/ppdata/subj01/func1pt8mm/betas_fithrf_GLMdenoise_RR/betas_session01.hdf5",
+            "NSD betas",
+        ),
+        ("subj01/training_split/training_fmri/lh_training_fmri.npy", "Algonauts 2023"),
+        ("preprocessed/preprocessed_P1-epo.fif", "THINGS-MEG"),
+        ("sub-01/preprocessed_eeg_training.npy", "THINGS-EEG2"),
+        ("UTS01/wheretheressmoke.hf5", "LeBel/Huth stories"),
+        ("assy_dicarlo_MajajHong2015_public.nc", "BrainIO netCDF"),
+    ],
+)
+def test_published_datasets_are_told_by_the_names_of_their_files(tmp_path, name, what):
+    put(tmp_path, name, "notes.txt")
+    seen = look(tmp_path)
+    assert seen.layout.name == what
+    (sight,) = [s for s in seen.sights if s.what == what]
+    assert (sight.readable, sight.count) == (True, 1)
+    assert not [s for s in seen.sights if not s.readable]
 
 
 def bids(folder):

@@ -181,6 +181,7 @@ class _Name:
 class _Unpickler(pickle._Unpickler):
     """Python's own unpickler with most of it taken out."""
 
+    stack: list[Any]
     dispatch = {code[0]: pickle._Unpickler.dispatch[code[0]] for code in _ALLOWED}
 
     def __init__(self, stream: _Bounded, where: str) -> None:
@@ -251,8 +252,8 @@ class _Unpickler(pickle._Unpickler):
             code="pickle-refused",
         )
 
-    dispatch[pickle.REDUCE[0]] = load_reduce
-    dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.REDUCE[0]] = load_reduce  # type: ignore[assignment]  # typeshed has the base class here
+    dispatch[pickle.BUILD[0]] = load_build  # type: ignore[assignment]
 
 
 def _plain(value: Any, done: dict[int, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Plain tables (csv, tsv, parquet) and plain arrays (.npy): a row a trial, a column a unit."""
+"""Plain tables (csv, tsv, parquet): a row a trial, a column a unit; and what tables say of rows and units of other files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,47 +38,7 @@ def open_table(source: ResponsesSource, folder: Path, subject: str) -> Recording
     return Recording(
         subject=subject,
         shown=pd.concat(shown, ignore_index=True),
-        units=_described(units, source, folder, subject),
-        parts=tuple(parts),
-    )
-
-
-def open_array(source: ResponsesSource, folder: Path, subject: str) -> Recording:
-    """Arrays of trials x units in ``.npy``, memory-mapped, with a table that names the stimulus of each row.
-
-    Raises
-    ------
-    BadDataset
-        A file is no plain array of two axes (``array``), arrays differ in units, or rows are more or fewer than the table's.
-    """
-    files = find_files(folder, source.files, subject)
-    parts, widths = [], set()
-    for path in files:
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise BadDataset(f"not a plain .npy array: {error}.", where=str(path), code="array") from None
-        if array.ndim != 2 or array.dtype.kind not in "fiu":
-            raise BadDataset(
-                f"shape {array.shape!r}, {array.dtype}; numbers, trials x units, are expected.",
-                where=str(path),
-                code="array",
-            )
-        widths.add(array.shape[1])
-        parts.append(Part(len(array), _rows(array), str(path)))
-    if len(widths) > 1:
-        raise BadDataset(
-            f"files of subject {subject!r} have {sorted(widths)!r} units; one number is expected.",
-            where=str(folder),
-            code="array",
-        )
-    width = widths.pop()
-    digits = max(3, len(str(width)))
-    units = pd.DataFrame({"unit": [f"unit-{i + 1:0{digits}d}" for i in range(width)]})
-    return Recording(
-        subject=subject,
-        shown=shown_trials(source, folder, subject, sum(p.rows for p in parts)),
-        units=_described(units, source, folder, subject),
+        units=described_units(units, source, folder, subject),
         parts=tuple(parts),
     )
 
@@ -128,7 +88,14 @@ def _measured(table: pd.DataFrame, source: ResponsesSource) -> list[str]:
     return found
 
 
-def _described(units: pd.DataFrame, source: ResponsesSource, folder: Path, subject: str) -> pd.DataFrame:
+def described_units(units: pd.DataFrame, source: ResponsesSource, folder: Path, subject: str) -> pd.DataFrame:
+    """The unit table with the columns of ``responses.units_table``, a row a unit.
+
+    Raises
+    ------
+    BadDataset
+        The table has more or fewer rows (``unit-count``), or a column whose name is taken.
+    """
     if source.units_table is None:
         return units
     path = find_file(folder, source.units_table, subject)

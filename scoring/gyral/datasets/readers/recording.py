@@ -91,6 +91,11 @@ def finite_units(recording: Recording, most: int) -> NDArray[np.bool_]:
     return fine
 
 
+def divided(part: Part, by: float) -> Part:
+    """The part with every number divided."""
+    return replace(part, blocks=lambda most: (np.asarray(b, np.float64) / by for b in part.blocks(most)))
+
+
 def standardised(part: Part) -> Part:
     """The part with each unit's mean out and its standard deviation one over the rows; a constant unit is 0.
 

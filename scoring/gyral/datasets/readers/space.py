@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.files import find_file, find_files, numbers, read_table, texts
+from gyral.datasets.readers.files import find_file, find_files, texts
+from gyral.datasets.readers.labels import LabelNames, read_label_names
 from gyral.datasets.readers.recording import FoundRegion
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset, UnknownName
@@ -51,9 +52,17 @@ class Chosen:
 
 
 def choose_units(
-    space: Space, source: ResponsesSource, regions: Sequence[RegionSource], folder: Path, subject: str
+    space: Space,
+    source: ResponsesSource,
+    regions: Sequence[RegionSource],
+    folder: Path,
+    subject: str,
+    *,
+    every: bool = False,
 ) -> Chosen:
-    """The places of ``responses.mask``, or without one those of any region; region numbers are columns of the recording.
+    """The places of ``responses.mask``, or without one those of any region (all where ``every``).
+
+    Numbers of regions are columns of the recording.
 
     Raises
     ------
@@ -69,6 +78,8 @@ def choose_units(
             inside += _parcels(space, region, folder, subject)
     if source.mask is not None:
         used = space.labels(find_files(folder, source.mask, subject))[0] > 0
+    elif every:
+        used = np.ones(space.size, np.bool_)
     elif inside:
         used = np.logical_or.reduce([mask for *_, mask in inside])
     else:
@@ -138,38 +149,17 @@ def _named(region: RegionSource) -> str:
     return region.name
 
 
-def _codes(table: pd.DataFrame, path: Path) -> list[int]:
-    """Values of the label image, from the table's column ``index``."""
-    found = numbers(table, "index", path)
-    whole = np.isfinite(found)
-    whole[whole] = found[whole] == np.round(found[whole])
-    if not whole.all():
-        row = int(np.flatnonzero(~whole)[0])
-        raise BadDataset(
-            f"column 'index', row {row + 1}: a whole number is expected.", where=str(path), code="atlas-labels"
-        )
-    return [int(v) for v in found]
-
-
 def _parcels(space: Space, region: RegionSource, folder: Path, subject: str) -> list[Any]:
     """One region a label of an atlas, named by its table or by the format itself."""
     paths = find_files(folder, region.atlas or (), subject)
     values, names = space.labels(paths)
     codes = np.where(np.isfinite(values), values, 0).round().astype(np.int64)
-    above: dict[int, tuple[str, ...]] = {}
-    titles: dict[int, str] = {}
+    told = LabelNames(names, {}, {})
     if region.labels is not None:
-        table_path = find_file(folder, region.labels, subject)
-        table = read_table(table_path)
-        index = _codes(table, table_path)
-        names = dict(zip(index, texts(table, "name", table_path), strict=True))
-        if "path" in table:
-            split = [tuple(p.strip() for p in t.split(">") if p.strip()) for t in texts(table, "path", table_path)]
-            above = dict(zip(index, split, strict=True))
-        if "title" in table:
-            titles = dict(zip(index, texts(table, "title", table_path), strict=True))
-    present = [int(c) for c in np.unique(codes) if c != 0]
-    if unnamed := [c for c in present if c not in names]:
+        told = read_label_names(find_file(folder, region.labels, subject))
+    # some atlases mark with values below 0 what they do not cover
+    present = [int(c) for c in np.unique(codes) if c > 0]
+    if unnamed := [c for c in present if c not in told.names]:
         raise BadDataset(
             f"labels {unnamed[:5]!r} have no name.",
             where=", ".join(str(p) for p in paths),
@@ -178,11 +168,11 @@ def _parcels(space: Space, region: RegionSource, folder: Path, subject: str) -> 
         )
     # Several codes may share a name (left and right): one region.
     found: dict[str, Any] = {}
-    for code, name in names.items():
-        if code == 0 or name.strip().lower() in _NOTHING:
+    for code, name in told.names.items():
+        if code <= 0 or name.strip().lower() in _NOTHING:
             continue
         mask = codes == code
         if name in found:
             mask = mask | found[name][4]
-        found[name] = (region, name, (*region.path, *above.get(code, ())), titles.get(code, ""), mask)
+        found[name] = (region, name, (*region.path, *told.above.get(code, ())), told.titles.get(code, ""), mask)
     return list(found.values())

@@ -1,5 +1,6 @@
 """THINGS-EEG2 as it is published: a dictionary a partition and subject, images x repetitions x channels x times."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,7 +159,9 @@ def _places(montage: str, head: _Header) -> NDArray[np.float64]:
     import mne  # slow import, only for these formats
 
     try:
-        made = mne.channels.make_standard_montage(montage)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of montages that mne is about to rename
+            made = mne.channels.make_standard_montage(montage)
     except ValueError:
         raise BadDataset(
             f"there is no montage {montage!r}.",

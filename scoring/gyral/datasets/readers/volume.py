@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.hdf5 import opened, variable
 from gyral.datasets.readers.recording import Array, Part
 from gyral.errors import BadDataset
 
@@ -136,8 +137,24 @@ class Volume:
                 )
             self.check(image, path)
             values = np.nan_to_num(read_block(image.dataobj, ..., path).astype(np.float64)).reshape(-1)
-            out = np.where(values != 0, values, out)
+            out = np.where(values > 0, values, out)
         return out, {}
+
+    def values(self, path: Path) -> NDArray[np.float64]:
+        """A number at every voxel, NaN kept.
+
+        Raises
+        ------
+        BadDataset
+            Another grid, or more than one volume (``image-shape``).
+        """
+        image = load_image(path)
+        self.check(image, path)
+        if int(np.prod(image.shape)) != self.size:
+            raise BadDataset(
+                f"shape {image.shape!r}; one volume is expected.", where=str(path), code="image-shape"
+            )
+        return read_block(image.dataobj, ..., path).astype(np.float64).reshape(-1)
 
     def units(self, chosen: NDArray[np.int64], *, common: bool) -> pd.DataFrame:
         """``voxel-001`` ..., i, j, k, and x, y, z in mm of a common space."""
@@ -149,6 +166,40 @@ class Volume:
             mm = voxels @ self.affine[:3, :3].T + self.affine[:3, 3]
             table = table.assign(**{axis: mm[:, k].round(3) for k, axis in enumerate("xyz")})
         return table
+
+
+def hdf5_part(path: Path, key: str, grid: Volume, chosen: NDArray[np.int64]) -> Part:
+    """Rows of one HDF5 file of volumes, written by MATLAB as X x Y x Z x trials: h5py sees trials x Z x Y x X (NSD's betas).
+
+    NSD's files have a chunk a voxel, all trials in it, so that they are read slice by slice and not row by row: the file's
+    rows at the chosen voxels are in memory together, in the file's own type.
+
+    Raises
+    ------
+    BadDataset
+        Another grid (``image-shape``), or what `gyral.datasets.readers.hdf5` refuses.
+    """
+    with opened(path) as file:
+        count, *axes = variable(file, key, path, 4).shape
+    if tuple(axes[::-1]) != grid.shape:
+        raise BadDataset(
+            f"{key!r} holds {count} volumes of {tuple(axes[::-1])!r} voxels; {grid.name} has {grid.shape!r}.",
+            where=str(path),
+            code="image-shape",
+        )
+    i, j, k = np.unravel_index(chosen, grid.shape)
+
+    def blocks(most: int) -> Iterator[Array]:
+        with opened(path) as file:
+            held = variable(file, key, path, 4)
+            whole = np.empty((count, len(chosen)), held.dtype)
+            for z in np.unique(k):
+                own = np.flatnonzero(k == z)
+                whole[:, own] = held[:, z, :, :][:, j[own], i[own]]
+        for start in range(0, count, most):
+            yield whole[start : start + most]
+
+    return Part(int(count), blocks, str(path))
 
 
 def _axes(affine: NDArray[np.float64]) -> str:

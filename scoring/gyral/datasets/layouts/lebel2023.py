@@ -1,0 +1,152 @@
+"""Stories of LeBel et al. (2023): a series of voxels in HDF5 a story and subject, words in TextGrids."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from gyral.datasets.layouts.layout import Draft, Layout, Published, csv, described, relative
+from gyral.datasets.readers.hdf5 import opened, variable
+from gyral.errors import BadDataset, Unavailable
+
+_FILE = re.compile(r"(?:^|/)(UTS\d+)/[^/]+\.hf5$")
+# What stands in the word tier and is no word: borders of sentences, breaths, sounds of lips, laughter, noise, silence.
+_NO_WORDS = frozenset({"sentence_start", "sentence_end", "br", "lg", "ls", "ns", "sp"})
+_TR = 2.0
+_FIRST = 10.0  # seconds after the start of the sound that the first sample of a file was taken at
+_PUBLISHED = Published(
+    name="lebel2023",
+    title="Stories heard, LeBel et al. 2023",
+    description="People heard stories told on a stage; BOLD of every voxel in their own space, TR 2 s, words with times.",
+    citation=(
+        "LeBel et al. (2023). A natural language fMRI dataset for voxelwise encoding models. Scientific Data 10. "
+        "doi:10.1038/s41597-023-02437-z"
+    ),
+    url="https://openneuro.org/datasets/ds003020",
+)
+_NOTES = (
+    "LeBel et al. 2023. Files begin 10 s after the sound does and end before it (samples are cut off there), by the authors'",
+    "encoding code. Words after the last sample are left out of stimuli.csv.",
+    "Stories are those that all subjects heard. `start` is the time of the first sample; the authors place words at the middle of a TR.",
+)
+
+
+def draft(folder: Path) -> Draft:
+    """A description of the stories that all subjects found have, with their words.
+
+    Raises
+    ------
+    BadDataset
+        No story is common, a TextGrid is missing or not one, or subjects have other numbers of samples (``layout``).
+    """
+    homes = sorted({p.parent for p in folder.glob("**/UTS*/*.hf5")})
+    grids = {p.stem: p for p in folder.glob("**/*.TextGrid")}
+    common = set.intersection(*({p.stem for p in h.glob("*.hf5")} for h in homes))
+    if not common:
+        raise BadDataset("no story was heard by all subjects.", where=str(folder), code="layout")
+    if missing := sorted(common - set(grids)):
+        raise BadDataset(
+            f"{len(missing)} stories have no TextGrid, {missing[0]!r} first.", where=str(folder), code="layout"
+        )
+    stories = sorted(common)
+    rows, keys = dict[str, int](), set[str]()
+    for home in homes:
+        for story in stories:
+            count, key = _series(home / f"{story}.hf5")
+            keys.add(key)
+            if rows.setdefault(story, count) != count:
+                raise BadDataset(
+                    f"{count} samples; {homes[0].name} has {rows[story]} of this story.",
+                    where=str(home / f"{story}.hf5"),
+                    code="layout",
+                )
+    if len(keys) > 1:
+        raise BadDataset(f"variables are called {sorted(keys)!r} in turn.", where=str(folder), code="layout")
+    said = [
+        (f"{s}-{n + 1:05d}", w, s, a, b)
+        for s in stories
+        for n, (w, a, b) in enumerate(words(grids[s]))
+        if a < _FIRST + _TR * rows[s]  # the ends of stories are cut off, too
+    ]
+    base = relative(folder, homes[0].parent / "{subject}") if homes[0].parent != folder else "{subject}"
+    tables = [
+        (
+            "stimuli",
+            {
+                "modality": "text",
+                "table": "stimuli.csv",
+                "text": "word",
+                "group": "story",
+                "onset": "onset",
+                "offset": "offset",
+            },
+        ),
+        (
+            "responses",
+            {
+                "reader": "array",
+                "kind": "fMRI",
+                "unit": "z",
+                "subjects": [h.name for h in homes],
+                "files": [f"{base}/{s}.hf5" for s in stories],
+                "key": keys.pop(),
+                "trials": "samples.csv",
+                "story": "story",
+            },
+        ),
+        ("regions", [{"name": "all voxels", "all": True}]),
+        ("timeline", {"period": _TR, "start": _FIRST}),
+    ]
+    others = {
+        "stimuli.csv": csv("id,word,story,onset,offset", said),
+        "samples.csv": csv("story", [(s,) for s in stories for _ in range(rows[s])]),
+    }
+    return Draft(described(_PUBLISHED, tables, _NOTES), others)
+
+
+def words(path: Path) -> list[tuple[str, float, float]]:
+    """Words of a TextGrid with start and end in seconds, in order; what is no word is passed over.
+
+    Raises
+    ------
+    BadDataset
+        Not a TextGrid, or without a tier of words (``textgrid``).
+    Unavailable
+        praatio is not installed (``extra-missing``).
+    """
+    try:
+        from praatio import textgrid  # an extra: only this format needs it
+    except ModuleNotFoundError:
+        raise Unavailable(
+            "TextGrids need the package 'praatio'.",
+            where=str(path),
+            mend="pip install 'gyral[textgrid]'",
+            code="extra-missing",
+        ) from None
+    try:
+        grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False, reportingMode="silence")
+        tiers = [grid.getTier(name) for name in grid.tierNames if name.lower() in ("word", "words")]
+        entries = tiers[0].entries if tiers else None
+        found = None if entries is None else [(str(e.label), float(e.start), float(e.end)) for e in entries]
+    except Exception as error:  # noqa: BLE001 - the reader of a foreign format raises whatever it likes
+        raise BadDataset(
+            f"not a TextGrid that can be read: {type(error).__name__}: {error}.", where=str(path), code="textgrid"
+        ) from None
+    if found is None:
+        raise BadDataset(
+            f"tiers {list(grid.tierNames)!r}; one called 'word' is expected.", where=str(path), code="textgrid"
+        )
+    spoken = [(w.strip(), a, b) for w, a, b in found if w.strip().lower().strip("{}").strip() not in _NO_WORDS]
+    return [(w.lower(), a, b) for w, a, b in spoken if w]
+
+
+def _series(path: Path) -> tuple[int, str]:
+    """Samples of a story, and the name of the one variable in its file."""
+    with opened(path) as file:
+        held = variable(file, "", path, 2)
+        if not np.prod(held.shape):
+            raise BadDataset(f"shape {held.shape!r}.", where=str(path), code="layout")
+        return int(held.shape[0]), str(held.name).strip("/")
+
+
+LAYOUT = Layout("LeBel/Huth stories", lambda name: _FILE.search(name) is not None, draft)

@@ -1,0 +1,208 @@
+"""BrainIO assemblies: netCDF-4 files of presentations x neuroids (x time bins) with coordinates, through xarray."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gyral.datasets.readers.files import find_files
+from gyral.datasets.readers.plain import described_units
+from gyral.datasets.readers.recording import Array, Part, Recording
+from gyral.datasets.source import ResponsesSource
+from gyral.errors import BadDataset, Unavailable, UnknownName
+
+_ROWS, _COLUMNS, _BINS = "presentation", "neuroid", "time_bin"
+_STIMULUS = ("stimulus_id", "image_id")  # the second is the older name
+_UNIT = "neuroid_id"
+_TAKEN = {"unit", "subject", "regions"}
+_CLASSIC = {1: "classic", 2: "64-bit offset", 5: "64-bit data"}
+
+
+def open_brainio(source: ResponsesSource, folder: Path, subject: str) -> Recording:
+    """The neuroids of a subject; rows are presentations, named by ``stimulus_id`` (``image_id``) or ``responses.stimulus``.
+
+    Coordinates of neuroids become columns of the unit table. With ``responses.subject_name`` a subject's neuroids are those
+    with its name in that coordinate; without it all are.
+
+    Raises
+    ------
+    BadDataset
+        No netCDF-4 (``netcdf-version``, ``not-netcdf``), no or several arrays of presentations x neuroids (``assembly``), several
+        time bins and none chosen (``time-bins``), neuroids that differ between files (``unit-count``), or none of the subject's.
+    UnknownName
+        No such coordinate.
+    Unavailable
+        xarray or h5netcdf is not installed (``extra-missing``).
+    """
+    parts, shown, tables = [], [], []
+    for path in find_files(folder, source.files, subject):
+        with assembly(path) as held:
+            _require_one_bin(held, source, path)
+            chosen = _neuroids(held, source, subject, path)
+            tables.append(_units(held, chosen, path))
+            shown.append(_shown(held, source, path))
+            parts.append(_part(path, source, chosen, held.sizes[_ROWS]))
+        if tables[-1]["unit"].tolist() != tables[0]["unit"].tolist():
+            raise BadDataset(
+                f"its neuroids of subject {subject!r} are not those of the first file.",
+                where=str(path),
+                code="unit-count",
+            )
+    return Recording(
+        subject=subject,
+        shown=pd.concat(shown, ignore_index=True),
+        units=described_units(tables[0], source, folder, subject),
+        parts=tuple(parts),
+    )
+
+
+@contextmanager
+def assembly(path: Path) -> Iterator[Any]:
+    """The array of a file, on the disk still, with its coordinates (an xarray DataArray).
+
+    Raises
+    ------
+    BadDataset, Unavailable
+        As `open_brainio`.
+    """
+    _require_netcdf4(path)
+    try:
+        import h5netcdf  # noqa: F401 - an extra: xarray finds it by its name
+        import xarray
+    except ModuleNotFoundError:
+        raise Unavailable(
+            "netCDF files need the packages 'xarray' and 'h5netcdf'.",
+            where=str(path),
+            mend="pip install 'gyral[netcdf]'",
+            code="extra-missing",
+        ) from None
+    try:
+        dataset = xarray.open_dataset(path, engine="h5netcdf", decode_times=False, phony_dims="access")
+    except Exception as error:  # noqa: BLE001 - the reader of a foreign format raises whatever it likes
+        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BadDataset(
+            f"not a netCDF file that can be read: {what}.", where=str(path), code="not-netcdf"
+        ) from None
+    with dataset:
+        found = [v for v in dataset.data_vars.values() if {_ROWS, _COLUMNS} <= set(v.dims)]
+        if len(found) != 1 or set(found[0].dims) - {_ROWS, _COLUMNS, _BINS}:
+            held = "; ".join(f"{n}: {' x '.join(map(str, v.dims))}" for n, v in dataset.data_vars.items())
+            raise BadDataset(
+                f"{len(found) or 'no'} array of {_ROWS} x {_COLUMNS} (x {_BINS}); one is expected.",
+                where=str(path),
+                mend=f"It holds {held or 'nothing'}.",
+                code="assembly",
+            )
+        if found[0].dtype.kind not in "fiu":
+            raise BadDataset(f"its array holds {found[0].dtype}, no numbers.", where=str(path), code="assembly")
+        yield found[0]
+
+
+def _require_netcdf4(path: Path) -> None:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+    except OSError as error:
+        raise BadDataset(f"cannot be read: {error}.", where=str(path), code="not-netcdf") from None
+    if start[:3] == b"CDF" and len(start) > 3:
+        kind = _CLASSIC.get(start[3], f"version {start[3]}")
+        raise BadDataset(
+            f"netCDF-3 ({kind}, CDF-{start[3]}); BrainIO assemblies are netCDF-4.",
+            where=str(path),
+            mend="Write it again as netCDF-4 (nccopy -k nc4 OLD NEW).",
+            code="netcdf-version",
+        )
+    if start != b"\x89HDF\r\n\x1a\n":
+        raise BadDataset(f"not a netCDF file; it begins with {start!r}.", where=str(path), code="not-netcdf")
+
+
+def _coordinate(held: Any, name: str, along: str, path: Path) -> NDArray[Any]:
+    if name not in held.coords or held.coords[name].dims != (along,):
+        known = [str(c) for c in held.coords if held.coords[c].dims == (along,)]
+        raise UnknownName(f"coordinate of {along} in {path}:", name, known)
+    values = held.coords[name].values
+    return np.array([_text(v) for v in values]) if values.dtype.kind in "OSU" else np.asarray(values)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _neuroids(held: Any, source: ResponsesSource, subject: str, path: Path) -> NDArray[np.int64]:
+    if source.subject_name is None:
+        if len(source.subjects) > 1:
+            raise BadDataset(
+                "several subjects are named, and no coordinate says whose each neuroid is.",
+                where="responses.subject_name",
+                mend='subject_name = "subject" (or "animal") names the coordinate.',
+                code="source",
+            )
+        return np.arange(held.sizes[_COLUMNS])
+    names = [_text(v) for v in _coordinate(held, source.subject_name, _COLUMNS, path).tolist()]
+    own = np.flatnonzero([n == subject for n in names]).astype(np.int64)
+    if not len(own):
+        raise UnknownName(f"{source.subject_name} in {path}:", subject, set(names))
+    return own
+
+
+def _units(held: Any, chosen: NDArray[np.int64], path: Path) -> pd.DataFrame:
+    names = [c for c in map(str, held.coords) if held.coords[c].dims == (_COLUMNS,)]
+    columns = {n: _coordinate(held, n, _COLUMNS, path)[chosen] for n in names if n not in _TAKEN}
+    units = columns.pop(_UNIT, chosen + 1)
+    columns.pop(_COLUMNS, None)  # an index without meaning of its own
+    table = pd.DataFrame({"unit": [_text(u) for u in units.tolist()], **columns})
+    if table["unit"].duplicated().any():
+        twice = table["unit"][table["unit"].duplicated()].iloc[0]
+        raise BadDataset(f"neuroid {twice!r} stands in it twice.", where=str(path), code="assembly")
+    return table
+
+
+def _shown(held: Any, source: ResponsesSource, path: Path) -> pd.DataFrame:
+    names = [c for c in map(str, held.coords) if held.coords[c].dims == (_ROWS,)]
+    wanted = source.stimulus
+    if wanted == "stimulus" and wanted not in names:  # nobody asked for another than BrainIO's own
+        wanted = next((n for n in _STIMULUS if n in names), _STIMULUS[0])
+    columns = {n: _coordinate(held, n, _ROWS, path) for n in names}
+    return pd.DataFrame(
+        {**columns, "stimulus": [_text(v) for v in _coordinate(held, wanted, _ROWS, path).tolist()]}
+    )
+
+
+def _bin(held: Any, source: ResponsesSource, path: Path) -> int:
+    starts = _coordinate(held, "time_bin_start", _BINS, path).tolist()
+    ends = _coordinate(held, "time_bin_end", _BINS, path).tolist()
+    bins = [(float(a), float(b)) for a, b in zip(starts, ends, strict=True)]
+    if source.time_bin not in bins:
+        named = ", ".join(f"[{a:g}, {b:g}]" for a, b in bins[:12])
+        raise BadDataset(
+            f"{len(bins)} time bins, and "
+            + ("none is chosen." if source.time_bin is None else f"none is {list(source.time_bin)!r}."),
+            where=str(path),
+            mend=f"responses.time_bin names one of {named}.",
+            code="time-bins",
+        )
+    return bins.index(source.time_bin)
+
+
+def _require_one_bin(held: Any, source: ResponsesSource, path: Path) -> None:
+    if held.sizes.get(_BINS, 1) > 1 or source.time_bin is not None:
+        if _BINS not in held.dims:
+            raise BadDataset("it has no time bins.", where=str(path), mend="Leave time_bin out.", code="time-bins")
+        _bin(held, source, path)
+
+
+def _part(path: Path, source: ResponsesSource, chosen: NDArray[np.int64], rows: int) -> Part:
+    def blocks(most: int) -> Iterator[Array]:
+        with assembly(path) as held:
+            one = held
+            if _BINS in held.dims:
+                one = held.isel({_BINS: 0 if held.sizes[_BINS] == 1 else _bin(held, source, path)})
+            one = one.transpose(_ROWS, _COLUMNS)
+            for start in range(0, rows, most):
+                yield np.asarray(one.isel({_ROWS: slice(start, start + most)}).values)[:, chosen]
+
+    return Part(int(rows), blocks, str(path))
