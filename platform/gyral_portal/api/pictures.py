@@ -196,14 +196,14 @@ def scatter(request: HttpRequest, reference: str, query: Query[ScatterQuery]) ->
     """Models of a board by parameters, or another score, and a score, with the front of Pareto."""
     scope = find_scope(reference)
     given = {k: str(v) for k, v in query.dict().items() if v}
-    axes = {name: given.pop(name) for name in ("x", "y") if name in given}
+    axes: dict[str, str] = {name: given.pop(name) for name in ("x", "y") if name in given}
     columns = scope.keys()
     for name, key in axes.items():
         if key not in columns and (name, key) != ("x", PARAMETERS):
             raise UnknownName("column", key, [PARAMETERS, *columns] if name == "x" else columns)
     look = _look(scope, given)
-    key = [*key_of("api scatter", request, scope, look), repr(sorted(axes.items()))]
-    return _answer(request, key, lambda: dumped(scatter_payload(read_scatter(scope, look, axes, request.user))))
+    tag = [*key_of("api scatter", request, scope, look), repr(sorted(axes.items()))]
+    return _answer(request, tag, lambda: dumped(scatter_payload(read_scatter(scope, look, axes, request.user))))
 
 
 @router.get(

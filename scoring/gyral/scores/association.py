@@ -71,7 +71,7 @@ def associations(table: NDArray[np.floating[Any]], *, level: float = LEVEL) -> A
     known = np.isfinite(values)
     count = values.shape[1]
     shared = known.T.astype(np.int64) @ known.astype(np.int64)
-    found = Associations(*(np.full((count, count), np.nan) for _ in range(3)), shared)
+    value, lows, highs = np.full((3, count, count), np.nan)
     own = [_ranks(values[known[:, i], i]) for i in range(count)]
     for i in range(count):
         for j in range(i, count):
@@ -84,8 +84,8 @@ def associations(table: NDArray[np.floating[Any]], *, level: float = LEVEL) -> A
             rho = _pearson(x, y)
             low, high = (rho, rho) if i == j else _interval(rho, int(shared[i, j]), level)
             for at in ((i, j), (j, i)):
-                found.value[at], found.low[at], found.high[at] = rho, low, high
-    return found
+                value[at], lows[at], highs[at] = rho, low, high
+    return Associations(value, lows, highs, shared)
 
 
 def _ranks(values: Floats) -> Floats:

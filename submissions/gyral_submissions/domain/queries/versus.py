@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.errors import BadArrays
-from gyral_submissions.domain.paired import Scored, compare_scored, scored_regions
+from gyral_submissions.domain.paired import Compared, Scored, compare_scored, scored_regions
 from gyral_submissions.domain.queries.grid import Grid
 from gyral_submissions.domain.queries.visible import visible_submissions
 from gyral_submissions.rules import Viewer
@@ -73,21 +73,29 @@ def compare_rows(grid: Grid, rows: Sequence[int], columns: Sequence[int], viewer
 
 
 def _versus(index: int, count: int, there: dict[int, Scored]) -> Versus:
-    empty = [np.full((count, count), np.nan) for _ in range(4)]
-    nothing = Versus(index, "", *empty, np.zeros((count, count), bool))
-    if len(there) < 2:
-        return nothing
+    # Difference, its limits, p.
+    whole = np.full((4, count, count), np.nan)
+    better = np.zeros((count, count), bool)
+    kind = ""
+    found = _compared(list(there.values()))
+    if found is not None:
+        place = {id(one): k for k, one in there.items()}
+        at = np.ix_(*[[place[id(one)] for one in found.models]] * 2)
+        own = found.comparison
+        for part, values in zip(whole, (own.difference, own.low, own.high, own.p), strict=True):
+            part[at] = values
+        better[at] = own.better
+        kind = found.kind
+    return Versus(index, kind, whole[0], whole[1], whole[2], whole[3], better)
+
+
+def _compared(models: list[Scored]) -> Compared | None:
+    """None where no two can be compared."""
+    if len(models) < 2:
+        return None
     try:
-        found = compare_scored(list(there.values()))
+        found = compare_scored(models)
     except BadArrays:
         # Records without redraws, or with too few: values stand, differences cannot be judged.
-        return nothing
-    if len(found.models) < 2:
-        return nothing
-    place = {id(one): k for k, one in there.items()}
-    at = np.ix_(*[[place[id(one)] for one in found.models]] * 2)
-    own = found.comparison
-    for whole, part in zip(empty, (own.difference, own.low, own.high, own.p), strict=True):
-        whole[at] = part
-    nothing.better[at] = own.better
-    return Versus(index, found.kind, *empty, nothing.better)
+        return None
+    return found if len(found.models) > 1 else None
