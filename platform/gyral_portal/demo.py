@@ -48,7 +48,8 @@ def demo(port: int, score: bool) -> None:
         )
     click.echo(f"\nDemo login: {USER} / {password}\n")
     os.execv(  # noqa: S606 - our own interpreter, no shell wanted
-        sys.executable, [sys.executable, "-m", "gyral.cli.main", "serve", "--port", str(port), "--no-prepare"]
+        sys.executable,
+        [sys.executable, "-m", "gyral.cli.main", "serve", "--port", str(port), "--no-prepare", "--datasets"],
     )
 
 

@@ -31,7 +31,10 @@ NEEDED = ("django", "celery", "gunicorn")
 @click.option(
     "--prepare/--no-prepare", default=True, help="Migrate, collect static files and sync benchmarks first."
 )
-def serve(port: int, host: str, workers: int, prepare: bool) -> None:
+@click.option(
+    "--datasets", is_flag=True, help="Decode datasets without a board in the background, for minutes, once."
+)
+def serve(port: int, host: str, workers: int, prepare: bool, datasets: bool) -> None:
     """Run the site and its workers until Ctrl-C."""
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise Unavailable(
@@ -51,7 +54,8 @@ def serve(port: int, host: str, workers: int, prepare: bool) -> None:
     address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104 - only read
     # What links in mails begin with.
     os.environ.setdefault("GYRAL_SITE_ADDRESS", address.rstrip("/"))
-    supervisor = Supervisor(children(listener.fileno(), workers), say=_say)
+    kept = children(listener.fileno(), workers)
+    supervisor = Supervisor([*kept, datasets_child()] if datasets else kept, say=_say)
     if prepare:
         _say("Gyral: preparing tables, static files and benchmarks (the first time takes a minute).")
         supervisor.run_once(Child("prepare", [sys.executable, "-m", "gyral_portal.prepare"]))
@@ -70,6 +74,12 @@ def children(listener: int, workers: int) -> list[Child]:
         *([Child("background worker", background_command())] if workers else []),
         Child("sweeper", sweeper_command()),
     ]
+
+
+def datasets_child() -> Child:
+    """What gives datasets without a board their pages; it ends by itself."""
+    command = [sys.executable, "-m", "django", "sync_datasets", "--verbosity", "0"]
+    return Child("datasets", ["nice", "-n", "10", *command], once=True)
 
 
 def site_command(bind: str) -> list[str]:

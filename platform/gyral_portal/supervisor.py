@@ -35,11 +35,14 @@ class Child:
         Its argument vector.
     keep : tuple of int
         File descriptors it inherits.
+    once : bool
+        It has an end, and is not started again, however it ends.
     """
 
     name: str
     command: Sequence[str]
     keep: tuple[int, ...] = ()
+    once: bool = False
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     started: float = field(default=0.0, init=False)
     deaths: int = field(default=0, init=False)
@@ -117,7 +120,7 @@ class Supervisor:
                 child.start()
             return False
         status = child.exit_status()
-        if status is None:
+        if status is None or child.once:
             return False
         child.deaths = 1 if now - child.started > SETTLED_SECONDS else child.deaths + 1
         if child.deaths >= MOST_DEATHS:

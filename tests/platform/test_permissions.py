@@ -23,6 +23,7 @@ NAME, TITLE = "hush-hush-net", "Unspeakable network"
 ROLES = ("nobody", "stranger", "operator", "owner")
 # 404 hides that the thing exists; 302 asks to log in.
 HIDDEN, LOGIN, OK = (404, 404, 200, 200), (302, 404, 200, 200), (200, 200, 200, 200)
+NOBODYS = (404, 404, 404, 404)
 
 # Template of each address, method, and the status by role.
 TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
@@ -49,6 +50,16 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "leaderboard:models": ("GET", "/models/", OK),
     "leaderboard:model": ("GET", "/models/{name}/", HIDDEN),
     "leaderboard:model-version": ("GET", "/models/{name}/v1/", HIDDEN),
+    # Of what everybody sees alone, so that its owner gets no private model either.
+    "leaderboard:feed": ("GET", "/feed/", OK),
+    "leaderboard:model-feed": ("GET", "/models/{name}/feed/", NOBODYS),
+    "leaderboard:benchmark-feed": ("GET", "/benchmarks/cortex/feed/", OK),
+    "leaderboard:badge": ("GET", "/models/{name}/badge/cortex.svg", NOBODYS),
+    "leaderboard:card": ("GET", "/card.png", OK),
+    "leaderboard:model-card": ("GET", "/models/{name}/card.png", NOBODYS),
+    "leaderboard:benchmark-card": ("GET", "/benchmarks/cortex/card.png", OK),
+    "leaderboard:model-bib": ("GET", "/models/{name}/cite.bib", NOBODYS),
+    "leaderboard:benchmark-bib": ("GET", "/benchmarks/cortex/cite.bib", OK),
     "leaderboard:record": ("GET", "/records/{run}/", HIDDEN),
     "leaderboard:download": ("GET", "/records/{run}/record.json", HIDDEN),
     "leaderboard:reading": ("GET", "/reading/", OK),

@@ -51,6 +51,26 @@ def _stub(before: str = "pass") -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", STUB.format(before=before)], start_new_session=True)
 
 
+def test_supervisor_starts_what_has_an_end_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    code = f"""
+import sys
+from gyral_portal.supervisor import Child, Supervisor
+kept = Child("kept", [sys.executable, "-c", "import time; time.sleep(600)"])
+once = Child("once", [sys.executable, "-c", "open({str(log)!r}, 'a').write('begun'); raise SystemExit(3)"], once=True)
+sys.exit(Supervisor([once, kept], say=print).run())
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    deadline = time.monotonic() + 20
+    while not log.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(3)  # what is kept alive would have been started again after one second
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert log.read_text() == "begun"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_supervisor_ends_every_child_when_told(number: signal.Signals) -> None:
     process = _stub()

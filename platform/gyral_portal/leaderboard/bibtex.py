@@ -34,7 +34,7 @@ def as_bibtex(
                 "author": "{Gyral}",
                 "year": f"{on.year}",
                 "howpublished": address,
-                "note": f"Board as of {on.isoformat()}",
+                "note": f"As of {on.isoformat()}",
             },
         )
     ]

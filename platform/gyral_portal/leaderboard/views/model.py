@@ -12,9 +12,15 @@ from gyral.datasets.corpus import CORPORA, Overlap, declared_overlap
 from gyral_portal.leaderboard.picture import draw_profile
 from gyral_portal.leaderboard.table import heat
 from gyral_portal.leaderboard.views.record import command_at_home
-from gyral_submissions.domain.queries.profile import LayerMap, layer_by_region, submission_profile, versions_of
+from gyral_submissions.domain.queries.profile import (
+    LayerMap,
+    Profile,
+    layer_by_region,
+    submission_profile,
+    versions_of,
+)
 from gyral_submissions.domain.queries.visible import visible_submissions
-from gyral_submissions.enums import State, Tier, Twin
+from gyral_submissions.enums import State, Tier, Twin, Visibility
 from gyral_submissions.models import Benchmark, Run, Submission
 from gyral_submissions.rules import may_be_changed
 
@@ -60,6 +66,7 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
                 "layers": map_lines(layers),
                 "command": command_at_home(found, commands.get(run.pk)),
                 "overlap": overlap_of(found, profile.benchmark),
+                "has_main": has_main(profile),
             }
             for profile, run in profiles
         ],
@@ -67,8 +74,16 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
         "trust": trust_words(found, scored=bool(profiles)),
         "twin_words": twin_words([p.twin_run for p in everywhere]),
         "owned": may_be_changed(found, request.user),
+        "public": found.visibility == Visibility.PUBLIC and found.withdrawn is None,
+        "site": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "leaderboard/model.html", context)
+
+
+def has_main(profile: Profile) -> bool:
+    """True where there is a score in the region that the benchmark is known by."""
+    cell = profile.cells.get(profile.benchmark.main_region)
+    return cell is not None and cell.value is not None
 
 
 def trust_words(submission: Submission, *, scored: bool) -> str:
