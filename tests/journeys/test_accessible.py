@@ -40,6 +40,12 @@ def pages(site: LiveSite) -> list[str]:
             "/boards/all/?pick=1&mean=1",
             "/boards/all/?open=",
             "/boards/seeded@0/?on=2026-01-01",
+            "/boards/seeded@0/compare/?model=net0&model=net1&model=net2&model=mine",
+            "/boards/all/compare/?model=net0&model=nothing",
+            "/boards/seeded@0/scatter/",
+            "/boards/all/scatter/?x=seeded@0/V1&y=seeded@0/V4",
+            "/boards/seeded@0/agreement/",
+            "/boards/all/agreement/",
             "/views/",
         ),
         *("/benchmarks/sim-language/", f"/records/{finished}/", f"/runs/{finished}/", f"/runs/{active}/"),
@@ -123,6 +129,30 @@ def test_run_page_lives(site: LiveSite, chromium: Any, pages: list[str]) -> None
     )
     page.get_by_text("Cancelled", exact=True).wait_for()
     assert page.evaluate("window.stays") is True
+    visitor.close()
+
+
+def test_ticked_models_are_compared_without_javascript(site: LiveSite, chromium: Any, pages: list[str]) -> None:
+    visitor = Visitor(chromium, site.address, javascript=False)
+    page = visitor.page
+    page.goto("/boards/seeded@0/")
+    for name in ("Network 2", "Network 0"):
+        page.get_by_label(f"Compare {name}").check()
+    page.get_by_role("button", name="Compare ticked models").click()
+    assert page.url.endswith("/boards/seeded@0/compare/?model=net0&model=net2")
+    page.get_by_role("heading", name="Difference from Network 0").wait_for()
+    page.get_by_label("Compare with").select_option("Network 2")
+    page.get_by_label("Add a model by name").fill("net1")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("heading", name="Difference from Network 2").wait_for()
+    page.get_by_role("link", name="leave out Network 0").click()
+    assert "net0" not in page.url and "model=net1" in page.url
+    page.get_by_role("link", name="Tick others on the board").click()
+    page.get_by_role("link", name="Score against size").click()
+    page.get_by_label("To the right").select_option("V1")
+    page.get_by_role("button", name="Draw").click()
+    assert "x=V1" in page.url
+    page.get_by_text("no public model is better in both scores").wait_for()
     visitor.close()
 
 
