@@ -19,7 +19,7 @@ from gyral.scores.conditional import Redraws, redraws
 from gyral.scores.hierarchy import with_everyone
 from gyral.scores.pairs import twice, widened_by
 from gyral.scores.problem import Problem
-from gyral.scores.pvalue import null_values
+from gyral.scores.pvalue import mean_before, null_values
 from gyral.scores.region import ALL, region_blocks
 from gyral.scores.resampling import DRAWS, Scored, Statistic
 from gyral.scores.series import Series
@@ -205,8 +205,7 @@ def _tested(problem: Problem, series: Series, predictions: Array, curves: list[C
     measured = np.asarray(problem.responses[:, series.units])
     whole = np.isfinite(np.stack([measured[held_out], predictions[held_out]])).all(axis=(0, 1))
     step = -(-len(held_out) * len(series) // _ENTRIES)
-    by_subject = series.parts(problem.subject_of, problem.subjects) if len(curves) > 1 else []
-    parts = [units[whole[units]][::step] for units in (*series.across(), *by_subject)]
+    parts = [units[whole[units]][::step] for units in series.parts(problem.subject_of, problem.subjects)]
     count = len(series.times)
     if any(len(part) == 0 for part in parts):
         return curves
@@ -220,11 +219,13 @@ def _tested(problem: Problem, series: Series, predictions: Array, curves: list[C
         stretch=twice_stretch(problem),
         seed=seed,
     )
-    drawn = np.concatenate(list(chunks)).reshape(-1, len(curves), count)
+    values, drawn = (v.reshape(*v.shape[:-1], -1, count) for v in (values, np.concatenate(list(chunks))))
+    if len(curves) > 1:  # of all subjects their mean is shown
+        values, drawn = (mean_before(v.swapaxes(-1, -2)).swapaxes(-1, -2) for v in (values, drawn))
     most = np.nanmax(drawn, axis=2)
     out = []
     for k, curve in enumerate(curves):
-        reached = (most[:, k, None] >= values.reshape(-1, count)[k] - 1e-12).sum(axis=0)
+        reached = (most[:, k, None] >= values[k] - 1e-12).sum(axis=0)
         p = (1 + reached) / (1 + len(drawn))
         p = np.where(np.isfinite(curve.value), p, np.nan)
         line = np.quantile(drawn[:, k], 1 - ALPHA, axis=0)

@@ -16,7 +16,8 @@ def control_lines(record: Record, rows: Sequence[Row]) -> list[str]:
     controls, lines = record.controls, []
     if controls.nuisances:
         none = f"its 95 % interval reaches 0, or it is below {LEAST_LEFT}"
-        lines.append(f"left: R2 beyond {', '.join(controls.nuisances)} (* none: {none})")
+        bands = ", ".join(controls.nuisances)
+        lines.append(f"left: R2 beyond {bands}, median over units of what each gains (* none: {none})")
     elif controls.missing:
         lines.append(f"nuisances: not run; {controls.missing}")
     for row in rows:

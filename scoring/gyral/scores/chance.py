@@ -32,7 +32,7 @@ class Chance:
     Parameters
     ----------
     p : float64 array, one for each of `RegionScore.subjects`
-        NaN where no unit is complete. That of "all" tests the median over the units of all subjects.
+        NaN where no unit is complete. That of "all" tests the mean over subjects, which is the value shown.
     null : {"permutation", "phase", "group"} or None
         None: held-out stretches are too short, or groups too few, for any.
     """
@@ -78,7 +78,8 @@ def region_chance(
     measured = np.asarray(problem.responses[:, region.units])
     whole = np.isfinite(np.stack([measured[rows], predictions[rows]])).all(axis=(0, 1))
     most = max(_LEAST_UNITS, _ENTRIES // len(rows))
-    parts = [units[whole[units]] for units in score.members]
+    several = len(score.members) > 1
+    parts = [units[whole[units]] for units in score.members[several:]]
     parts = [units[:: -(-len(units) // most)] if len(units) else units for units in parts]
     tested = np.unique(np.concatenate(parts))
     if not len(tested):
@@ -89,6 +90,7 @@ def region_chance(
         runs,
         null,
         parts=[np.searchsorted(tested, units) for units in parts],
+        mean=several,
         groups=problem.split.groups,
         stretch=twice_stretch(problem),
         seed=seed,

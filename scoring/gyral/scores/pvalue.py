@@ -72,6 +72,7 @@ def significance(
     *,
     over: Literal["median", "mean"] = "median",
     parts: Sequence[NDArray[np.integer[Any]]] | None = None,
+    mean: bool = False,
     block: int = 1,
     groups: NDArray[np.integer[Any]] | None = None,
     stretch: float = 1.0,
@@ -91,12 +92,14 @@ def significance(
         How a part's value comes of its units.
     parts : sequence of int array, optional
         Units of each value; default one value of all units.
+    mean : bool
+        True: the mean over parts that have a value is tested as well, and stands before them.
     block : int
         Samples a block, for ``block``.
     groups : int array, samples, optional
         Group of each sample, for ``group``; those of a run stand together.
     stretch : float
-        Factor on null scores: what a null that holds predictions leaves out (`gyral.scores.chance`).
+        Factor on null scores about their mean: what a null that holds predictions leaves out (`gyral.scores.chance`).
     draws : int
         At most; a single run has no more shifts than samples.
     seed : int
@@ -122,11 +125,21 @@ def significance(
         seed=seed,
         memory=memory,
     )
+    if mean:
+        values, chunks = mean_before(values), map(mean_before, chunks)
     reached, drawn = np.zeros(len(values)), 0
     for scores in chunks:
         reached += (scores >= values - 1e-12).sum(axis=0)
         drawn += len(scores)
     return Significance(values, np.where(np.isfinite(values), (1 + reached) / (1 + drawn), np.nan), null, drawn)
+
+
+def mean_before(values: Floats) -> Floats:
+    """The mean over parts (last axis) that have a value before them."""
+    known = np.isfinite(values)
+    count = known.sum(axis=-1, keepdims=True)
+    total = np.where(known, values, 0.0).sum(axis=-1, keepdims=True)
+    return np.concatenate([np.where(count > 0, total / np.maximum(count, 1), np.nan), values], axis=-1)
 
 
 def null_values(
@@ -173,11 +186,17 @@ def null_values(
     rng = np.random.default_rng([seed, 0x9A1E])
     chunk = max(1, memory // (8 * 4 * max(units, max(len(run) for run in runs))))
 
-    codes = None if groups is None else [np.asarray(groups)[run] for run in runs]
+    codes = None if groups is None or null != "group" else [np.asarray(groups)[run] for run in runs]
+    # What responses and predictions share by their places in a group stays where groups change places.
+    centre = np.zeros(units)
+    if codes is not None:
+        centre += sum(
+            w * (_at_places(y, c) * p).sum(axis=0) for w, (y, p), c in zip(weight, pairs, codes, strict=True)
+        )
 
     def chunks() -> Iterator[Floats]:
         for scores in _null_scores(pairs, weight, null, block, codes, rng, draws, chunk):
-            scores = np.where(np.isfinite(r), stretch * scores, np.nan)
+            scores = np.where(np.isfinite(r), centre + stretch * (scores - centre), np.nan)
             yield np.stack([statistic.of(scores[:, part]) for part in members], axis=1)
 
     return values, chunks()
@@ -226,9 +245,8 @@ def _null_scores(
             elif null == "shift":
                 total += lagged[k][rng.integers(len(lagged[k]), size=size)]
             else:
-                codes = None if groups is None or null != "group" else groups[k]
                 for d in range(size):
-                    order = _shuffled(len(y), block, rng) if codes is None else _regrouped(codes, rng)
+                    order = _shuffled(len(y), block, rng) if groups is None else _regrouped(groups[k], rng)
                     total[d] += weight[k] * (y[order] * p).sum(axis=0)
         yield total
 
@@ -271,12 +289,33 @@ def _shuffled(count: int, block: int, rng: np.random.Generator) -> NDArray[np.in
 
 def _regrouped(codes: NDArray[np.integer[Any]], rng: np.random.Generator) -> NDArray[np.int64]:
     """For each place the row that another group has there; groups of other sizes are stretched or squeezed."""
-    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
-    sizes = np.diff(np.append(starts, len(codes)))
+    starts, sizes = _extents(codes)
     other = rng.permutation(len(starts))
-    place = np.arange(len(codes)) - np.repeat(starts, sizes)
-    found = np.repeat(starts[other], sizes) + place * np.repeat(sizes[other], sizes) // np.repeat(sizes, sizes)
-    return np.asarray(found, np.int64)
+    return _taken(starts, sizes, starts[other], sizes[other])
+
+
+def _at_places(values: Floats, codes: NDArray[np.integer[Any]]) -> Floats:
+    """Mean over all orders of `_regrouped`: at each place the mean over the groups that can stand there."""
+    starts, sizes = _extents(codes)
+    total = np.zeros_like(values)
+    for k in range(len(starts)):
+        same = np.full(len(starts), k)
+        total += values[_taken(starts, sizes, starts[same], sizes[same])]
+    return total / len(starts)
+
+
+def _extents(codes: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First row and size of each group, which stands together."""
+    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]])).astype(np.int64)
+    return starts, np.diff(np.append(starts, len(codes)))
+
+
+def _taken(
+    starts: NDArray[np.int64], sizes: NDArray[np.int64], of: NDArray[np.int64], long: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Rows where groups that begin ``of`` and are ``long`` stand in the places of others."""
+    place = np.arange(sizes.sum()) - np.repeat(starts, sizes)
+    return np.asarray(np.repeat(of, sizes) + place * np.repeat(long, sizes) // np.repeat(sizes, sizes), np.int64)
 
 
 def orders_of(groups: NDArray[np.integer[Any]], runs: Sequence[Rows]) -> float:

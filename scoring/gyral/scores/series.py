@@ -56,7 +56,3 @@ class Series:
             for s in subjects
             for t in range(len(self.times))
         ]
-
-    def across(self) -> list[Units]:
-        """Positions in ``units`` of all subjects at each time."""
-        return [np.flatnonzero(self.time_of == t).astype(np.int64) for t in range(len(self.times))]

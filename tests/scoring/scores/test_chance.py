@@ -11,7 +11,7 @@ from gyral.datasets.split import contiguous, grouped
 from gyral.scores import chance as module
 from gyral.scores.chance import Chance, region_chance, runs_and_null
 from gyral.scores.problem import Problem
-from gyral.scores.pvalue import significance
+from gyral.scores.pvalue import null_values, significance
 from gyral.scores.region import region_blocks, score_blocks, score_region
 
 
@@ -125,3 +125,40 @@ def test_noise_that_was_fitted_is_significant_as_often_as_promised() -> None:
         hits += row.p <= 0.05
     # 7.5 are expected. A null that holds the fitted predictions calls 18 significant.
     assert hits <= 14
+
+
+def test_of_all_subjects_the_mean_is_tested_which_is_shown() -> None:
+    """One subject has nearly all units: their median says nothing of the others."""
+    rng = np.random.default_rng(8)
+    y = rng.standard_normal((200, 33))
+    p = rng.standard_normal((200, 33))
+    p[:, 30:] += 2 * y[:, 30:]
+    problem = replace(problem_of(y, exchangeable=True), subject_of=np.array(["s1"] * 30 + ["s2"] * 3))
+    found = chance(problem, p)
+    assert found.p[0] == found.p[2] == pytest.approx(1 / 1001)
+    assert found.p[1] > 0.01
+
+
+def test_what_places_in_a_group_share_stays_in_the_null_as_it_is() -> None:
+    """Responses and predictions that differ by place alone: groups that change places score the same, stretched or not."""
+    groups, place = np.repeat(np.arange(20), 8), np.tile(np.arange(8.0), 20)
+    runs = [f.test for f in grouped(groups, 5).folds]
+    rng = np.random.default_rng(9)
+    y, p = (sign * place[:, None] + 1e-3 * rng.standard_normal((160, 1)) for sign in (1, -1))
+    values, chunks = null_values(y, p, runs, "group", groups=groups, stretch=2**0.5, draws=20)
+    assert values == pytest.approx(-1, abs=1e-4)
+    assert np.concatenate(list(chunks)) == pytest.approx(-1, abs=1e-4)
+
+
+def test_the_mean_over_orders_of_groups_is_known() -> None:
+    groups = np.repeat(np.arange(10), np.random.default_rng(10).integers(3, 7, 10))
+    runs = [np.arange(len(groups))]
+    rng = np.random.default_rng(11)
+    y, p = rng.standard_normal((2, len(groups), 4))
+    plain, wide = (
+        np.concatenate(list(null_values(y, p, runs, "group", groups=groups, parts=[np.array([u]) for u in range(4)],
+                                        stretch=s, draws=4000)[1]))
+        for s in (1.0, 2.0)
+    )  # fmt: skip
+    assert wide.mean(axis=0) == pytest.approx(plain.mean(axis=0), abs=0.02)
+    assert wide.std(axis=0) == pytest.approx(2 * plain.std(axis=0))
