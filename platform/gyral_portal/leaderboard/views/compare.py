@@ -81,7 +81,7 @@ def _compared(found: Comparison, scope: Scope, asked: int) -> dict[str, Any]:
                 "mark": _mark(k),
                 "is_base": k == found.against,
                 "is_private": bool(found.grid.own[row]),
-                "without": address_of(base, found.look, {"model": [n for n in names if n != facts.name]}),
+                "without": address_of(base, found.look, _without(names, facts.name, names[found.against])),
             }
             for k, (facts, row) in enumerate(zip(models, found.rows, strict=True))
         ],
@@ -97,6 +97,12 @@ def _compared(found: Comparison, scope: Scope, asked: int) -> dict[str, Any]:
         "simulated": sum(c.benchmark.simulated for c in found.shown),
         "board": found.look.address(reverse("leaderboard:board", args=[scope.reference])),
     }
+
+
+def _without(names: list[str], one: str, against: str) -> dict[str, str | list[str]]:
+    """The comparison's own parameters without one of its models."""
+    left: dict[str, str | list[str]] = {"model": [name for name in names if name != one]}
+    return left if against in (one, names[0]) else left | {"against": against}
 
 
 def _mark(place: int) -> SafeString:
