@@ -129,11 +129,14 @@ def units_at_once(design: Design, folds: int) -> int:
 def blocks(arrays: Arrays, responses: Host, rows: Rows, columns: Sequence[slice]) -> Iterator[Block]:
     """Responses of training rows, block after block; units that lack the same samples come together.
 
+    The next block may be written over the last.
+
     Raises
     ------
     BadArrays
         A unit has fewer than 3 finite responses (``too-few-responses``).
     """
+    room = _Room()
     for part in columns:
         raw = np.asarray(responses[run_of(rows), part])
         raw = raw if raw.dtype in (np.float32, np.float64) else raw.astype(np.float32)
@@ -146,7 +149,7 @@ def blocks(arrays: Arrays, responses: Host, rows: Rows, columns: Sequence[slice]
         whole = np.flatnonzero(finite)
         if len(whole):
             some = raw if len(whole) == raw.shape[1] else raw[:, whole]
-            yield _block(arrays, some, mean[whole], every, whole + part.start)
+            yield _block(arrays, some, mean[whole], every, whole + part.start, room)
         yield from _holed(arrays, raw, np.flatnonzero(~finite), part.start)
 
 
@@ -158,12 +161,26 @@ def _holed(arrays: Arrays, raw: Host, units: Rows, start: int) -> Iterator[Block
         pattern[there] = True
         values = raw[:, here]
         mean = values[pattern].mean(axis=0, dtype=np.float64).astype(raw.dtype)
-        yield _block(arrays, np.where(pattern[:, None], values, mean), mean, pattern, here + start)
+        yield _block(arrays, np.where(pattern[:, None], values, mean), mean, pattern, here + start, _Room())
 
 
-def _block(arrays: Arrays, raw: Host, mean: Host, present: NDArray[np.bool_], units: Rows) -> Block:
+class _Room:
+    """Memory that is asked of the system once: for arrays of this size every page would be made anew each time."""
+
+    def __init__(self) -> None:
+        self._held = np.empty(0, np.uint8)
+
+    def like(self, values: Host) -> Host:
+        """Room for an array as large as ``values``, row by row; what it holds is arbitrary."""
+        if len(self._held) < values.nbytes:
+            self._held = np.empty(values.nbytes, np.uint8)
+        found: Host = self._held[: values.nbytes].view(values.dtype).reshape(values.shape)
+        return found
+
+
+def _block(arrays: Arrays, raw: Host, mean: Host, present: NDArray[np.bool_], units: Rows, room: _Room) -> Block:
     # A large offset costs no precision: what is left of it after one subtraction, each fold takes off again.
-    y, squares = np.empty_like(raw, order="C"), np.zeros(len(mean), raw.dtype)
+    y, squares = room.like(raw), np.zeros(len(mean), raw.dtype)
     for rows in some_rows(raw):
         part = np.subtract(raw[rows], mean, out=y[rows])
         squares += np.ones(len(part), raw.dtype) @ (part * part)

@@ -67,7 +67,8 @@ class FittedRidge:
             Features of ``rows`` are not finite (``features-finite``).
         """
         design, arrays = self._design, self._design.arrays
-        out = np.full((len(rows), len(self.penalties)), np.nan, np.float32)
+        out = np.empty((len(rows), len(self.penalties)), np.float32)
+        out[:, ~np.isfinite(self.penalties)] = np.nan
         with full_precision(), few_threads(max(len(design.rows), len(self.penalties))):
             held = design.held(self._ridge.prepare(features), rows)
             for part in self._parts():
