@@ -25,7 +25,7 @@ def test_board_shows_value_interval_ceiling_rank_and_twin(client: Client, board:
     make_scored("net", board, {"V1": 0.3, "V4": 0.5}, {"V1": 0.2, "V4": 0.35})
     rank(board)
     text = client.get(_address(board)).content.decode()
-    for part in ("0.500", "0.48 to 0.52", "rank 1", "42 % of ceiling, 46 of 50 units", "twin 0.35 ± 0.01"):
+    for part in ("0.500", "0.480 to 0.520", "rank 1", "42 % of ceiling, 46 of 50 units", "twin 0.350 ± 0.012"):
         assert part in text
 
 
@@ -177,3 +177,29 @@ def test_own_pages_take_as_many_queries_for_three_as_for_one(
     with django_assert_max_num_queries(20) as three:
         as_owner.get(address)
     assert len(three) == len(one)
+
+
+def test_record_shows_regions_first_and_every_row_on_demand(client: Client, board: Benchmark) -> None:
+    run = make_scored("net", board, {"V1": 0.3, "V4": 0.5}).runs.get()
+    text = client.get(f"/records/{run.pk}/").content.decode()
+    first, _, rest = text.partition("<summary>All 6 rows")
+    assert first.count("<strong>chosen</strong>") == 2 and "block.1" not in first
+    assert rest.count("<code>block.1</code>") == 2 and "<strong>chosen</strong>" not in rest
+    tables = text.split("<table")
+    assert all(part.rstrip().endswith(">") and 'class="scroll"' in part[-200:] for part in tables[:-1]), (
+        "a table wider than a phone scrolls by itself"
+    )
+
+
+def test_benchmark_page_says_things_in_words_and_its_window(client: Client, board: Benchmark) -> None:
+    board.about |= {"times": [-0.1, 0.4], "window": [0.05, 0.3]}
+    board.save()
+    text = client.get("/benchmarks/cortex/").content.decode()
+    for part in (
+        "5 parts of consecutive stimuli, each held out in turn",
+        "what repeats of a stimulus share",
+        "ridge regression from a model’s layers to each unit",
+        "−100 ms to 400 ms after the stimulus appears",
+        "over all times from 50 ms to 300 ms",
+    ):
+        assert part in text

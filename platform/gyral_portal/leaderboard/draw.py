@@ -102,9 +102,7 @@ def _title(cell: Cell, benchmark: Benchmark) -> str:
 
 def _value(cell: Cell, line: Line) -> str:
     mark = _DAGGER if line.facts.tier == Tier.SELF_REPORTED else ""
-    between = (
-        "" if cell.low is None else f'<span class="interval">{score(cell.low, 2)} to {score(cell.high, 2)}</span>'
-    )
+    between = "" if cell.low is None else f'<span class="interval">{score(cell.low)} to {score(cell.high)}</span>'
     return f'<span class="value">{score(cell.value)}{mark}</span>{between}'
 
 
@@ -125,12 +123,12 @@ def _rank(cell: Cell, line: Line) -> str:
 def _twin(cell: Cell) -> str:
     if cell.twin is None:
         return '<span class="share">twin not scored</span>'
-    spread = "" if cell.twin_spread is None else f" ± {score(cell.twin_spread, 2)}"
-    return f'<span class="share">twin {score(cell.twin, 2)}{spread}</span>'
+    spread = "" if cell.twin_spread is None else f" ± {score(cell.twin_spread)}"
+    return f'<span class="share">twin {score(cell.twin)}{spread}</span>'
 
 
 def _left(cell: Cell) -> str:
     badge = (
         '<span class="share"><span class="badge nothing">nothing left</span></span>' if cell.nothing_left else ""
     )
-    return f'{badge}<span class="share">beyond nuisances <var>R²</var> {score(cell.unique_r2, 2)}</span>'
+    return f'{badge}<span class="share">beyond nuisances <var>R²</var> {score(cell.unique_r2)}</span>'

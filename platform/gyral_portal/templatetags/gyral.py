@@ -106,6 +106,64 @@ def _with_interval(said: dict[str, Any], name: str) -> str:
     return score(said[name], 2) + interval
 
 
+_CEILINGS = {
+    "ncsnr": "what repeats of a stimulus share",
+    "split-half": "halves of the repeats",
+    "loso": "what subjects share, one left out in turn",
+    "extrapolation": "what endlessly many other subjects would predict",
+    "consistency": "what other subjects predict, without their noise",
+    "published": "the literature, named below",
+    "rdm-bounds": "dissimilarities of the other subjects (below) and of all (above)",
+    "people's agreement": "the choice of most other people (below) and of most people (above)",
+}
+
+
+@register.filter
+def ceiling_from(kind: str | None) -> str:
+    """Where a ceiling comes from, in words; unknown estimators keep their name.
+
+    >>> ceiling_from("ncsnr"), ceiling_from("none"), ceiling_from("other")
+    ('what repeats of a stimulus share', 'nothing: the data have no repeats and no subjects to compare', 'other')
+    """
+    if kind in (None, "", "none"):
+        return "nothing: the data have no repeats and no subjects to compare"
+    return _CEILINGS.get(str(kind), str(kind))
+
+
+@register.filter
+def split_words(name: str) -> str:
+    """How stimuli are held out, in words; unknown splits keep their name.
+
+    >>> split_words("contiguous-5"), split_words("leave-one-group-out")
+    ('5 parts of consecutive stimuli, each held out in turn', 'each group of stimuli (run, story) held out in turn')
+    """
+    kind, _, folds = name.rpartition("-")
+    if kind.startswith("leave-one-group-out") or name.startswith("leave-one-group-out"):
+        return "each group of stimuli (run, story) held out in turn"
+    what = {"contiguous": "consecutive stimuli", "grouped": "whole groups of stimuli"}.get(kind.partition("-")[0])
+    return f"{folds} parts of {what}, each held out in turn" if what and folds.isdecimal() else name
+
+
+@register.filter
+def readout_name(name: str) -> str:
+    """A readout as people say it; unknown ones keep their name.
+
+    >>> readout_name("ridge"), readout_name("other")
+    ('ridge regression', 'other')
+    """
+    return {"ridge": "ridge regression"}.get(name, name)
+
+
+@register.filter
+def milliseconds(seconds: float) -> str:
+    """A time after stimulus onset.
+
+    >>> milliseconds(0.05), milliseconds(-0.1)
+    ('50 ms', '−100 ms')
+    """
+    return f"{1000 * seconds:g} ms".replace("-", MINUS)
+
+
 @register.filter
 def percent(value: float | None) -> str:
     """A share in whole percent; a dash where there is none.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gyral.datasets.region import Region
     from gyral.datasets.triplets import Triplets
 
+_FACTS = 2  # of what a row says of its data; another number makes every row again
 Outcome = Literal["created", "unchanged", "refreshed", "refused", "skipped", "retired"]
 
 
@@ -102,7 +103,7 @@ def _is_current(row: Benchmark, recipe: "Recipe") -> bool:
 def _made_by() -> str:
     from gyral.record import STATISTICS_VERSION
 
-    return f"gyral {__version__}, {STATISTICS_VERSION}"
+    return f"gyral {__version__}, {STATISTICS_VERSION}, facts {_FACTS}"
 
 
 def _audit(recipe: "Recipe", dataset: "Dataset", progress: Progress) -> "Audit":
@@ -182,6 +183,9 @@ def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
         "split_hash": dataset.split().content_hash,
         "ceiling": recipe.ceiling,
         "holdout": recipe.holdout,
+        "times": None if dataset.time is None else [dataset.time.times[0], dataset.time.times[-1]],
+        "window": None if dataset.time is None else list(dataset.time.window),
+        "period": None if dataset.timeline is None else dataset.timeline.period,
         "published": [asdict(bound) for bound in dataset.published],
         "made_by": _made_by(),
     }

@@ -145,7 +145,7 @@ def test_leaky_split_gets_no_board(registry: Callable[..., None], home: Path) ->
     )
     registry(declared)
     (synced,) = sync_benchmarks()
-    assert (synced.outcome, synced.identifier) == ("refused", "told@0")
+    assert (synced.outcome, synced.identifier) == ("refused", declared.id)
     assert "run-1" in synced.why and "gyral audit" in synced.why
     assert not Benchmark.objects.exists()
 

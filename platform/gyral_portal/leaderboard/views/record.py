@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from gyral.heatmap import heatmap_svg
 from gyral.line_chart import line_chart_svg
 from gyral_submissions import conf
+from gyral_submissions.domain.queries.board import ALL, CHOSEN
 from gyral_submissions.enums import State
 from gyral_submissions.models import Run, Submission
 from gyral_submissions.rules import may_be_seen
@@ -34,13 +35,16 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
     """Table of all rows, provenance and the command that makes the record again."""
     found = find_finished(request, run)
     folder = conf.runs() / found.record_path
+    scores = list(found.scores.order_by("region", "subject", "id"))
     context = {
         "run": found,
         "record": found.record or {},
         "command": command_at_home(found.submission, (found.record or {}).get("provenance", {}).get("command")),
         "maps": draw_maps(folder, found.record or {}),
         "curves": draw_curves(folder, found.record or {}),
-        "scores": found.scores.order_by("region", "subject", "id"),
+        "scores": scores,
+        "main": [s for s in scores if (s.subject, s.layer) == (ALL, CHOSEN)],
+        "others": [s for s in scores if (s.subject, s.layer) != (ALL, CHOSEN)],
         "files": [name for name in FILES if (folder / name).is_file()],
     }
     return render(request, "leaderboard/record.html", context)
