@@ -7,6 +7,9 @@ Imports nothing, so that a web process can ask.
 LEAST_LEFT = 0.005
 
 
-def nothing_left(unique_r2: float | None, unique_low: float | None) -> bool:
-    """True where R2 beyond nuisances is below `LEAST_LEFT`, or its interval reaches 0 or below."""
+def nothing_left(unique_r2: float | None, unique_low: float | None, partial_low: float | None = None) -> bool:
+    """True where R2 beyond nuisances is below `LEAST_LEFT`, or its interval (of RDMs: that of partial similarity) reaches
+    0 or below."""
+    if partial_low is not None:
+        return partial_low <= 0
     return unique_low is not None and (unique_low <= 0 or (unique_r2 or 0.0) < LEAST_LEFT)

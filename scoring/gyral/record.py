@@ -222,6 +222,11 @@ class Row(_Frozen):
     omega: float | None = Field(
         None, description="share of the model's R2 that nuisances explain as well; null where that R2 is unsure"
     )
+    partial: float | None = Field(
+        None, description="of RDMs: similarity with those of nuisances held constant (partial correlation)"
+    )
+    partial_low: float | None = Field(None, description="95 % interval of partial")
+    partial_high: float | None = None
     controls: dict[str, ControlScore] = Field(default_factory=dict, description="by name of the control")
     chance: float | None = Field(None, description="what guessing gives, where the metric has it")
     identification: dict[str, float] = Field(
@@ -233,7 +238,7 @@ class Row(_Frozen):
     @property
     def nothing_left(self) -> bool:
         """See `gyral.left.nothing_left`."""
-        return nothing_left(self.unique_r2, self.unique_low)
+        return nothing_left(self.unique_r2, self.unique_low, self.partial_low)
 
 
 class Controls(_Frozen):

@@ -25,6 +25,7 @@ from gyral.rsa.bootstrap import draw_counts
 from gyral.rsa.bounds import bound_intervals
 from gyral.rsa.comparator import PairSums, Product
 from gyral.rsa.inference import pair_redraws, pooled_interval
+from gyral.rsa.partial import mean_over_folds
 from gyral.rsa.permutation import permutation_p, with_mean
 from gyral.rsa.rdm import correlation_rdm
 from gyral.rsa.vector import condensed
@@ -76,11 +77,14 @@ class SimilarityScores:
         One row per region and subject, chosen layers.
     redraws : array, redraws x chosen rows
         Deviations from their values, float32.
+    picks : dict of region to list of int
+        Layer that each fold chose, of the first model.
     """
 
     rows: list[Row]
     subjects: pd.DataFrame
     redraws: Array
+    picks: dict[str, list[int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +170,8 @@ def score_similarity(
                           "r2": np.nan, "ceiling": upper.value, "ceiled": np.nan})
         )  # fmt: skip
     units = pd.concat(tables, ignore_index=True)
-    return SimilarityScores(with_q(rows), units, np.concatenate(redraws, axis=1).astype(np.float32))
+    picks = {name: chosen.picks[0] for name, chosen in picked.items()}
+    return SimilarityScores(with_q(rows), units, np.concatenate(redraws, axis=1).astype(np.float32), picks)
 
 
 def _chosen_rows(region: RegionRdms, chosen: _Chosen, chance: Floats, common: dict[str, Any]) -> list[Row]:
@@ -264,16 +269,12 @@ class _Problem:
             for m, pick in zip(self.models, picks, strict=True)
         ])  # fmt: skip
         counts = np.concatenate([self.counts, self.without])
-        total, weight = np.zeros((len(counts), len(subjects))), np.zeros((len(counts), 1))
+        parts = []
         for f, (_, held) in enumerate(folds):
             winners = np.stack([m[pick[f]] for m, pick in zip(self.models, picks, strict=True)])
-            drawn = PairSums(counts, len(held), held).total
             part = self.comparator.redrawn(subjects, winners, counts, held).mean(axis=2)
-            # A draw that leaves a fold without pairs is scored on the other folds.
-            known = np.isfinite(part).all(axis=1, keepdims=True) & (drawn > 0)
-            total += np.where(known, drawn * part, 0.0)
-            weight += np.where(known, drawn, 0.0)
-        found = np.where(weight > 0, total / np.maximum(weight, 1), np.nan)[:, :, None]
+            parts.append((PairSums(counts, len(held), held).total, part))
+        found = mean_over_folds(parts)[:, :, None]
         (redraws,) = pair_redraws(
             values.mean(axis=0)[:, None], found[: -self.samples], found[-self.samples :], seed=self.seed
         )

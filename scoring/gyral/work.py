@@ -14,7 +14,7 @@ from gyral.benchmarks.benchmark import Benchmark
 from gyral.candidates import Turned, turned_around
 from gyral.controls.altered import SEEDS as ALTERED_SEEDS
 from gyral.controls.altered import Isolated, RandomWords, Scrambled
-from gyral.controls.beside import Beside, nuisances_beside, why_missing
+from gyral.controls.beside import Beside, nuisances_beside, nuisances_beside_rdms, why_missing
 from gyral.curves import Curve
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.triplets import Triplets
@@ -38,7 +38,7 @@ from gyral.readouts.ridge import Ridge
 from gyral.record import Controls, ControlsAsked, Row
 from gyral.retraining import Retrained
 from gyral.scores.problem import Problem
-from gyral.similarity import layer_rdms, score_similarity
+from gyral.similarity import Pairs, layer_rdms, score_similarity
 from gyral.triplets import layer_hits, score_triplets
 from gyral.workplace import Workplace
 
@@ -103,6 +103,7 @@ class Work:
         self.turned: list[Turned] = []  # from responses to features, where the metric asks for it
         self.features: dict[str, Features] = {}  # of the last model
         self.rdms: list[Array] = []
+        self.picks: dict[str, list[int]] = {}  # of RDMs: the layer that each fold chose
         self.hits: list[NDArray[np.float32]] = []  # on triplets
         self.first: dict[str, Features] = {}  # of the first model
         self.twin: tuple[Curve, ...] = ()  # of the untrained twin, once `further` has run it
@@ -181,6 +182,7 @@ class Work:
                 exchangeable=not dataset.about.ordered and dataset.split().groups is None,
                 seed=self.setting.seed,
             )
+            self.picks = similar.picks
             rdms = np.stack(self.rdms).astype(np.float32)
             found = EncodingScores(similar.rows, similar.subjects, rdms, similar.redraws, (), {}, ())
         else:
@@ -255,9 +257,22 @@ class Work:
 
     def nuisances(self, asked: ControlsAsked, twin: Twin | None, device: str) -> Beside:
         """What nuisances leave of the scores, or why nothing says it."""
-        why = why_missing(asked, self.solver, len(self.fits), twin)
-        if why or self.setting.problem is None:
+        task, dataset = self.setting.benchmark.task, self.setting.dataset
+        why = why_missing(asked, task, self.solver, len(self.rdms if task == "rsa" else self.fits), twin)
+        if why:
             return Beside(Controls(missing=why))
+        if self.setting.problem is None:
+            return nuisances_beside_rdms(
+                self.rdms[0],
+                self.picks,
+                dataset.rdms,
+                Pairs.of(dataset.split(), len(dataset.stimuli)).held_out,
+                METRICS.load(self.setting.benchmark.metric),
+                dataset.stimuli,
+                seed=self.setting.seed,
+                folder=self.setting.features_in,
+                progress=self.setting.progress,
+            )
         # Made again with its features where somebody wants to see that it comes out the same.
         kept = self.setting.features_in is None
         return nuisances_beside(

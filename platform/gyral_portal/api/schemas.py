@@ -92,6 +92,9 @@ class CellOut(Schema):
     unique_low: float | None
     unique_high: float | None
     omega: float | None = Field(description="share of the model's R2 that nuisances explain as well")
+    partial: float | None = Field(None, description="of RDMs: similarity with those of nuisances held constant")
+    partial_low: float | None = Field(None, description="lower end of its 95 % interval")
+    partial_high: float | None = None
     twin: float | None = Field(description="the untrained twin's value")
     twin_spread: float | None = Field(description="its standard deviation over draws")
     n_units: int
@@ -283,6 +286,9 @@ class ScoreOut(Schema):
     unique_low: float | None
     unique_high: float | None
     omega: float | None = Field(description="share of the model's R2 that nuisances explain as well")
+    partial: float | None = Field(None, description="of RDMs: similarity with those of nuisances held constant")
+    partial_low: float | None = Field(None, description="lower end of its 95 % interval")
+    partial_high: float | None = None
     chance: float | None = Field(description="what guessing gives, where the metric has it")
     identification: dict[str, float] = Field(description="of identification metrics; as in the record")
     n_units: int

@@ -131,4 +131,11 @@ def _left(cell: Cell) -> str:
     badge = (
         '<span class="share"><span class="badge nothing">nothing left</span></span>' if cell.nothing_left else ""
     )
-    return f'{badge}<span class="share">beyond nuisances <var>R²</var> {score(cell.unique_r2)}</span>'
+    if cell.partial is not None:
+        said = f'title="similarity with RDMs of nuisances held constant">beyond nuisances {score(cell.partial)}'
+    else:
+        said = (
+            'title="median over units of R² with the model less that of nuisances alone">'
+            f"beyond nuisances <var>R²</var> {score(cell.unique_r2)}"
+        )
+    return f'{badge}<span class="share" {said}</span>'

@@ -27,6 +27,7 @@ COLUMNS = (
     *("ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_lower_low", "ceiling_lower_high"),
     *("ceiling_unit", "ceiling_kind"),
     *("rank_best", "rank_worst", "ties", "borda", "unique_r2", "unique_low", "unique_high", "omega"),
+    *("partial", "partial_low", "partial_high"),
     *("twin", "twin_spread", "n_units", "n_ceiled", "n_samples", "run"),
 )
 MEAN_COLUMNS = ("mean", "mean_has", "mean_of", "mean_metrics", "mean_simulated")

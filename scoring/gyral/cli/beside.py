@@ -7,17 +7,16 @@ from gyral.record import Record, Row
 
 
 def left_cell(row: Row) -> str:
-    """R2 that is left when nuisances are taken out, with a star where that may be nothing."""
-    return "-" if row.unique_r2 is None else f"{row.unique_r2:.3f}{'*' if row.nothing_left else ''}"
+    """What is left when nuisances are taken out (R2, or similarity of RDMs), with a star where that may be nothing."""
+    value = row.unique_r2 if row.partial is None else row.partial
+    return "-" if value is None else f"{value:.3f}{'*' if row.nothing_left else ''}"
 
 
 def control_lines(record: Record, rows: Sequence[Row]) -> list[str]:
     """What stands beside the scores: which controls, and a sentence for each of ``rows`` that has any."""
     controls, lines = record.controls, []
     if controls.nuisances:
-        none = f"its 95 % interval reaches 0, or it is below {LEAST_LEFT}"
-        bands = ", ".join(controls.nuisances)
-        lines.append(f"left: R2 beyond {bands}, median over units of what each gains (* none: {none})")
+        lines.append(_of_what(", ".join(controls.nuisances), any(row.partial is not None for row in rows)))
     elif controls.missing:
         lines.append(f"nuisances: not run; {controls.missing}")
     for row in rows:
@@ -28,7 +27,16 @@ def control_lines(record: Record, rows: Sequence[Row]) -> list[str]:
     return lines
 
 
+def _of_what(bands: str, similar: bool) -> str:
+    if similar:
+        return f"left: similarity with RDMs of {bands} held constant (* none: its 95 % interval reaches 0)"
+    none = f"its 95 % interval reaches 0, or it is below {LEAST_LEFT}"
+    return f"left: R2 beyond {bands}, median over units of what each gains (* none: {none})"
+
+
 def _left(row: Row) -> list[str]:
+    if row.partial is not None and row.partial_low is not None and row.partial_high is not None:
+        return [f"left {row.partial:.3f} ({row.partial_low:.3f} .. {row.partial_high:.3f})"]
     if row.unique_r2 is None or row.unique_low is None or row.unique_high is None:
         return []
     share = "" if row.omega is None else f"; omega {row.omega:.2f}"

@@ -1,6 +1,6 @@
 """Beside: the controls of one score, by default what nuisances leave of it.
 
-They are for the readout ``ridge`` (whatever its options): nuisances and layers are then read by one kind of map, so
+Of encoding they are for the readout ``ridge`` (whatever its options): nuisances and layers are then read by one kind of map, so
 that their R2 compare. Other families read positions or several layers, and a linear map of the same layer may find
 nothing where they do.
 """
@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gyral.controls.bands import nuisances_of
 from gyral.controls.nuisance import Fitting
 from gyral.controls.over_time import over_time
+from gyral.controls.rdms import partial_beside
 from gyral.controls.unique import Left, what_is_left, with_left
+from gyral.datasets.responses import RegionRdms
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import OutOfResources
 from gyral.features.features import Features
@@ -25,7 +28,10 @@ from gyral.fitting import LayerFits
 from gyral.progress import Progress, silent
 from gyral.readouts.ridge import Ridge
 from gyral.record import CHOSEN, Controls, ControlsAsked, ControlScore, Row
+from gyral.rsa.comparator import Mask, Product
 from gyral.scores.problem import Problem
+
+Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +62,15 @@ class Beside:
         return units.assign(**{n: np.concatenate([self.left[r].units[n] for r in order]) for n in names})
 
 
-def why_missing(asked: ControlsAsked, readout: object, draws: int, twin: object) -> str:
+def why_missing(asked: ControlsAsked, task: str, readout: object, draws: int, twin: object) -> str:
     """Why nuisances cannot or shall not stand beside a score; empty where they can."""
     if asked == "none":
         return "controls were turned off"
-    if readout is None:
+    if task == "triplets":
         return "no responses are predicted; there is no R2 to split"
     if twin is not None or draws > 1:
         return "a twin is a control itself"
-    if not isinstance(readout, Ridge):
+    if task == "encoding" and not isinstance(readout, Ridge):
         return "they are for the readout ridge"
     return ""
 
@@ -107,7 +113,7 @@ def nuisances_beside(
     if placement is not None:
         nuisances = over_time(nuisances, placement)
     if not nuisances.spaces:
-        return Beside(Controls(missing=f"no nuisance of these stimuli ({stimuli.modality}) varies"))
+        return Beside(Controls(missing=_nothing_varies(stimuli)))
     fitting = Fitting(nuisances, problem, seed, memory, device, progress)
     picks = {region.name: fits.picks(problem, region) for region in problem.regions}
     chosen = {name: [fits.layers[k] for k in pick] for name, pick in picks.items()}
@@ -122,6 +128,30 @@ def nuisances_beside(
     gains = {region.name: fits.gains(region, picks[region.name]) for region in problem.regions}
     left = what_is_left(problem, alone.predictions, model, both, gains, seed=seed)
     return Beside(Controls(nuisances=nuisances.hashes), left)
+
+
+def nuisances_beside_rdms(
+    models: Array,
+    picks: Mapping[str, Sequence[int]],
+    measured: Mapping[str, RegionRdms],
+    masks: Sequence[Mask],
+    comparator: Product,
+    stimuli: StimulusSet,
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> Beside:
+    """What nuisances leave of a similarity of RDMs; parameters as `gyral.controls.rdms.partial_beside`."""
+    nuisances = nuisances_of(stimuli, progress=progress, folder=folder)
+    if not nuisances.spaces:
+        return Beside(Controls(missing=_nothing_varies(stimuli)))
+    left = partial_beside(models, picks, measured, nuisances, masks, comparator, seed=seed)
+    return Beside(Controls(nuisances=nuisances.hashes), left)
+
+
+def _nothing_varies(stimuli: StimulusSet) -> str:
+    return f"no nuisance of these stimuli ({stimuli.modality}) varies"
 
 
 def with_controls(rows: Sequence[Row], found: Mapping[str, Sequence[Row]]) -> list[Row]:

@@ -147,9 +147,12 @@ def crossed(models: Sequence[Redraws]) -> Crossed:
     s, k = np.diag(subjects), np.diag(stimuli)
     total = subjects + stimuli - both
     variance = np.maximum(np.diag(total), np.maximum(s, k))
-    scale = np.sqrt(variance / np.where(np.diag(total) > 0, np.diag(total), variance))
+    positive = np.diag(total) > 0
+    scale = np.sqrt(np.where(positive, variance / np.where(positive, np.diag(total), 1.0), 1.0))
     total = np.where(np.eye(len(models), dtype=bool), variance, total * np.outer(scale, scale))
-    df = variance**2 / (s**2 / (count - 1) + k**2 / (models[0].groups - 1))
+    spread = s**2 / (count - 1) + k**2 / (models[0].groups - 1)
+    # Values that never change (a model that adds nothing to anybody) have no variance to be unsure of.
+    df = np.where(spread > 0, variance**2 / np.where(spread > 0, spread, 1.0), count - 1)
     return Crossed(values.mean(axis=1), total, count, float(df.min()))
 
 

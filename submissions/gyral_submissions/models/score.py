@@ -60,6 +60,10 @@ class Score(models.Model):
     unique_low = models.FloatField(null=True)
     unique_high = models.FloatField(null=True)
     omega = models.FloatField(null=True)
+    # Likewise of RDMs.
+    partial = models.FloatField(null=True)
+    partial_low = models.FloatField(null=True)
+    partial_high = models.FloatField(null=True)
     # {name: {value, low, high, spread}} of further controls.
     controls = models.JSONField(default=dict)
     # Of metrics that have them.
@@ -83,4 +87,4 @@ class Score(models.Model):
     @property
     def nothing_left(self) -> bool:
         """See `gyral.left.nothing_left`."""
-        return nothing_left(self.unique_r2, self.unique_low)
+        return nothing_left(self.unique_r2, self.unique_low, self.partial_low)

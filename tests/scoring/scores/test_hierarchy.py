@@ -99,3 +99,8 @@ def test_models_with_other_subjects_are_refused() -> None:
     short, _ = additive(8, 30, seed=0)
     with pytest.raises(BadArrays, match="each with a value"):
         crossed([Redraws(np.append(short.values[:7], np.nan), short.drawn, 30)])
+
+
+def test_values_that_never_change_have_an_interval_without_width() -> None:
+    found = over_subjects(Redraws(np.zeros(8), np.zeros((50, 8)), 100))
+    assert (found.low, found.value, found.high) == (0.0, 0.0, 0.0)

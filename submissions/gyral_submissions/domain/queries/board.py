@@ -47,6 +47,8 @@ class Cell:
         R2 that is left when nuisances are taken out, and its 95 % interval.
     omega : float or None
         Share of the model's R2 that nuisances explain as well.
+    partial, partial_low, partial_high : float or None
+        Of RDMs: similarity with those of nuisances held constant, and its 95 % interval.
     rank : (int, int) or None
         Best and worst rank among the public models of the board; None until it is ranked.
     twin, twin_spread : float or None
@@ -77,6 +79,9 @@ class Cell:
     unique_low: float | None
     unique_high: float | None
     omega: float | None
+    partial: float | None
+    partial_low: float | None
+    partial_high: float | None
     rank: tuple[int, int] | None
     twin: float | None
     twin_spread: float | None
@@ -84,7 +89,7 @@ class Cell:
     @property
     def nothing_left(self) -> bool:
         """See `gyral.left.nothing_left`."""
-        return nothing_left(self.unique_r2, self.unique_low)
+        return nothing_left(self.unique_r2, self.unique_low, self.partial_low)
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,7 @@ _FIELDS = (
     *("ceiling", "ceiling_low", "ceiling_high", "ceiling_lower", "ceiling_lower_low", "ceiling_lower_high"),
     *("ceiling_unit", "ceiling_kind", "ceiled", "r2"),
     *("n_units", "n_ceiled", "n_samples", "tie_letters", "unique_r2", "unique_low", "unique_high", "omega"),
-    *("rank_best", "rank_worst", "spread"),
+    *("partial", "partial_low", "partial_high", "rank_best", "rank_worst", "spread"),
 )
 _VALUE, _SPREAD = _FIELDS.index("value"), _FIELDS.index("spread")
 

@@ -1,0 +1,81 @@
+"""RDMs: what is left of a model's similarity when RDMs of nuisances are held constant.
+
+Of every band (`gyral.controls.bands`) two RDMs are held constant: 1 - r between its columns, as a model's RDM is made, and
+the Euclidean distance, which says how different two stimuli are in brightness or length where correlation does not. Bands
+of fewer than three columns have no correlation. The partial correlation of RDMs (`gyral.rsa.partial`) is that of the chosen
+layers, in the pairs that a fold holds out, mean over subjects; its interval is of the same kind as the score's.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyral.controls.bands import Nuisances
+from gyral.controls.unique import Left
+from gyral.datasets.responses import RegionRdms
+from gyral.features.features import Features
+from gyral.rsa.comparator import Mask, Product
+from gyral.rsa.inference import pooled_interval
+from gyral.rsa.partial import partial_redraws
+from gyral.rsa.rdm import rdm
+from gyral.rsa.vector import condensed
+from gyral.scores.confidence import Interval
+from gyral.scores.region import ALL
+
+Array = NDArray[np.floating[Any]]
+
+# Columns below which a correlation between two stimuli says nothing.
+_LEAST_COLUMNS = 3
+
+
+def partial_beside(
+    models: Array,
+    picks: Mapping[str, Sequence[int]],
+    measured: Mapping[str, RegionRdms],
+    nuisances: Nuisances,
+    masks: Sequence[Mask],
+    comparator: Product,
+    *,
+    seed: int = 0,
+) -> dict[str, Left]:
+    """Partial similarity of the chosen layers with each region.
+
+    Parameters
+    ----------
+    models : array, layers x pairs
+    picks : mapping of region to layer of each fold
+    measured : mapping of region to RegionRdms
+    nuisances : Nuisances
+    masks : sequence of bool array, pairs
+        Pairs each fold is scored on.
+    comparator : Product
+    seed : int
+        Of the redraws: the same for all models of a board.
+    """
+    constant = np.concatenate([_rdms(space) for space in nuisances.spaces])
+    found = {}
+    for name, region in measured.items():
+        subjects = condensed(np.asarray(region.values, np.float64).mean(axis=1))
+        drawn = partial_redraws(subjects, [models[k] for k in picks[name]], constant, masks, comparator, seed=seed)
+        intervals = {ALL: pooled_interval(drawn)}
+        if len(subjects) > 1:
+            intervals |= dict(zip(region.subjects, drawn.intervals(), strict=True))
+        found[name] = Left({subject: _fields(own) for subject, own in intervals.items()}, {})
+    return found
+
+
+def _rdms(space: Features) -> Array:
+    columns = np.asarray(space.flat(), np.float64)
+    columns = columns[:, np.ptp(columns, axis=0) > 0]
+    kinds: list[Array] = [rdm(columns / columns.std(axis=0), "euclidean")]
+    if columns.shape[1] >= _LEAST_COLUMNS:
+        kinds.append(rdm(columns, "correlation"))
+    return np.stack(kinds)
+
+
+def _fields(interval: Interval) -> dict[str, float | None]:
+    known = (interval.value, interval.low, interval.high)
+    value, low, high = (float(v) if np.isfinite(v) else None for v in known)
+    return {"partial": value, "partial_low": low, "partial_high": high}
