@@ -26,6 +26,7 @@ from gyral.places import cache
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
 from gyral.room import make_room, touch
+from gyral.threads import few_threads
 
 # The first is the one whose pairs are decoded, too.
 DEFAULT = ("lda", "svc", "centroid")
@@ -94,9 +95,9 @@ def decode_dataset(
             code="no-labels",
         )
     chosen = [dataset.region(name) for name in regions] or list(dataset.regions)
-    made = {"decoding": code_hash("decoding"), "gyral": __version__}
+    by = {"decoding": code_hash("decoding"), "gyral": __version__}
     facts = [dataset.content_hash, [r.name for r in chosen], list(classifiers), labels, permutations, seed]
-    folder = cache() / "decodings" / hash_json([made, facts])[:32]
+    folder = cache() / "decodings" / hash_json([by, facts])[:32]
     if dataset.content_hash:
         with suppress(FileNotFoundError, ValidationError):
             report = Decoding.model_validate_json((folder / _FILE).read_text("utf-8"))
@@ -110,12 +111,12 @@ def decode_dataset(
         for region in chosen:
             for n, classifier in enumerate(classifiers):
                 try:
-                    results.append(
-                        _result(
+                    with few_threads(len(rows)):
+                        made = _result(
                             dataset, values, given, region, person, rows, classifier,
                             first=n == 0, permutations=permutations, seed=seed, progress=progress,
-                        )
-                    )  # fmt: skip
+                        )  # fmt: skip
+                    results.append(made)
                 except UnknownName:
                     raise
                 except UserError as error:

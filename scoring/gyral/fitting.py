@@ -15,8 +15,8 @@ from gyral.errors import OutOfResources
 from gyral.features.features import Features
 from gyral.progress import Progress, silent
 from gyral.readouts.readout import Attentive, FittedJoint, FittedReadout, JointReadout, Readout, Weighing
-from gyral.readouts.threads import few_threads
 from gyral.scores.problem import Problem
+from gyral.threads import few_threads
 from gyral.workplace import Piece, Reading, Workplace
 
 Array = NDArray[np.floating[Any]]

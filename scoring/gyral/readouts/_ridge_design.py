@@ -16,7 +16,7 @@ from gyral.readouts._ridge_arrays import Arrays, Host, Matrix
 from gyral.readouts._ridge_kept import Kept, key_of
 from gyral.readouts._ridge_span import Centre
 from gyral.readouts.readout import Rows, require_finite
-from gyral.readouts.threads import few_threads
+from gyral.threads import few_threads
 
 # Bytes of standardised features that are kept although the kernel would do.
 _KEPT_FEATURES = 256 << 20

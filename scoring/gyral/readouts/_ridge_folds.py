@@ -7,7 +7,7 @@ from gyral.readouts._ridge_design import Design
 from gyral.readouts._ridge_gains import Gains, MappedGains, turned
 from gyral.readouts._ridge_span import COARSE, FINE, Centre, span
 from gyral.readouts.readout import Rows
-from gyral.readouts.threads import few_threads
+from gyral.threads import few_threads
 
 # Bytes of the maps of one fold.
 _MAPS = 96 << 20

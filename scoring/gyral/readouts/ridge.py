@@ -19,7 +19,7 @@ from gyral.readouts._ridge_choice import Chooser, Selection, Solved, solve
 from gyral.readouts._ridge_design import Design
 from gyral.readouts._ridge_kept import Kept, key_of
 from gyral.readouts.readout import Array, Needs, Rows, require
-from gyral.readouts.threads import few_threads
+from gyral.threads import few_threads
 
 # Bytes of coefficients that a fitted ridge keeps; beyond, predicting solves again from the responses.
 _COEFFICIENTS = 512 << 20

@@ -1,4 +1,4 @@
-"""How many threads a fit may use."""
+"""How many threads a computation may use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ def _pools() -> ThreadpoolController:
 
 @contextmanager
 def few_threads(size: int) -> Iterator[None]:
-    """One thread for small problems; others run as the caller has it.
+    """One thread for problems of few rows and units (the larger of both is ``size``); others run as the caller has it.
 
     numpy, scipy and torch each bring threads of their own, which stay awake for a while after each product and keep the
     others from their core: a loop of solves of 410 x 410 that goes through all three took 35 times as long with two threads

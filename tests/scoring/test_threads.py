@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
-from gyral.readouts.threads import few_threads
+from gyral.threads import few_threads
 
 
 def threads() -> set[int]:
