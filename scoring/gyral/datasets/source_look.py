@@ -132,7 +132,8 @@ def _kind(folder: Path, name: str) -> str | None:
     if base.endswith(_CIFTI):
         return "cifti"
     if base.endswith(RECORDINGS):
-        return "recording"
+        # further pieces of a long recording are read with the first
+        return None if re.search(r"-\d+\.fif(\.gz)?$", base) else "recording"
     if base.endswith((".nii", ".nii.gz")):
         if "_bold." in base or base.startswith("bold."):
             return "bold"

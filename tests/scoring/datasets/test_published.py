@@ -1,5 +1,6 @@
 """Published layouts from `init` to a pack, on look-alikes made here; and what does not fit is refused by name."""
 
+import sys
 import tomllib
 
 import h5py
@@ -431,6 +432,32 @@ def test_brainio_of_another_version_or_shape_is_refused(tmp_path, begun):
     with h5py.File(path, "w") as file:
         file["data"] = np.zeros((3, 3))
     assert str(path) in refused("assembly", tmp_path, fields)
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "made"),
+    [
+        (
+            "h5py",
+            "hdf5",
+            lambda folder: nsd(
+                folder, {"subj01": nsd_sessions(0)}, {"subj01": [[0] * 9] * 2}, grid=GRID, pixels=4
+            ),
+        ),
+        ("praatio", "textgrid", lambda folder: lebel(folder, {"UTS01": 7, "UTS02": 5}, {"alpha": 40})),
+        ("h5netcdf", "netcdf", lambda folder: brainio(folder / "assy_x.nc")),
+    ],
+)
+def test_a_package_that_is_not_installed_is_named_with_its_extra(tmp_path, monkeypatch, package, extra, made):
+    made(tmp_path)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match=rf"gyral\[{extra}\]") as caught:
+        made = draft(tmp_path, look(tmp_path))
+        for name, text in made.others.items():
+            (tmp_path / name).write_text(text)
+        (tmp_path / "dataset.toml").write_text(made.text.replace('"TODO"', '"x"'))
+        build_pack(tmp_path, tmp_path / "pack")
+    assert caught.value.code == "extra-missing"
 
 
 def test_a_folder_of_recordings_is_drafted_for_mne(tmp_path, begun):

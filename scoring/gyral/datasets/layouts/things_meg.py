@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from gyral.datasets.layouts.layout import Draft, Layout, Published, csv, described, relative
+from gyral.datasets.readers.mne_cut import close_epochs
 from gyral.datasets.readers.mne_files import open_recording, reading
 from gyral.datasets.source import TODO
 from gyral.errors import BadDataset
@@ -40,6 +41,7 @@ def draft(folder: Path) -> Draft:
     subjects = [p.name.removeprefix("preprocessed_").removesuffix("-epo.fif") for p in files]
     with reading(str(files[0])):
         held = open_recording(files[0])[1]
+    close_epochs(held)
     table, times = held.metadata, held.times
     if table is None or not {"image_path", "trial_type"} <= set(table):
         raise BadDataset(

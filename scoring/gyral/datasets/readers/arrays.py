@@ -77,10 +77,9 @@ class Columns:
             side = "" if "" in self.counts else hemisphere_of(path)
             values = np.nan_to_num(_line(path))
             if len(values) != self.counts.get(side, 0):
+                what = f"{side} columns" if side else "columns"
                 raise BadDataset(
-                    f"{len(values)} values; the responses have {self.counts.get(side, 0)} {side} columns.".replace(
-                        "  ", " "
-                    ),
+                    f"{len(values)} values; the responses have {self.counts.get(side, 0)} {what}.",
                     where=str(path),
                     code="image-shape",
                 )

@@ -49,6 +49,8 @@ class Cut:
         mne's metadata, a row a trial.
     cut_off : int
         Events too near to an end.
+    close : callable
+        To be called when no more blocks are wanted.
     """
 
     labels: NDArray[np.str_]
@@ -61,6 +63,7 @@ class Cut:
     total: int
     table: pd.DataFrame | None = None
     cut_off: int = 0
+    close: Callable[[], None] = lambda: None
 
 
 def cut_recording(path: Path, plan: EpochPlan, events: Events | None) -> Cut:
@@ -76,7 +79,11 @@ def cut_recording(path: Path, plan: EpochPlan, events: Events | None) -> Cut:
         kind, held = open_recording(path)
     if kind == "averages":
         return _of_averages(held, plan, where)
-    return (_of_raw if kind == "raw" else _of_epochs)(held, plan, where, events)
+    try:
+        return (_of_raw if kind == "raw" else _of_epochs)(held, plan, where, events)
+    except BaseException:
+        close_epochs(held)
+        raise
 
 
 def _prepared(held: Any, plan: EpochPlan, where: str) -> int:
@@ -153,8 +160,15 @@ def _of_epochs(held: Any, plan: EpochPlan, where: str, told: Events | None) -> C
         numbers=np.arange(len(held)),
         blocks=blocks,
         total=len(held),
+        close=lambda: close_epochs(held),
         table=held.metadata,
     )
+
+
+def close_epochs(epochs: Any) -> None:
+    """Close the files of epochs that are not in memory; mne leaves that to chance."""
+    for held in getattr(epochs, "_raw", None) or ():
+        held.fid.close()
 
 
 def _labels(epochs: Any) -> NDArray[np.str_]:

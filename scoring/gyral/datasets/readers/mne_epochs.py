@@ -134,20 +134,26 @@ def open_epochs(path: Path, plan: EpochPlan, *, name: str = "", events: Events |
     if plan.labels is not None:
         keep &= np.isin(cut.labels, plan.labels)
     wanted = int(keep.sum())
-    if plan.most is not None:
-        ranges = [np.ptp(block * factor, axis=2).max(axis=1) for block in cut.blocks(_LOOKED_AT)]
-        keep &= np.concatenate(ranges) <= plan.most
+    try:
+        if plan.most is not None:
+            ranges = [np.ptp(block * factor, axis=2).max(axis=1) for block in cut.blocks(_LOOKED_AT)]
+            keep &= np.concatenate(ranges) <= plan.most
+    finally:
+        cut.close()
     if not keep.any():
         names = sorted(set(cut.labels.tolist()))
         raise BadDataset("no trial is left.", where=where, mend=f"Events: {names!r}.", code="no-events")
 
     def blocks(most: int) -> Iterator[Floats]:
-        at = 0
-        for block in cut_recording(path, plan, events).blocks(most):
-            own = keep[at : at + len(block)]
-            at += len(block)
-            if own.any():
-                yield block[own] * factor
+        again, at = cut_recording(path, plan, events), 0
+        try:
+            for block in again.blocks(most):
+                own = keep[at : at + len(block)]
+                at += len(block)
+                if own.any():
+                    yield block[own] * factor
+        finally:
+            again.close()
 
     return Opened(
         name or path.name.partition(".")[0],

@@ -74,9 +74,11 @@ class EpochPlan:
 
 @contextmanager
 def reading(where: str) -> Iterator[None]:
-    """mne's complaints about a file as ours."""
+    """mne's complaints about a file as ours; what it only remarks is not shown."""
+    import mne  # slow import, only for these formats
+
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), mne.use_log_level("error"):
             warnings.simplefilter("ignore")
             yield
     except BadDataset:

@@ -83,26 +83,23 @@ def _header(path: Path, epochs: EpochsSource) -> _Header:
             where=str(path),
             code="time-axes-differ",
         )
-    inside = np.flatnonzero((times >= epochs.start - SLACK) & (times <= epochs.stop + SLACK))
-    chosen = inside[:: _step(times, epochs, path)]
+    _require_rate(times, epochs, path)
+    chosen = np.flatnonzero((times >= epochs.start - SLACK) & (times <= epochs.stop + SLACK))
     return _Header(
         path, data.shape[0], data.shape[1], tuple(channels), tuple(times[chosen].tolist()), tuple(chosen.tolist())
     )
 
 
-def _step(times: NDArray[np.float64], epochs: EpochsSource, path: Path) -> int:
-    """Every how many times are kept; nothing is filtered, so the files' own rate is the honest one."""
-    if epochs.rate is None or len(times) < 2:
-        return 1
-    rate = 1 / float(np.median(np.diff(times)))
-    if abs(rate - epochs.rate) > 1e-3 * rate:
+def _require_rate(times: NDArray[np.float64], epochs: EpochsSource, path: Path) -> None:
+    """Refuse another rate than the file's: nothing is filtered here, so nothing may be thinned out."""
+    rate = 1 / float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    if epochs.rate is not None and abs(rate - epochs.rate) > 1e-3 * rate:
         raise BadDataset(
             f"{epochs.rate:g} samples a second; the file has {rate:.4g}, and these epochs are not filtered again.",
             where=str(path),
             mend="Leave epochs.rate out, or resample when you preprocess.",
             code="rate-does-not-divide",
         )
-    return 1
 
 
 def _require_alike(first: _Header, other: _Header) -> None:
