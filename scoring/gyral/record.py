@@ -32,7 +32,7 @@ from gyral.left import nothing_left
 
 # Layer of a row whose layers were picked inside training rows.
 CHOSEN = "chosen"
-STATISTICS_VERSION = "statistics@1"
+STATISTICS_VERSION = "statistics@2"
 
 
 class _Frozen(BaseModel):

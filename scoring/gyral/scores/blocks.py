@@ -30,8 +30,8 @@ _LENGTHS = 4.0
 _UNITS = 512
 # Variances below these shares of the squared mean are rounding errors of a constant: measured values are as given
 # (float64), predictions are float32.
-_FLAT_MEASURED = 1e-20
-_FLAT_PREDICTED = float(4 * np.finfo(np.float32).eps) ** 2
+FLAT_MEASURED = 1e-20
+FLAT_PREDICTED = float(4 * np.finfo(np.float32).eps) ** 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +177,7 @@ def block_sums(
                 p = predicted[d][rows, here].astype(np.float64)
                 if not np.isfinite(p[present]).all():
                     raise BadArrays("a prediction is missing where there is a measurement.", where="predicted")
-                p = _standardised(p, present, _FLAT_PREDICTED)
+                p = _standardised(p, present, FLAT_PREDICTED)
                 terms = np.stack([present.astype(np.float64), y, p, y * y, p * p, y * p], axis=1)
                 out[d, members, :, here] = np.add.reduceat(terms, starts, axis=0)
     return Blocks(out, fold_of, np.array([len(b) for b in blocks], np.int64), noise)
@@ -239,7 +239,7 @@ def pairs_of_lags(rho: Floats) -> Floats:
     return np.minimum.accumulate(pairs[: max(stop, 1)])
 
 
-def _standardised(values: Floats, present: NDArray[np.bool_], least: float = _FLAT_MEASURED) -> Floats:
+def _standardised(values: Floats, present: NDArray[np.bool_], least: float = FLAT_MEASURED) -> Floats:
     """Centred and scaled over present rows; 0 where missing or constant."""
     values = np.where(present, values, 0.0)
     count = np.maximum(present.sum(axis=0), 1)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from gyral.datasets.split import Rows, Split
 from gyral.errors import BadArrays
+from gyral.scores.blocks import FLAT_MEASURED, FLAT_PREDICTED
 from gyral.scores.resampling import MEMORY, Statistic
 
 Array = NDArray[np.floating[Any]]
@@ -176,7 +177,7 @@ def null_values(
         raise BadArrays("the null 'group' needs the group of each sample.", where="groups")
     units = measured.shape[1]
     members = [np.arange(units)] if parts is None else list(parts)
-    pairs = [(_scaled(measured[run]), _scaled(predicted[run])) for run in runs]
+    pairs = [(_scaled(measured[run], FLAT_MEASURED), _scaled(predicted[run], FLAT_PREDICTED)) for run in runs]
     weight = np.array([len(run) for run in runs]) / sum(len(run) for run in runs)
     r = sum(w * (y * p).sum(axis=0) for w, (y, p) in zip(weight, pairs, strict=True))
     # A unit that is constant in a run has no score.
@@ -251,13 +252,13 @@ def _null_scores(
         yield total
 
 
-def _scaled(values: Array) -> Floats:
-    """Centred, of unit sum of squares; 0 where constant."""
+def _scaled(values: Array, least: float) -> Floats:
+    """Centred, of unit sum of squares; 0 where constant, by the rule of the score (`gyral.scores.blocks`)."""
     v = np.asarray(values, np.float64)
     mean = v.mean(axis=0)
     v = v - mean
     square = (v * v).sum(axis=0)
-    flat = square <= 1e-12 * len(v) * mean**2
+    flat = square <= least * len(v) * mean**2
     return np.asarray(np.where(flat, 0.0, v / np.sqrt(np.where(flat | (square == 0), 1.0, square))))
 
 

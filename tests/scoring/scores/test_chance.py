@@ -162,3 +162,17 @@ def test_the_mean_over_orders_of_groups_is_known() -> None:
     )  # fmt: skip
     assert wide.mean(axis=0) == pytest.approx(plain.mean(axis=0), abs=0.02)
     assert wide.std(axis=0) == pytest.approx(2 * plain.std(axis=0))
+
+
+def test_what_is_tested_is_the_score_that_is_shown_of_predictions_that_hardly_vary() -> None:
+    """A ridge with a great penalty predicts the mean and a little more; what is left of that in float32 is scored."""
+    rng = np.random.default_rng(12)
+    y = rng.standard_normal((200, 6)) + 2
+    p = (2 + rng.uniform(3e-7, 3e-6, 6) * (y + rng.standard_normal(y.shape))).astype(np.float32)
+    problem = problem_of(y, exchangeable=True)
+    (region,) = problem.regions
+    score = score_region(problem, region, region_blocks(problem, region, [p], *score_blocks(problem)))
+    units = [np.array([u]) for u in range(6)]
+    tested = significance(y, p, [f.test for f in problem.split.folds], "permutation", parts=units, draws=9)
+    assert tested.values == pytest.approx(score.r)
+    assert (np.abs(score.r) > 0.1).any()

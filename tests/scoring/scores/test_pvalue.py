@@ -59,7 +59,10 @@ def test_a_signal_is_found_and_an_opposite_one_is_not() -> None:
 def test_phase_draws_are_correlations_with_phase_randomised_predictions() -> None:
     rng = np.random.default_rng(1)
     for count in (40, 41):
-        y, p = pvalue._scaled(rng.standard_normal((count, 2))), pvalue._scaled(rng.standard_normal((count, 2)))
+        y, p = (
+            pvalue._scaled(rng.standard_normal((count, 2)), 0.0),
+            pvalue._scaled(rng.standard_normal((count, 2)), 0.0),
+        )
         cross = pvalue._cross_spectrum(y, p)
         turn = np.exp(1j * rng.uniform(0, 2 * np.pi, len(cross)))
         if count % 2 == 0:
@@ -73,7 +76,7 @@ def test_phase_draws_are_correlations_with_phase_randomised_predictions() -> Non
 
 def test_lags_are_correlations_with_rolled_predictions() -> None:
     rng = np.random.default_rng(2)
-    y, p = pvalue._scaled(rng.standard_normal((50, 2))), pvalue._scaled(rng.standard_normal((50, 2)))
+    y, p = pvalue._scaled(rng.standard_normal((50, 2)), 0.0), pvalue._scaled(rng.standard_normal((50, 2)), 0.0)
     found = pvalue._all_lags(y, p)
     assert len(found) == 41  # shifts of 5 to 45
     np.testing.assert_allclose(found[0], (y * np.roll(p, 5, axis=0)).sum(axis=0), atol=1e-12)
