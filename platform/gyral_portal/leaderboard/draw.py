@@ -91,7 +91,10 @@ def _title(cell: Cell, benchmark: Benchmark) -> str:
     """What the numbers are."""
     one = {"rsa": "RDM", "triplets": "participant"}.get(benchmark.task, "unit")
     word = one + ("" if cell.n_units == 1 else "s")
-    over = f"{'median' if benchmark.task == 'encoding' else 'mean'} over {cell.n_units} {word}"
+    if cell.metric.startswith("identification-"):
+        over = f"patterns of {cell.n_units} {word}"
+    else:
+        over = f"{'median' if benchmark.task == 'encoding' else 'mean'} over {cell.n_units} {word}"
     said = [f"{metric_name(cell.metric)}, {over}, {cell.n_samples} stimuli"]
     if cell.interval_kind in _OF:
         said.append(f"95 % interval {_OF[cell.interval_kind]}")

@@ -25,6 +25,7 @@ from gyral_portal.leaderboard.models import SavedView
 from gyral_portal.leaderboard.scope import WORDS, Scope
 from gyral_portal.leaderboard.selected import address_of, narrowed
 from gyral_portal.leaderboard.table import HEAT_STEPS, Line, Table
+from gyral_portal.templatetags.gyral import metric_name
 from gyral_submissions.domain.queries.grid import Column
 from gyral_submissions.models import Benchmark
 
@@ -113,13 +114,21 @@ def _units(table: Table) -> list[str]:
     found: dict[str, None] = {}
     for shown in table.columns:
         if shown.column is not None:
-            over = {"rsa": "mean over subjects", "triplets": "share of choices"}.get(
-                shown.column.benchmark.task, "median over units"
-            )
-            found[f"{readout_words(shown.column).partition(',')[0]} between prediction and recording, {over}"] = (
-                None
-            )
+            benchmark = shown.column.benchmark
+            found[f"{metric_name(benchmark.metric)} {_pooled(benchmark)}"] = None
     return list(found)
+
+
+def _pooled(benchmark: Benchmark) -> str:
+    """Between what a metric is taken, and over what."""
+    if benchmark.metric.startswith("identification-"):
+        chance = "; chance .5" if benchmark.metric.endswith(("-2way", "-rank")) else ""
+        return f"of held-out stimuli through a model’s features{chance}"
+    if benchmark.task == "triplets":
+        return "on people’s choices; chance 1/3"
+    if benchmark.task == "rsa":
+        return "between model and brain, mean over subjects"
+    return "between prediction and recording, median over units"
 
 
 def _head(key: str, look: Look, base: str) -> dict[str, Any]:
