@@ -110,6 +110,15 @@ def test_ticked_rows_of_a_board_lead_to_the_comparison(client: Client, models: N
     assert "Network c" in answer.content.decode() and "V1" not in answer.content.decode()
 
 
+def test_page_of_a_public_model_leads_to_a_comparison_that_asks_for_another(
+    client: Client, secret: Submission, as_owner: Client
+) -> None:
+    text = _text(client, "/models/a/")
+    assert 'href="/boards/cortex@0/compare/?model=a"' in text
+    assert "Add a model by name" in _text(client, "/boards/cortex@0/compare/?model=a")
+    assert "/compare/" not in _text(as_owner, "/models/hush/")
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

@@ -173,3 +173,10 @@ def test_best_over_time_of_nothing_and_of_what_is_private_is_not_there(
         text = one.get("/benchmarks/cortex/").content.decode()
         assert "Best over time" not in text and "Hushed" not in text
         assert one.get("/api/v1/benchmarks/cortex/best").json() == []
+
+
+def test_best_of_the_first_day_is_a_table_without_a_picture(client: Client, board: Benchmark) -> None:
+    make_scored("today", board, {"V4": 0.4})
+    text = client.get("/benchmarks/cortex/").content.decode()
+    assert "Best over time" in text and "/models/today/v1/" in text
+    assert 'class="chart"' not in text

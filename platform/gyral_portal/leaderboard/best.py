@@ -1,5 +1,6 @@
 """Best over time: the head of a board by day, as a picture and a table."""
 
+from datetime import date
 from typing import Any
 
 from django.urls import reverse
@@ -23,14 +24,21 @@ def best_context(benchmark: Benchmark, region: str) -> dict[str, Any]:
         "words": titles.get(region, region),
         "steps": steps,
         "newest": steps[::-1],
-        "svg": draw_best(benchmark, titles.get(region, region), steps) if steps else "",
+        # On its first day there is no time to draw.
+        "svg": draw_best(benchmark, titles.get(region, region), steps)
+        if steps and steps[0].day < _today()
+        else "",
         "agrees": "" if benchmark.retired else reverse("leaderboard:agreement", args=[benchmark.modality]),
     }
 
 
+def _today() -> date:
+    return timezone.now().date()
+
+
 def draw_best(benchmark: Benchmark, region: str, steps: list[Best]) -> str:
     """A staircase up to today, with a mark and an interval where it steps."""
-    today = max(timezone.now().date(), steps[-1].day)
+    today = max(_today(), steps[-1].day)
     ends = [e for b in steps for e in (b.value, b.low, b.high) if e is not None]
     plane = Plane(
         day_axis("", [steps[0].day, today]), linear_axis(f"best {metric_name(benchmark.metric)}", ends), height=280

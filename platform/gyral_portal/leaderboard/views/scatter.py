@@ -63,7 +63,7 @@ def _context(found: Scatter, scope: Scope) -> dict[str, Any]:
     grid, look = found.table.grid, narrowed(found.table.look)
     base = reverse("leaderboard:scatter", args=[scope.reference])
     columns = [(c.key, column_words(c, grid)) for c in grid.columns]
-    shown = [c for c in (found.x, found.y) if c is not None]
+    shown = {c.benchmark.pk: c.benchmark for c in (found.x, found.y) if c is not None}
     return {
         "scope": scope,
         "title": title_of(scope, grid.benchmarks),
@@ -78,7 +78,7 @@ def _context(found: Scatter, scope: Scope) -> dict[str, Any]:
         "file": address_of(reverse("leaderboard:scatter-file", args=[scope.reference]), look, found.chosen),
         "board": look.address(reverse("leaderboard:board", args=[scope.reference])),
         "here": address_of(base, look, found.chosen),
-        "simulated": [c for c in shown if c.benchmark.simulated],
+        "simulated": [b for b in shown.values() if b.simulated],
         "more": max(0, len(found.points) - LISTED),
         "on_front": len(found.front),
     }
