@@ -12,6 +12,7 @@ from gyral.datasets.manifest import MANIFEST
 from gyral.errors import BadDataset
 
 MOST = 20_000  # files looked at
+_MOST_NAMES = 500_000  # files whose names are looked at for published datasets
 _SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+|subj?\d+|UTS\d+|P\d+)(?=[/_.-])")
 IMAGES = (".png", ".jpg", ".jpeg")
 RECORDINGS = (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr")
@@ -99,10 +100,14 @@ def look(folder: Path) -> Look:
     """
     if not folder.is_dir():
         raise BadDataset("there is no such folder.", where=str(folder), code="empty-folder")
-    names = []
-    for name in _walk(folder):
-        names.append(name)
-        if len(names) > MOST:
+    names: list[str] = []
+    layout = None
+    for count, name in enumerate(_walk(folder)):
+        if count <= MOST:
+            names.append(name)
+        layout = layout or layout_of([name])
+        # a folder of images may hide what gives a published dataset away
+        if count > MOST and (layout is not None or count > _MOST_NAMES):
             break
     if not names:
         raise BadDataset("there is no file in it.", where=str(folder), code="empty-folder")
@@ -111,7 +116,8 @@ def look(folder: Path) -> Look:
         if (kind := _kind(folder, name)) is not None:
             files.setdefault(kind, []).append(name)
     subjects = sorted({m for n in names for m in _SUBJECT.findall(n)})
-    return Look(tuple(_sights(names, files)), tuple(subjects), files, len(names) > MOST, layout_of(names))
+    layout = layout_of(names) or layout
+    return Look(tuple(_sights(names, files, layout)), tuple(subjects), files, len(names) > MOST, layout)
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -192,7 +198,7 @@ def _square(shape: tuple[int, ...]) -> bool:
     return len(shape) >= 2 and shape[-1] == shape[-2] > 2
 
 
-def _sights(names: list[str], files: dict[str, list[str]]) -> Iterator[Sight]:
+def _sights(names: list[str], files: dict[str, list[str]], layout: Layout | None) -> Iterator[Sight]:
     if "dataset_description.json" in names or (files.get("bold") and files.get("events")):
         yield Sight("BIDS", len(files.get("bold", [])), readable=True)
     for what, kind in (
@@ -212,9 +218,8 @@ def _sights(names: list[str], files: dict[str, list[str]]) -> Iterator[Sight]:
     ):
         if files.get(kind):
             yield Sight(what, len(files[kind]), readable=True)
-    layout = layout_of(names)
     if layout is not None:
-        yield Sight(layout.name, sum(layout.tell(n) for n in names), readable=True)
+        yield Sight(layout.name, max(1, sum(layout.tell(n) for n in names)), readable=True)
     for what, fits, hint in _UNREAD:
         if count := sum(fits(n) for n in names):
             yield Sight(what, count, readable=False, hint=hint)

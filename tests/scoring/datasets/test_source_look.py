@@ -69,6 +69,15 @@ def test_published_datasets_are_told_by_the_names_of_their_files(tmp_path, name,
     assert not [s for s in seen.sights if not s.readable]
 
 
+def test_a_published_dataset_is_told_behind_a_folder_of_many_images(tmp_path, monkeypatch):
+    monkeypatch.setattr("gyral.datasets.source_look.MOST", 5)
+    put(tmp_path, *(f"IMAGES/{k}.jpg" for k in range(9)), "derivatives/preprocessed_P1-epo.fif")
+    seen = look(tmp_path)
+    assert seen.cut and seen.layout.name == "THINGS-MEG"
+    put(tmp_path / "other", *(f"{k}.jpg" for k in range(9)))
+    assert look(tmp_path / "other").layout is None
+
+
 def bids(folder):
     for subject in ("sub-01", "sub-02"):
         for run in (1, 2):

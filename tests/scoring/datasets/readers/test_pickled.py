@@ -150,6 +150,22 @@ def test_damaged_and_made_up_files_are_refused(tmp_path: Path, content: bytes) -
     assert caught.value.code in ("not-a-dictionary", "pickle-refused")
 
 
+def test_changed_bytes_end_in_a_dictionary_or_a_refusal(tmp_path: Path) -> None:
+    whole, draw, path = save(tmp_path / "a.npy", WHOLE).read_bytes(), np.random.default_rng(0), tmp_path / "x.npy"
+    outcomes = set()
+    for _ in range(600):
+        changed = bytearray(whole)
+        for at in draw.integers(0, len(whole), draw.integers(1, 6)):
+            changed[at] = draw.integers(256)
+        path.write_bytes(changed)
+        try:
+            load_dictionary(path)
+            outcomes.add("read")
+        except BadDataset as error:
+            outcomes.add(error.code)
+    assert outcomes == {"read", "pickle-refused", "not-a-dictionary"}
+
+
 def test_a_shared_list_is_made_once_and_not_again_for_each_reference(tmp_path: Path) -> None:
     nested: list[object] = []
     for _ in range(60):  # 2 ** 60 lists, if each reference were followed anew
