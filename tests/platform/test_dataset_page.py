@@ -94,7 +94,15 @@ def test_an_unknown_dataset_has_no_page(client: Client):
 def test_a_record_shows_chance_and_candidates_and_copes_without(client: Client):
     run = make_scored("m", make_benchmark("cortex"), {"V1": 0.8}).runs.get()
     told = {"candidates": 30.0, "two_way": 0.812, "top_1": 0.0, "top_1_chance": 0.033, "median_rank": 3.0}
-    row = {"region": "V1", "subject": "all", "layer": "chosen", "value": 0.812, "chance": 0.5, "p": 0.001, "q": 0.001}
+    row = {
+        "region": "V1",
+        "subject": "all",
+        "layer": "chosen",
+        "value": 0.812,
+        "chance": 0.5,
+        "p": 0.001,
+        "q": 0.001,
+    }
     for identification in (told, {}):
         run.record["rows"] = [row | {"identification": identification}]
         run.save(update_fields=["record"])

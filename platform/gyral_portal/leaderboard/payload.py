@@ -38,7 +38,9 @@ def board_payload(scope: Scope, table: Table, lines: Sequence[Line]) -> dict[str
 
 def _mean_of(means: Means | None) -> dict[str, Any] | None:
     """Columns of a mean, what they measure, and what was left out of it."""
-    return means and {
+    if means is None:
+        return None
+    return {
         "columns": [c.key for c in means.columns],
         "metrics": list(means.metrics),
         "simulated": means.simulated,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gyral.cli.number import number
 from gyral.left import LEAST_LEFT
 from gyral.record import Record, Row
 
@@ -9,14 +10,16 @@ from gyral.record import Record, Row
 def left_cell(row: Row) -> str:
     """What is left when nuisances are taken out (R2, or similarity of RDMs), with a star where that may be nothing."""
     value = row.unique_r2 if row.partial is None else row.partial
-    return "-" if value is None else f"{value:.3f}{'*' if row.nothing_left else ''}"
+    return "-" if value is None else f"{number(value)}{'*' if row.nothing_left else ''}"
 
 
 def control_lines(record: Record, rows: Sequence[Row]) -> list[str]:
     """What stands beside the scores: which controls, and a sentence for each of ``rows`` that has any."""
     controls, lines = record.controls, []
-    if controls.nuisances:
-        lines.append(_of_what(", ".join(controls.nuisances), any(row.partial is not None for row in rows)))
+    if controls.nuisances or any(row.nothing_left for row in rows):  # a star never stands without its legend
+        lines.append(
+            _of_what(", ".join(controls.nuisances) or "nuisances", any(row.partial is not None for row in rows))
+        )
     elif controls.missing:
         lines.append(f"nuisances: not run; {controls.missing}")
     for row in rows:
@@ -36,18 +39,18 @@ def _of_what(bands: str, similar: bool) -> str:
 
 def _left(row: Row) -> list[str]:
     if row.partial is not None and row.partial_low is not None and row.partial_high is not None:
-        return [f"left {row.partial:.3f} ({row.partial_low:.3f} .. {row.partial_high:.3f})"]
+        return [f"left {number(row.partial)} ({number(row.partial_low)} .. {number(row.partial_high)})"]
     if row.unique_r2 is None or row.unique_low is None or row.unique_high is None:
         return []
-    share = "" if row.omega is None else f"; omega {row.omega:.2f}"
-    interval = f"{row.unique_low:.3f} .. {row.unique_high:.3f}"
-    alone = f"R2 of nuisances {row.nuisance_r2:.3f}, with the model {row.joint_r2:.3f}"
-    return [f"{alone}, left {row.unique_r2:.3f} ({interval}){share}"]
+    share = "" if row.omega is None else f"; omega {number(row.omega, 2)}"
+    interval = f"{number(row.unique_low)} .. {number(row.unique_high)}"
+    alone = f"R2 of nuisances {number(row.nuisance_r2)}, with the model {number(row.joint_r2)}"
+    return [f"{alone}, left {number(row.unique_r2)} ({interval}){share}"]
 
 
 def _further(row: Row) -> list[str]:
     found = []
     for name, score in row.controls.items():
-        spread = "" if score.spread is None else f" +- {score.spread:.3f}"
-        found.append(f"{name} {'-' if score.value is None else f'{score.value:.3f}'}{spread}")
+        spread = "" if score.spread is None else f" +- {number(score.spread)}"
+        found.append(f"{name} {number(score.value)}{spread}")
     return found
