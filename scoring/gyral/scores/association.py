@@ -7,7 +7,7 @@ Spearman's rank correlation over the models that both columns have, with a 95 % 
 (the variance of Bonett and Wright 2000, Psychometrika 65, 23-28). Ranks come no nearer to 1 than one exchange of
 neighbours, so that an order that is all the same counts as half an exchange short of it: five models in one order do not
 prove that a sixth would follow. For 5 to 100 normal pairs the interval holds the true value 93 to 99 % of the time, where
-both columns have heavy tails (t with 3 degrees of freedom) 88 to 99 %. It takes models for drawn independently; models of
+both columns have heavy tails (t with 3 degrees of freedom) 85 to 99 %. It takes models for drawn independently; models of
 one family are not, and for them it is too narrow.
 """
 
