@@ -42,7 +42,7 @@ def picture(path: Path, seed: int, size: int = 8) -> None:
 
 
 def things_eeg2(folder: Path, subjects: tuple[str, ...] = ("sub-01", "sub-02"), concepts: int = 5) -> None:
-    """Ten images a concept, four repetitions, 17 channels, 100 times.
+    """Ten images a concept, four repetitions, 17 channels, 100 times; five test images, eighty times.
 
     Image k, repetition r, channel c, time t: ``k + r / 10 + c / 100`` at t >= 0, else 0.
     """
@@ -57,22 +57,29 @@ def things_eeg2(folder: Path, subjects: tuple[str, ...] = ("sub-01", "sub-02"), 
         "train_img_concepts": folders,
         "train_img_concepts_THINGS": [f"{10 * int(f[:5]):05d}{f[5:]}" for f in folders],
         "train_img_files": names,
-        "test_img_concepts": [],
-        "test_img_concepts_THINGS": [],
-        "test_img_files": [],
+        "test_img_concepts": [f"{k + 1:05d}_other{k}" for k in range(5)],
+        "test_img_concepts_THINGS": [f"{9 * k + 1:05d}_other{k}" for k in range(5)],
+        "test_img_files": [f"other{k}_13s.jpg" for k in range(5)],
     }
     np.save(folder / "image_set" / "image_metadata.npy", metadata)  # type: ignore[arg-type]
     times = np.round(np.arange(-20, 80) / 100, 2)
-    images, repetitions = np.arange(10 * concepts), np.arange(4)
-    value = images[:, None, None] + repetitions[:, None] / 10 + np.arange(17) / 100
+    for k, (concept, name) in enumerate(
+        zip(metadata["test_img_concepts"], metadata["test_img_files"], strict=True)
+    ):
+        picture(folder / "image_set" / "test_images" / concept / name, 1000 + k)
     for subject in subjects:
         home = folder / "preprocessed_data" / subject
         home.mkdir(parents=True)
-        data = value[..., None] * (times >= 0)
-        np.save(
-            home / "preprocessed_eeg_training.npy",
-            {"preprocessed_eeg_data": data, "ch_names": EEG2_CHANNELS, "times": times},  # type: ignore[arg-type]
-        )
+        for partition, images, repetitions in (("training", 10 * concepts, 4), ("test", 5, 80)):
+            value = np.arange(images)[:, None, None] + np.arange(repetitions)[:, None] / 10 + np.arange(17) / 100
+            np.save(
+                home / f"preprocessed_eeg_{partition}.npy",
+                {  # type: ignore[arg-type]
+                    "preprocessed_eeg_data": value[..., None] * (times >= 0),
+                    "ch_names": EEG2_CHANNELS,
+                    "times": times,
+                },
+            )
 
 
 def things_meg(folder: Path, people: tuple[str, ...] = ("P1", "P2"), images: int = 6, sessions: int = 3) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tomli_w
+import xarray
 
 from gyral.cli.main import main
 from gyral.datasets.layouts.lebel2023 import words
@@ -87,6 +88,22 @@ def test_things_eeg2(tmp_path, begun):
     assert pack.split().name == "grouped-5"
     assert {"Oz", "O1", "O2"} == set(pack.units.iloc[pack.region("occipital").units]["sensor"])
     assert np.isfinite(pack.units[["x", "y", "z"]].to_numpy()).all()
+
+
+def test_things_eeg2_of_both_partitions_has_mixed_repeats(tmp_path, begun):
+    things_eeg2(tmp_path, subjects=("sub-01",))
+    fields = finished(begun(tmp_path)[0], epochs={"start": 0.0, "stop": 0.05, "window": [0.0, 0.05]})
+    training = fields["responses"]["files"]
+    fields["responses"]["files"] = [training, training.replace("training", "test")]
+    with (tmp_path / "stimuli.csv").open("a") as table, (tmp_path / "conditions.csv").open("a") as rows:
+        for k in range(5):
+            table.write(f"other{k}_13s,image_set/test_images/{k + 1:05d}_other{k}/other{k}_13s.jpg,other{k}\n")
+            rows.write(f"other{k}_13s\n")
+    pack, _ = built(tmp_path, fields)
+    repeats = np.asarray(pack.responses.repeats["sub-01"])
+    assert repeats.shape == (55, 80, 17 * 6)
+    assert np.isfinite(repeats[..., 0]).sum(axis=1).tolist() == [4] * 50 + [80] * 5
+    np.testing.assert_allclose(repeats[52, :, 6], 2 + np.arange(80) / 10 + 0.01, rtol=1e-5)
 
 
 def test_things_eeg2_that_does_not_fit_is_refused(tmp_path, begun):
@@ -385,7 +402,7 @@ def test_brainio_assembly(tmp_path, begun):
     made = brainio(tmp_path / "assy_dicarlo_Made2026.nc")
     fields, out = begun(tmp_path)
     assert "1 BrainIO netCDF" in out
-    assert fields["about"]["title"] == "dicarlo.Made2026" or "Made2026" in fields["about"]["title"]
+    assert (fields["about"]["name"], fields["about"]["title"]) == ("dicarlo.made2026", "dicarlo.Made2026")
     assert fields["responses"]["subjects"] == ["Chabo", "Tito"]
     assert fields["stimuli"] == {
         "modality": "image",
@@ -401,6 +418,43 @@ def test_brainio_assembly(tmp_path, begun):
     assert pack.units["unit"].tolist() == [f"site_{k}" for k in range(6)]
     assert {r.name: len(r) for r in pack.regions} == {"all": 6, "V4": 2, "IT": 4}
     assert pack.units["x"].tolist() == [0, 0.5, 1, 1.5, 2, 2.5]
+
+
+def test_brainio_assembly_of_sentences(tmp_path, begun):
+    """As Pereira 2018: presentations x neuroids without time bins, several experiments, NaN where one was not measured."""
+    draw = np.random.default_rng(2)
+    values = draw.normal(size=(6, 5)).astype(np.float32)
+    values[3:, 1] = np.nan
+    made = xarray.DataArray(
+        values,
+        dims=("presentation", "neuroid"),
+        coords={
+            "stimulus_id": ("presentation", [f"384sentences.{k}" for k in range(6)]),
+            "experiment": ("presentation", ["384sentences"] * 6),
+            "neuroid_id": ("neuroid", np.arange(5)),
+            "subject": ("neuroid", ["018", "018", "018", "215", "215"]),
+            "atlas": ("neuroid", ["language", "language", "visual", "language", "language"]),
+        },
+    )
+    made.to_dataset(name="data").to_netcdf(tmp_path / "assy_Pereira2018.nc", engine="h5netcdf")
+    sentences = [f"Sentence number {k} of a story." for k in range(6)]
+    write_csv(
+        tmp_path / "stimulus_Pereira2018.csv",
+        stimulus_id=made["stimulus_id"],
+        sentence=sentences,
+        story=list("aabbcc"),
+    )
+    fields = finished(begun(tmp_path)[0], responses={"kind": "fMRI", "unit": "z"})
+    assert fields["stimuli"]["group"] == "story"
+    assert "1 of 3 units are NaN or infinite in row 4" in refused("not-finite", tmp_path, fields)
+    fields["responses"]["not_a_number"] = "drop"
+    pack, made_of = built(tmp_path, fields)
+    assert any("subject 018: 1 units with NaN were left out" in note for note in made_of.notes)
+    assert {s: v.shape for s, v in pack.responses.values.items()} == {"018": (6, 2), "215": (6, 2)}
+    np.testing.assert_array_equal(pack.responses.values["018"], values[:, [0, 2]])
+    assert pack.stimuli.texts == tuple(sentences)
+    assert len(pack.region("language")) == 3
+    assert pack.split().name.startswith("leave-one-group-out")
 
 
 def test_brainio_of_another_version_or_shape_is_refused(tmp_path, begun):

@@ -1,5 +1,6 @@
 """BrainIO assemblies (Brain-Score): netCDF-4 with coordinates, and a stimulus set as a table of files or sentences."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,13 @@ def draft(folder: Path) -> Draft:
         responses["time_bin"] = TODO
     region = next((n for n in _REGIONS if n in columns), None)
     regions = [{"name": "all", "all": True}, *([{"column": region}] if region else [])]
-    published = Published(named.replace("_", "-").lower(), named, TODO, TODO, "https://www.brain-score.org/")
+    published = Published(
+        re.sub(r"[^a-z0-9.]+", "-", named.lower()).strip(".-") or "assembly",
+        named,
+        TODO,
+        TODO,
+        "https://www.brain-score.org/",
+    )
     tables = [("stimuli", _stimuli(folder)), ("responses", responses), ("regions", regions)]
     return Draft(described(published, tables, _NOTES))
 
@@ -63,6 +70,8 @@ def _stimuli(folder: Path) -> dict[str, object]:
         if key is None:
             continue
         told: dict[str, object] = {"table": relative(folder, path), "id": key}
+        if "story" in table:  # sentences of one topic: never on both sides of a split
+            told["group"] = "story"
         if "sentence" in table:
             return {"modality": "text", **told, "text": "sentence"}
         if "filename" in table and len(table):
