@@ -5,13 +5,14 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from gyral.benchmarks.installed import find_benchmark
-from gyral.datasets.source import TODO, ResponsesSource, unfinished
+from gyral.datasets.source import TODO, ResponsesSource, parse_source, unfinished
 from gyral_submissions.domain.benchmark import sync_benchmarks
 from gyral_submissions.models import Benchmark
 
@@ -80,3 +81,12 @@ def test_page_names_every_reader():
     text = PAGE.read_text("utf-8")
     for name in ResponsesSource.model_fields["reader"].annotation.__args__:
         assert f"| `{name}` |" in text
+
+
+def test_page_describes_recordings_in_fields_that_there_are():
+    text = PAGE.read_text("utf-8")
+    (block,) = re.findall(r"\n((?:    .*\n|\n)*    reader = \"mne\"(?:.*\n)(?:    .*\n|\n)*)", text)
+    fields = tomllib.loads(textwrap.dedent(block))
+    about = {"name": "x", "title": "x", "description": "x"}
+    told = parse_source({"source": 1, "about": about, "stimuli": {"modality": "label"}, **fields}, "page")
+    assert (told.epochs.picks, told.regions[0].sensors) == ("eeg", ("O*", "PO*"))

@@ -157,6 +157,33 @@ def test_numbers_without_a_unit_are_taken_as_they_are(tmp_path):
     assert "mag is read in 'fT'" in refused("physical-unit", tmp_path, told)
 
 
+def test_brainvision_recordings_enter_by_their_markers(tmp_path):
+    raw = made_raw(((200, 1), (300, 2), (400, 1), (500, 2)))
+    (raw.get_data()[:3].T * 1e6).astype("<f4").tofile(tmp_path / "sub-01.eeg")
+    (tmp_path / "sub-01.vhdr").write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nDataFile=sub-01.eeg\nMarkerFile=sub-01.vmrk\n"
+        "DataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=3\nSamplingInterval=10000\n"
+        "[Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n[Channel Infos]\nCh1=Oz,,1,µV\nCh2=Cz,,1,µV\nCh3=Pz,,1,µV\n",
+        "utf-8",
+    )
+    markers = "".join(f"Mk{k + 1}=Stimulus,S  {1 + k % 2},{201 + 100 * k},1,0\n" for k in range(4))
+    (tmp_path / "sub-01.vmrk").write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nDataFile=sub-01.eeg\n[Marker Infos]\n"
+        + markers,
+        "utf-8",
+    )
+    told = tables(
+        responses={"files": "{subject}.vhdr"},
+        epochs={"montage": "standard_1020", "labels": ["Stimulus/S  1", "Stimulus/S  2"]},
+        split={"kind": "contiguous", "folds": 2},
+    )
+    pack, _ = built(tmp_path, told)
+    assert pack.stimuli.texts == ("Stimulus/S  1", "Stimulus/S  2") * 2
+    np.testing.assert_allclose(sensor_times(pack, "sub-01")[0][:, 2, 20], [3, 6, 3, 6], rtol=1e-4)
+    behind = pack.units[pack.units["sensor"] == "Oz"].iloc[0]
+    assert behind["y"] < -0.05 and abs(behind["x"]) < 0.02
+
+
 def test_a_table_of_sensors_makes_regions(runs):
     write_csv(runs / "sensors.csv", sensor=["Pz", "Oz", "Cz"], lobe=["back", "back", "top"], row=[1, 2, 3])
     told = tables(responses={"units_table": "sensors.csv"}, regions=[{"column": "lobe", "path": ["head"]}])
