@@ -199,7 +199,7 @@ def test_record_page_draws_curves_with_their_numbers(client: Client, board: Benc
     assert text.count('class="chart" role="img"') == 1, "single layers are in the file only"
     assert re.search(r"<title[^>]*>V&lt;4</title><desc[^>]*>from 0 to 100 ms, highest 0.310 at 100 ms<", text)
     assert "above chance from 0.1 s" in text
-    numbers = text.split("Numbers of V&lt;4")[1]
+    numbers = text.split("Numbers of V&lt;4", 1)[1]
     assert ">100<" in numbers and "0.31" in numbers
     scores = text.split("Temporal score</h2>")[1]
     assert "0.710" in scores and "0.400 <small>0.100 to 0.700" in scores
