@@ -24,6 +24,7 @@ def line_chart_svg(
     bound: Array | None = None,
     marked: NDArray[np.bool_] | None = None,
     window: tuple[float, float] | None = None,
+    unit: str = "",
     alone: bool = False,
 ) -> str:
     """One SVG element; no style, script or outside file.
@@ -44,6 +45,8 @@ def line_chart_svg(
         Times with a bar at the foot (significant ones).
     window : (float, float), optional
         Seconds; shaded.
+    unit : str
+        What ``value`` is in, beside the upright axis.
     alone : bool
         For a page without the site's style: with a size and a white ground.
     """
@@ -52,7 +55,7 @@ def line_chart_svg(
     numbers = np.concatenate([a[np.isfinite(a)] for a in (value, low, high, bound) if a is not None])
     plane = Plane(
         Axis("ms", first, last, [(at, f"{at:g}".replace("-", "−")) for at in _ticks(first, last)]),
-        linear_axis("", [*numbers.tolist(), 0.1]),
+        linear_axis(unit, [*numbers.tolist(), 0.1]),
         height=210,
     )
 

@@ -21,6 +21,9 @@ for n in range(3):
     make_scored(f"net{{n}}", board, {{"V1": .3 + n / 50, "V4": .5 - n / 10}}, {{"V1": .2, "V4": .3}}, title=f"Network {{n}}")
 make_scored("pixels", board, {{"V1": -.1, "V4": None}}, has_twin=False)
 mine = make_scored("mine", board, {{"V1": .2, "V4": .3}}, owner=ada, visibility="private")
+from gyral_portal.leaderboard.models import Suite
+core = [{{"benchmark": "seeded@0", "weight": 1.0}}, {{"benchmark": "sim-vision@1", "weight": 0.0}}]
+Suite.objects.create(name="core", version=1, title="Core", summary="two boards", modality="vision", members=core)
 steps = [{{"step": "features", "done": 3, "total": 4, "seconds": 9}}]
 active = make_run(mine, make_benchmark("second"), state="running", step="features", steps=steps, remaining_seconds=3.0)
 failed = make_run(mine, make_benchmark("third"), state="failed", fault="submitter", fault_code="x", fault_text="y.")
@@ -47,6 +50,10 @@ def pages(site: LiveSite) -> list[str]:
             "/boards/seeded@0/agreement/",
             "/boards/all/agreement/",
             "/views/",
+            "/suites/",
+            "/suites/core/",
+            "/datasets/",
+            "/boards/all/?sort=nothing&weights=seeded@0/V4:1,seeded@0/V1:x",
         ),
         *("/benchmarks/sim-language/", f"/records/{finished}/", f"/runs/{finished}/", f"/runs/{active}/"),
         *(

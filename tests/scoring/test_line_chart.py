@@ -38,3 +38,8 @@ def test_a_missing_time_breaks_the_line_and_nothing_at_all_is_said():
 def test_a_sparkline_has_one_character_a_time_on_a_common_scale():
     assert sparkline(np.array([-0.1, 0.0, 0.2, np.nan, 0.4])) == "▁▁▅ █"
     assert sparkline(np.array([0.1, 0.2]), most=0.4) == "▃▅"
+
+
+def test_both_axes_say_what_they_are_in():
+    words = [e.text for e in ET.fromstring(line_chart_svg(TIMES, np.zeros(4), "x", unit="r")).iter() if e.text]
+    assert {"ms", "r"} <= set(words)

@@ -23,9 +23,10 @@ _PAGE, _INK, _SOFT, _BAR, _MARK, _LINE = "#ffffff", "#1b1f24", "#57606a", "#7aa5
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of the picture; without an interval where ``low`` is None."""
+    """One line of the picture, with a smaller one below its label; without an interval where ``low`` is None."""
 
     label: str
+    note: str
     value: float
     low: float | None
     high: float | None
@@ -45,7 +46,7 @@ def card_of_benchmark(benchmark: Benchmark) -> Card:
     """The best models in the main region."""
     best = leaders([benchmark], None, most=_MOST)[benchmark.pk]
     words = f"{benchmark.main_region}: {metric_name(benchmark.metric)}, with 95 % intervals"
-    bars = [_bar(one.facts.shown, one.cell) for one in best if one.cell.value is not None]
+    bars = [_bar(one.facts.shown, one.facts.family, one.cell) for one in best if one.cell.value is not None]
     return Card(benchmark.title, words if bars else benchmark.summary, bars, benchmark.simulated)
 
 
@@ -57,8 +58,8 @@ def card_of_model(submission: Submission) -> Card:
         b = profile.benchmark
         cell = profile.cells.get(b.main_region)
         if cell is not None and cell.value is not None:
-            label = f"{b.title}, {metric_name(b.metric)}"
-            bars.append(_bar(f"{label}{' (simulated)' if b.simulated else ''}", cell))
+            note = f"{'SIMULATED, ' if b.simulated else ''}{metric_name(b.metric)}"
+            bars.append(_bar(b.title, note, cell))
     words = "Main region of each benchmark, with 95 % intervals" if bars else "Not scored yet"
     return Card(submission.title or submission.name, words, bars[:_MOST])
 
@@ -97,7 +98,8 @@ def _bars(draw: ImageDraw.ImageDraw, bars: Sequence[Bar]) -> None:
     draw.line((x(0), top - 6, x(0), top + step * len(bars) - 10), fill=_LINE, width=2)
     for n, bar in enumerate(bars):
         y = top + n * step
-        draw.text((_EDGE, y + 4), cut(bar.label, start - _EDGE - 24, 26), font=font(26), fill=_INK)
+        draw.text((_EDGE, y - 5), cut(bar.label, start - _EDGE - 24, 25), font=font(25), fill=_INK)
+        draw.text((_EDGE, y + 26), cut(bar.note, start - _EDGE - 24, 17), font=font(17), fill=_SOFT)
         draw.rectangle((min(x(0), x(bar.value)), y, max(x(0), x(bar.value)), y + 40), fill=_BAR)
         if bar.low is not None and bar.high is not None:
             draw.line((x(bar.low), y + 20, x(bar.high), y + 20), fill=_INK, width=3)
@@ -105,5 +107,5 @@ def _bars(draw: ImageDraw.ImageDraw, bars: Sequence[Bar]) -> None:
         draw.text((WIDTH - _EDGE - width(text, 30, bold=True), y + 2), text, font=font(30, bold=True), fill=_INK)
 
 
-def _bar(label: str, cell: Cell) -> Bar:
-    return Bar(label, cell.value or 0.0, cell.low, cell.high)
+def _bar(label: str, note: str, cell: Cell) -> Bar:
+    return Bar(label, note, cell.value or 0.0, cell.low, cell.high)

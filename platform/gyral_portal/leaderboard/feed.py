@@ -6,6 +6,7 @@ it was made: of a model that was private until today, today.
 
 from collections.abc import Callable
 from datetime import datetime
+from html import escape
 from typing import Any
 from urllib.parse import urljoin
 
@@ -61,7 +62,7 @@ def write_feed(title: str, page: str, here: str, runs: list[Run], absolute: Call
         feed.add_item(
             title=f"{shown}{version} on {b.title}{simulated}",
             link=link,
-            description=said.get(run.pk, f"{b.main_region}: no score."),
+            description=said.get(run.pk, escape(f"{b.main_region}: no score.")),
             unique_id=f"urn:uuid:{run.pk}",
             pubdate=seen,
             updateddate=seen,
@@ -87,5 +88,6 @@ def _said(runs: list[Run]) -> dict[Any, str]:
         between = "" if low is None or high is None else f", 95 % interval {score(low)} to {score(high)}"
         trust = " Self-reported features." if run.submission.tier == Tier.SELF_REPORTED else ""
         metric = metric_name(run.benchmark.metric)
-        words[pk] = f"{run.benchmark.main_region}: {metric} {score(value)}{between}.{trust}"
+        # A summary is read as HTML.
+        words[pk] = escape(f"{run.benchmark.main_region}: {metric} {score(value)}{between}.{trust}")
     return words

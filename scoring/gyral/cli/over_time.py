@@ -58,6 +58,7 @@ def _svg(record: Record, curve: CurveRef, rows: Mapping[str, Array]) -> str:
         bound=np.sqrt(np.maximum(ceiling, 0.0)) if np.isfinite(ceiling).any() else None,
         marked=rows["p"] <= 0.05,
         window=record.time.window,
+        unit="r",
         alone=True,
     )
 

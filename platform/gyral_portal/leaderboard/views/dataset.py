@@ -59,6 +59,7 @@ def _drawn(curve: dict[str, Any], title: str) -> SafeString:
         value,
         f"Area under the curve of {title} over time",
         bound=np.full(len(value), 0.5),
+        unit="area under the curve",
         marked=np.array([p is not None and p <= 0.05 for p in curve["p"]]),
     )
     # Made of numbers and a title that line_chart_svg escapes.

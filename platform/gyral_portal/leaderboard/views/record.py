@@ -86,6 +86,7 @@ def draw_curves(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
             bound=np.sqrt(np.maximum(ceiling, 0.0)) if np.isfinite(ceiling).any() else None,
             marked=rows["p"] <= 0.05,
             window=tuple(record["time"]["window"]),
+            unit="r",
         )
         points = [
             {"ms": round(t * 1000, 3)} | {k: float(v[i]) if np.isfinite(v[i]) else None for k, v in rows.items()}
