@@ -142,7 +142,8 @@ def _stimuli_of_all(source: Source, folder: Path, recordings: dict[str, Recordin
                 mend="Events that differ need a table of stimuli, so that rows can be matched by id.",
                 code="trial-count",
             )
-    return stimuli_of_events(first.shown, source.stimuli, folder)
+    shown = first.shown[first.shown["stimulus"] != ""].reset_index(drop=True)
+    return stimuli_of_events(shown, source.stimuli, folder)
 
 
 def _seen_by_all(

@@ -93,7 +93,10 @@ def open_subject(source: Source, folder: Path, subject: str) -> Recording:
         parts = tuple(standardised(p) for p in parts)
     shown = recording.shown
     if told.ignore and told.reader != "bold":
-        shown = shown.assign(stimulus=["" if s in told.ignore else s for s in shown["stimulus"]])
+        out = shown["stimulus"].isin(told.ignore)
+        if "label" in shown:  # events that are stimuli of their own are called by their labels
+            out |= shown["label"].isin(told.ignore)
+        shown = shown.assign(stimulus=shown["stimulus"].where(~out, ""))
     for name, value in told.where.items():
         own = np.array(texts(shown, name, f"trials of subject {subject!r}")) == value
         if not own.any():

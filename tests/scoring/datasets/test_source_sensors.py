@@ -157,6 +157,22 @@ def test_numbers_without_a_unit_are_taken_as_they_are(tmp_path):
     assert "mag is read in 'fT'" in refused("physical-unit", tmp_path, told)
 
 
+def test_events_can_be_left_out_by_label_or_by_what_their_file_says(tmp_path):
+    shown = pd.DataFrame({"kind": ["go", "go", "rest"], "trial": [1, 2, 3]})
+    epochs_file(tmp_path / "sub-01_a-epo.fif", {"face": 1, "house": 2}, shown)
+    told = tables(
+        responses={"files": "{subject}_a-epo.fif", "where": {"kind": "go"}},
+        epochs={"baseline": "none"},
+        split={"kind": "contiguous", "folds": 2},
+    )
+    pack, _ = built(tmp_path, told)
+    assert (pack.stimuli.texts, pack.stimuli.ids) == (("face", "house"), ("sub-01-001", "sub-01-002"))
+    told["responses"] = {k: v for k, v in told["responses"].items() if k != "where"} | {"ignore": ["house"]}
+    pack, _ = built(tmp_path, told)
+    assert pack.stimuli.texts == ("face", "face")
+    np.testing.assert_allclose(sensor_times(pack, "sub-01")[0][:, 0, 20], [1, 1], rtol=1e-5)
+
+
 def test_brainvision_recordings_enter_by_their_markers(tmp_path):
     raw = made_raw(((200, 1), (300, 2), (400, 1), (500, 2)))
     (raw.get_data()[:3].T * 1e6).astype("<f4").tofile(tmp_path / "sub-01.eeg")
