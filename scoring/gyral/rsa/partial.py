@@ -84,8 +84,8 @@ def partial_redraws(
         gram = comparator.similarity(every[:, mask], every[:, mask])
         shown.append((np.array([[mask.sum()]], np.float64), partial_of_gram(gram, count)[None]))
         grams = comparator.redrawn(every, every, counts, mask)
-        known = np.isfinite(grams).all(axis=(1, 2))
-        found = np.where(known[:, None], partial_of_gram(grams, count), np.nan)
+        known = np.isfinite(grams.reshape(len(grams), -1)).all(axis=1, keepdims=True)
+        found = np.where(known, partial_of_gram(grams, count), np.nan)
         redrawn.append((PairSums(counts, len(mask), mask).total, found))
     found = mean_over_folds(redrawn)[:, :, None]
     values = mean_over_folds(shown)[0][:, None]
