@@ -21,7 +21,8 @@ from gyral.hashing import hash_array, hash_json
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions, machine
 from gyral.readouts.spec import label, open_readout, options_of
-from gyral.record import Asked, BenchmarkRef, ModelRef, Provenance, Record, Result
+from gyral.record import Asked, BenchmarkRef, ModelRef, Provenance, Record
+from gyral.result import Result
 from gyral.retraining import Retrained
 from gyral.scores.ceiling import Ceiling, from_repeats, published
 from gyral.scores.problem import Problem

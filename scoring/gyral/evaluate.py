@@ -36,18 +36,8 @@ from gyral.readings import seen_degrees
 from gyral.readouts.readout import JointReadout
 from gyral.readouts.reduced import reduced
 from gyral.readouts.spec import label, open_readout, options_of
-from gyral.record import (
-    Asked,
-    BenchmarkRef,
-    ControlsAsked,
-    ModelRef,
-    Provenance,
-    Record,
-    Result,
-    Row,
-    TimeRef,
-    Timing,
-)
+from gyral.record import Asked, BenchmarkRef, ControlsAsked, ModelRef, Provenance, Record, Row, TimeRef, Timing
+from gyral.result import Result
 from gyral.scores.problem import Problem
 from gyral.scores.region import region_blocks, score_blocks
 from gyral.temporal.report import temporal_rows

@@ -22,7 +22,8 @@ from gyral.models.catalogue import MODELS, open_model
 from gyral.models.model import Model
 from gyral.places import cache
 from gyral.progress import Progress, silent
-from gyral.record import Asked, Record, Result
+from gyral.record import Asked, Record
+from gyral.result import Result
 
 Array = NDArray[np.floating[Any]]
 

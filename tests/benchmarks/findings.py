@@ -21,7 +21,7 @@ from gyral.metrics.correlation import pearson_r, squared_errors
 from gyral.models.catalogue import open_model
 from gyral.places import home
 from gyral.readouts.ridge import Ridge
-from gyral.record import load_record
+from gyral.result import load_record
 from gyral.rsa.rank import SPEARMAN
 from gyral.rsa.vector import condensed
 from gyral.scores.problem import Problem, problem_of

@@ -19,7 +19,8 @@ import numpy as np
 
 from gyral.benchmarks.catalogue import find_benchmark
 from gyral.places import home
-from gyral.record import CHOSEN, Record, load_record, load_redraws
+from gyral.record import CHOSEN, Record
+from gyral.result import load_record, load_redraws
 from gyral.scores.conditional import Redraws
 
 LAYERS = {

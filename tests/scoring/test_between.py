@@ -13,7 +13,8 @@ from gyral.cli.show import show
 from gyral.datasets.dataset import Dataset
 from gyral.errors import BadDataset, EngineError, UserError
 from gyral.metrics.correlation import pearson_r
-from gyral.record import Record, load_record
+from gyral.record import Record
+from gyral.result import load_record
 from gyral.scores.agreement import Agreement
 from gyral.scores.blocks import held_out_blocks
 from gyral.scores.consistency import noise_corrected

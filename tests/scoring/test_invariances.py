@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gyral import evaluate_arrays
-from gyral.record import Result, Row
+from gyral.record import Row
+from gyral.result import Result
 
 SAMPLES, UNITS, REPEATS = 60, 5, 3
 # A few examples: each is a whole evaluation.

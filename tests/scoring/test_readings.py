@@ -19,7 +19,7 @@ from gyral.heatmap import heatmap_svg
 from gyral.models.card import ImageInput, ModelCard
 from gyral.readings import seen_degrees
 from gyral.readouts.fwrf import FieldRidge
-from gyral.record import load_maps, load_record
+from gyral.result import load_maps, load_record
 from gyral.scores.problem import Problem
 from planted_readouts import planted
 

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from gyral.benchmarks import installed
 from gyral.benchmarks.catalogue import BUNDLED
-from gyral.record import load_record
+from gyral.result import load_record
 from gyral_submissions import conf
 from gyral_submissions.domain import execution, run
 from gyral_submissions.domain.benchmark import sync_benchmarks

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gyral.comparison import Comparison, Difference
-    from gyral.record import Record, Result
+    from gyral.record import Record
+    from gyral.result import Result
 
 _SHOWN = 20
 
@@ -74,8 +75,8 @@ def rerun(
 def _made(
     path: Path, model: str | None, beside: "Sequence[str]", device: str | None, style: Style
 ) -> "tuple[Record, Result]":
-    from gyral.record import load_record  # slow: pandas
     from gyral.rerun import rerun as again  # slow: the whole pipeline
+    from gyral.result import load_record  # slow: pandas
 
     kept = load_record(path)
     with reporting(style) as report:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from gyral.models.model import Model
     from gyral.models.twins import Twin
     from gyral.progress import Progress
-    from gyral.record import ControlsAsked, Record, Result
+    from gyral.record import ControlsAsked, Record
+    from gyral.result import Result
 
 
 @click.command()
@@ -151,7 +152,7 @@ def score(
 def _folder(record: "Record", asked: "_Asked") -> Path:
     """Where a record is kept: by names, with a piece of a hash where something else decides the score as well."""
     from gyral.hashing import hash_json
-    from gyral.record import load_record
+    from gyral.result import load_record
 
     name = "".join(
         c if c.isalnum() or c in "._+=-" else "." for c in f"{record.model.name}.{record.rows[0].readout}"

@@ -17,7 +17,8 @@ from gyral.cli.place import require_place
 from gyral.errors import BadUpload
 from gyral.heatmap import heatmap_svg
 from gyral.places import home
-from gyral.record import CHOSEN, Record, Row, load_curves, load_maps, load_record
+from gyral.record import CHOSEN, Record, Row
+from gyral.result import load_curves, load_maps, load_record
 
 Array = NDArray[np.floating[Any]]
 
@@ -56,7 +57,7 @@ def _find(path: Path) -> Record:
 
 
 def print_record(record: Record, *, everything: bool = False, curves: Mapping[str, Array] | None = None) -> None:
-    """Print a record to standard output; ``curves`` are what `gyral.record.load_curves` gives."""
+    """Print a record to standard output; ``curves`` are what `gyral.result.load_curves` gives."""
     from rich.table import Table  # slow to import
 
     console = open_console()
@@ -121,9 +122,9 @@ def as_html(
     everything : bool
         Also subjects and single layers.
     maps : mapping of str to array, optional
-        What `gyral.record.load_maps` gives; drawn as heat maps.
+        What `gyral.result.load_maps` gives; drawn as heat maps.
     curves : mapping of str to array, optional
-        What `gyral.record.load_curves` gives; drawn as line charts.
+        What `gyral.result.load_curves` gives; drawn as line charts.
     """
     head = (
         *("region", "subject", "layer", "score", "95 % interval", "FDR p", "R2", "left"),

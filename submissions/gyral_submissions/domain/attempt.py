@@ -107,7 +107,7 @@ def finish(run_id: uuid.UUID, attempt: int, folder: Path) -> bool:
         There is no record in ``folder``, or it is not of the schema.
     """
     # Nested: gyral.record brings pandas, which the site's processes need not load.
-    from gyral.record import load_record
+    from gyral.result import load_record
 
     held = Run.objects.select_related("benchmark", "submission").filter(
         pk=run_id, attempt=attempt, state__in=_HELD

@@ -119,7 +119,7 @@ def _redraws(model: Scored, scores: Sequence[Score]) -> "Redraws | None":
     """Redraws of some of the model's scores; None where its record has none."""
     import numpy as np
 
-    from gyral.record import load_redraws
+    from gyral.result import load_redraws
     from gyral.scores.conditional import Redraws
 
     run = scores[0].run if scores else None

@@ -6,7 +6,8 @@ from click.testing import CliRunner
 
 from gyral.cli.score import score
 from gyral.cli.show import show
-from gyral.record import CURVE, load_curves, load_record
+from gyral.record import CURVE
+from gyral.result import load_curves, load_record
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from gyral.arrays import evaluate_arrays
 from gyral.cli.main import cli
 from gyral.comparison import compare
 from gyral.errors import UserError
-from gyral.record import Record, load_record
+from gyral.record import Record
 from gyral.rerun import rerun_arrays
+from gyral.result import load_record
 
 UPLOADS = Path(__file__).resolve().parents[3] / "fixtures" / "uploads"
 CONV, BERT = str(UPLOADS / "conv"), str(UPLOADS / "bert")

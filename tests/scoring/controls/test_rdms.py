@@ -13,7 +13,7 @@ from gyral.controls.rdms import partial_beside
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.split import contiguous
 from gyral.features.features import Features
-from gyral.record import load_record
+from gyral.result import load_record
 from gyral.rsa.rank import SPEARMAN
 from gyral.rsa.rdm import correlation_rdm, rdm
 from gyral.rsa.vector import squared

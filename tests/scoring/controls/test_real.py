@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from gyral.cli.score import score
 from gyral.cli.show import show
-from gyral.record import Record, load_record
+from gyral.record import Record
+from gyral.result import load_record
 
 pytestmark = pytest.mark.data
 

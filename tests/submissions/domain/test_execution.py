@@ -15,7 +15,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from gyral.isolation.tier import Findings
-from gyral.record import load_record
+from gyral.result import load_record
 from gyral_submissions import conf
 from gyral_submissions.domain import attempt, execution, log, run, sweeper
 from gyral_submissions.enums import Fault, Format, State, Tier

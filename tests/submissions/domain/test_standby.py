@@ -14,7 +14,7 @@ import pytest
 
 from guests import gone, working_in
 from gyral.isolation.tier import LEAST, probe
-from gyral.record import load_record
+from gyral.result import load_record
 from gyral_submissions.domain import execution, log
 from gyral_submissions.domain.standby import Standby
 from gyral_submissions.enums import State

@@ -52,7 +52,7 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
 
 def draw_maps(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
     """Where the readout reads, one heat map a region and subject; none for readouts that read no positions."""
-    from gyral.record import load_maps  # nested: loads pandas
+    from gyral.result import load_maps  # nested: loads pandas
 
     arrays = load_maps(folder) if record.get("maps") else {}
     drawn = []
@@ -68,7 +68,8 @@ def draw_curves(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
     """Scores over time of the chosen layers, all subjects: a picture and its numbers a region; none without a time axis."""
     import numpy as np  # nested: loads with pandas below
 
-    from gyral.record import CURVE, load_curves
+    from gyral.record import CURVE
+    from gyral.result import load_curves
 
     arrays = load_curves(folder) if record.get("curves") else {}
     drawn = []
