@@ -11,7 +11,7 @@ from gyral.benchmarks.catalogue import BUNDLED
 from gyral.benchmarks.suites import SUITES, Member, find_suite
 from gyral.benchmarks.suites import Suite as Declared
 from gyral.errors import UnknownName
-from gyral_portal.leaderboard.models import Suite
+from gyral_portal.leaderboard.models import SavedView, Suite
 from gyral_portal.leaderboard.suites import sync_suites
 from gyral_submissions.models import Benchmark
 
@@ -149,3 +149,14 @@ def test_queries_do_not_grow_with_models(
     client.get("/suites/core/")
     with django_assert_max_num_queries(7):
         client.get("/suites/core@1/")
+
+
+def test_operators_read_suites_and_saved_views_in_the_admin_and_change_neither(core: Suite, owner: User) -> None:
+    root = User.objects.create_superuser("root", "root@example.org", "correct horse battery")
+    SavedView.objects.create(owner=owner, title="mine", reference="all")
+    client = Client()
+    client.force_login(root)
+    for name in ("suite", "savedview"):
+        assert client.get(f"/admin/gyral_leaderboard/{name}/").status_code == 200
+        assert client.get(f"/admin/gyral_leaderboard/{name}/add/").status_code == 403
+    assert "core@1" in client.get("/admin/gyral_leaderboard/suite/").content.decode()
