@@ -123,10 +123,10 @@ def ceiling_from(kind: str | None) -> str:
     """Where a ceiling comes from, in words; unknown estimators keep their name.
 
     >>> ceiling_from("ncsnr"), ceiling_from("none"), ceiling_from("other")
-    ('what repeats of a stimulus share', 'nothing: the data have no repeats and no subjects to compare', 'other')
+    ('what repeats of a stimulus share', 'nothing: no bound of this score is known', 'other')
     """
     if kind in (None, "", "none"):
-        return "nothing: the data have no repeats and no subjects to compare"
+        return "nothing: no bound of this score is known"
     return _CEILINGS.get(str(kind), str(kind))
 
 
