@@ -78,3 +78,22 @@ def test_record_says_why_there_are_no_nuisances(client: Client, board: Benchmark
     run = stored(board, {"nuisances": {}, "missing": "controls were turned off", "runs": {}})
     text = client.get(f"/records/{run.pk}/").content.decode()
     assert "No nuisances stand beside these scores: controls were turned off." in text
+
+
+def test_of_rdms_board_and_record_say_what_is_left_with_others_held_constant(client: Client) -> None:
+    board = make_benchmark(task="rsa", metric="rsa-spearman")
+    run = stored(board, CONTROLS, partial=0.031, partial_low=-0.031, partial_high=0.092)
+    assert "nothing left" in shown(client, board)
+    text = client.get(f"/records/{run.pk}/").content.decode().replace("−", "-")
+    for part in ("RDMs with those of nuisances held constant", "-0.031 to 0.092", 'badge nothing">nothing left'):
+        assert part in text
+    Score.objects.filter(run=run, region="V4", layer="chosen").update(partial_low=0.01)
+    assert "nothing left" not in client.get(f"/records/{run.pk}/").content.decode()
+
+
+def test_bounds_of_rdms_stand_with_their_intervals(client: Client) -> None:
+    board = make_benchmark(task="rsa", metric="rsa-spearman")
+    bounds = {"ceiling": 0.67, "ceiling_low": 0.6, "ceiling_high": 0.73, "ceiling_unit": "r"}
+    bounds |= {"ceiling_lower": 0.37, "ceiling_lower_low": 0.3, "ceiling_lower_high": 0.44}
+    run = stored(board, **bounds)
+    assert "0.37 (0.30 to 0.44) to 0.67 (0.60 to 0.73) in r" in client.get(f"/records/{run.pk}/").content.decode()

@@ -73,7 +73,7 @@ class _Drawer:
         parts = [_value(cell, line), _rank(cell, line)]
         if self.look.twins and line.facts.has_twin:
             parts.append(_twin(cell))
-        if cell.unique_r2 is not None:
+        if cell.unique_r2 is not None or cell.partial is not None:
             parts.append(_left(cell))
         return (
             f'<td class="cell h{line.heat[shown.index]}">'
