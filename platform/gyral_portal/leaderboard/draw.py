@@ -87,10 +87,14 @@ def _mean(mean: Mean) -> str:
     return f'<td class="cell mean"><span class="value">{score(mean.value)}</span><span class="share">{mean.has} of {mean.of}</span></td>'
 
 
+def unit_of(benchmark: Benchmark) -> str:
+    """What a region of the benchmark has several of."""
+    return {"rsa": "RDM", "triplets": "participant"}.get(benchmark.task, "unit")
+
+
 def _title(cell: Cell, benchmark: Benchmark) -> str:
     """What the numbers are."""
-    one = {"rsa": "RDM", "triplets": "participant"}.get(benchmark.task, "unit")
-    word = one + ("" if cell.n_units == 1 else "s")
+    word = unit_of(benchmark) + ("" if cell.n_units == 1 else "s")
     if cell.metric.startswith("identification-"):
         over = f"patterns of {cell.n_units} {word}"
     else:

@@ -18,7 +18,7 @@ from gyral_portal.leaderboard.columns import (
     open_groups,
     readout_words,
 )
-from gyral_portal.leaderboard.draw import draw_rows
+from gyral_portal.leaderboard.draw import draw_rows, unit_of
 from gyral_portal.leaderboard.facets import FACETS
 from gyral_portal.leaderboard.look import MEAN, NAME, Look
 from gyral_portal.leaderboard.models import SavedView
@@ -152,7 +152,7 @@ def _column_head(shown: Shown, table: Table, base: str) -> dict[str, Any]:
         "column": column,
         "region": region,
         "readout": readout_words(column) if len(table.grid.benchmarks) > 1 else "",
-        "rsa": column.benchmark.task == "rsa",
+        "unit": unit_of(column.benchmark),
         "simulated": column.benchmark.simulated and len(table.grid.benchmarks) > 1,
         "rest": rest[0] if rest else 0,
     }
