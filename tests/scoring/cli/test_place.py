@@ -21,7 +21,7 @@ def test_place_that_cannot_be_written_is_refused_by_its_option(tmp_path: Path, n
 
 
 def test_a_record_replaces_only_its_like(tmp_path: Path) -> None:
-    held = {"model": {"name": "gabor"}, "benchmark": {"name": "sim-meg", "version": 0}}
+    held = {"model": {"name": "gabor"}, "benchmark": {"name": "sim-meg", "version": 1}}
     (tmp_path / "record.json").write_text(json.dumps(held))
     for model, benchmark in (("gabor", "sim-meg"), ("gabor", "sim-meg@1"), (str(tmp_path), "sim-meg")):
         require_own(tmp_path, model, benchmark, "--out")

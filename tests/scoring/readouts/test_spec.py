@@ -49,7 +49,7 @@ def test_a_default_value_is_left_out_of_the_label() -> None:
     [
         ("rigde", "unknown readout 'rigde'. Did you mean 'ridge'"),
         ("attention:querys=2", "unknown option 'querys'. Did you mean 'queries'"),
-        ("attention:queries=two", "'two' is no queries: .*integer"),
+        ("attention:queries=two", "'two' is no queries: .*whole number"),
         ("attention:members=0", "members must be above 0; it is 0"),
         ("attention-full:dropout=1", "dropout must be at least 0 and below 1"),
         ("attention-full:queries=voxel", "is no queries"),
