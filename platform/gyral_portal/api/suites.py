@@ -10,8 +10,9 @@ from ninja.pagination import paginate
 from gyral_portal.api.auth import reader
 from gyral_portal.api.pages import Page
 from gyral_portal.api.schemas import ErrorOut
+from gyral_portal.leaderboard.find import find_suite
 from gyral_portal.leaderboard.models import Suite
-from gyral_portal.leaderboard.suites import board_address, find_suite, parts_of
+from gyral_portal.leaderboard.suites import board_address, parts_of
 
 router = Router(auth=reader, tags=["read"])
 

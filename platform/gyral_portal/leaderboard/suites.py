@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from django.http import Http404
 from django.urls import reverse
 
 from gyral.benchmarks.suites import SUITES
@@ -42,20 +41,6 @@ def sync_suites(declared: tuple[Declared, ...] = SUITES) -> Iterator[tuple[str, 
         if row.identifier not in names:
             Suite.objects.filter(pk=row.pk).update(retired=True)
             yield row.identifier, "retired"
-
-
-def find_suite(reference: str) -> Suite:
-    """The suite called ``NAME`` (newest version) or ``NAME@VERSION``; 404 where there is none."""
-    name, at, version = reference.partition("@")
-    found = Suite.objects.filter(name=name)
-    if at:
-        if not version.isdecimal() or len(version) > 9:
-            raise Http404(f"There is no suite {reference!r}.")
-        found = found.filter(version=int(version))
-    suite = found.order_by("retired", "-version").first()
-    if suite is None:
-        raise Http404(f"There is no suite {reference!r}.")
-    return suite
 
 
 def parts_of(suites: list[Suite]) -> dict[int, list[Part]]:

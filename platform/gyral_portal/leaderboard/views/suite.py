@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from gyral_portal.leaderboard.bibtex import as_bibtex
+from gyral_portal.leaderboard.find import find_suite
 from gyral_portal.leaderboard.kept import answer
 from gyral_portal.leaderboard.models import Suite
-from gyral_portal.leaderboard.suites import Part, board_address, find_suite, look_of, parts_of, scope_of
+from gyral_portal.leaderboard.suites import Part, board_address, look_of, parts_of, scope_of
 from gyral_portal.leaderboard.table import Table, arrange
 from gyral_portal.leaderboard.views.board import key_of
 from gyral_submissions.domain.queries.grid import read_grid
