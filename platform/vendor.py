@@ -2,7 +2,8 @@
 
 ``npm ci --ignore-scripts`` installs exactly what ``package-lock.json`` pins (npm checks each package against
 its integrity hash), the few files we serve are copied, and ``VENDOR.json`` says for each its licence,
-version and sha256. ``python platform/vendor.py --lock`` writes the lock file anew after a change of
+version and sha256. A licence that a package does not carry stands in ``licences/``; those of what a bundle holds
+besides are written below its own. ``python platform/vendor.py --lock`` writes the lock file anew after a change of
 ``package.json``, without the address of the registry it was asked from.
 """
 
@@ -16,8 +17,17 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VENDOR = HERE / "gyral_portal" / "static" / "vendor"
-# What we serve: package -> files inside it.
-SERVED = {"htmx.org": ("dist/htmx.min.js",)}
+# What we serve: package -> (file inside it, its name here).
+SERVED = {"@niivue/niivue": ("dist/index.js", "niivue.js"), "htmx.org": ("dist/htmx.min.js", "htmx.min.js")}
+# Packages that a bundle holds.
+BUNDLED = {
+    "@niivue/niivue": (
+        *("@lukeed/uuid", "@ungap/structured-clone", "@zarrita/storage", "array-equal", "fflate", "gl-matrix"),
+        *("nifti-reader-js", "numcodecs", "zarrita"),
+    )
+}
+# Names a file that is not served; collecting static files would miss it.
+_SOURCE_MAP = b"\n//# sourceMappingURL="
 
 
 def lock() -> None:
@@ -28,6 +38,7 @@ def lock() -> None:
         content = json.loads((Path(scratch) / "package-lock.json").read_text("utf-8"))
     for package in content["packages"].values():
         package.pop("resolved", None)  # the registry is a matter of each machine
+        package.pop("funding", None)
     (HERE / "package-lock.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
@@ -39,21 +50,20 @@ def build(target: Path = VENDOR) -> list[dict[str, str]]:
         _npm(["ci", "--ignore-scripts"], Path(scratch))
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
-        entries = [
-            _copy(Path(scratch) / "node_modules" / package, file, target)
-            for package, files in SERVED.items()
-            for file in files
-        ]
+        modules = Path(scratch) / "node_modules"
+        entries = [_copy(modules, package, file, name, target) for package, (file, name) in SERVED.items()]
     (target / "VENDOR.json").write_text(json.dumps(entries, indent=2) + "\n", "utf-8")
     return entries
 
 
-def _copy(package: Path, file: str, target: Path) -> dict[str, str]:
-    about = json.loads((package / "package.json").read_text("utf-8"))
-    copied = target / Path(file).name
-    shutil.copyfile(package / file, copied)
-    licence = f"{about['name']}.LICENSE"
-    shutil.copyfile(package / "LICENSE", target / licence)
+def _copy(modules: Path, package: str, file: str, name: str, target: Path) -> dict[str, str]:
+    about = json.loads((modules / package / "package.json").read_text("utf-8"))
+    copied = target / name
+    copied.write_bytes((modules / package / file).read_bytes().partition(_SOURCE_MAP)[0])
+    licence = f"{package.rpartition('/')[2]}.LICENSE"
+    texts = [_licence(modules, package)]
+    texts += [f"---- {held}, bundled ----\n\n{_licence(modules, held)}" for held in BUNDLED.get(package, ())]
+    (target / licence).write_text("\n".join(texts), "utf-8")
     return {
         "file": copied.name,
         "package": about["name"],
@@ -62,6 +72,13 @@ def _copy(package: Path, file: str, target: Path) -> dict[str, str]:
         "licence_file": licence,
         "sha256": hashlib.sha256(copied.read_bytes()).hexdigest(),
     }
+
+
+def _licence(modules: Path, package: str) -> str:
+    """Text of a package's licence, from the package or from ``licences/``."""
+    kept = HERE / "licences" / f"{package.replace('/', '-')}.txt"
+    found = [p for p in sorted((modules / package).iterdir()) if p.stem.lower() in ("license", "licence")]
+    return (found[0] if found else kept).read_text("utf-8")
 
 
 def _npm(arguments: list[str], folder: Path) -> None:

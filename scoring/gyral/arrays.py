@@ -18,6 +18,7 @@ from gyral.evaluate import kept, timing
 from gyral.fitting import MEMORY, fit_layers
 from gyral.given import check, groups_of, published_of, region, repeats_of, responses_of, table
 from gyral.hashing import hash_array, hash_json
+from gyral.plugins import packages_of
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions, machine
 from gyral.readouts.spec import label, open_readout, options_of
@@ -151,6 +152,7 @@ def evaluate_arrays(
             asked=Asked(readout=readout, memory=memory, folds=folds, sequence=sequence, exchangeable=exchangeable),
             readout={"name": label(solver), "options": options_of(solver)},
             libraries=library_versions(),
+            plugins=packages_of(metric="pearson", readout=readout, models=()),
             machine=machine(device),
         ),
         timing=timing(started, clock, 0.0, time.perf_counter() - clock),

@@ -3,11 +3,11 @@
 The canaries (`gyral.canaries`) and the ceilings of every region, as one report that a site shows beside the benchmark.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,15 +19,17 @@ from gyral.canaries.finding import Finding, Verdict
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.folder import whole_folder
 from gyral.datasets.pack import read_pack
+from gyral.datasets.responses import RegionRdms
 from gyral.datasets.split import Split, contiguous, shuffled
+from gyral.dissimilarities import measured_rdms
 from gyral.errors import BadDataset, UserError
+from gyral.fitting import MEMORY
 from gyral.hashing import hash_json
 from gyral.metrics import METRICS
 from gyral.places import cache
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
 from gyral.room import make_room, touch
-from gyral.rsa.vector import condensed
 from gyral.scores.ceiling import FLOOR
 from gyral.triplets import choice_bounds
 
@@ -40,6 +42,13 @@ _WORST: tuple[Verdict, ...] = ("refuse", "warn", "pass")
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_Kept = TypeVar("_Kept", bound=_Table)
+
+
+class _Findings(_Table):
+    findings: tuple[Finding, ...]
 
 
 class RegionCeiling(_Table):
@@ -151,6 +160,7 @@ def audit(
     *,
     ceiling: str | None = None,
     metric: str = RDM_METRIC,
+    rdm: str | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Audit:
@@ -165,6 +175,8 @@ def audit(
         One of `gyral.benchmarks.benchmark.CEILINGS`; default: what the data allow (repeats, publications, subjects).
     metric : str
         Of the bounds of dissimilarities.
+    rdm : str, optional
+        What dissimilarities are made of responses by (`gyral.benchmarks.benchmark.Benchmark`).
     seed : int
     progress : Progress
 
@@ -184,11 +196,13 @@ def audit(
     facts = [dataset.content_hash, dataset.about.ordered, chosen.content_hash, kind, metric, seed]
     if dataset.triplets is not None:  # kept reports from before said that nobody took part
         facts.append(len(_subjects(dataset)))
+    if rdm is not None:
+        facts.append(rdm)
     folder = cache() / "audits" / hash_json([made, facts])[:32]
-    if dataset.content_hash and (kept := _kept(folder)) is not None:
+    if dataset.content_hash and (kept := _kept(Audit, folder)) is not None:
         return kept
-    findings = run_canaries(dataset, chosen, seed=seed, progress=progress)
-    ceilings, note = _ceilings(dataset, kind, metric)
+    findings = _findings(dataset, chosen, made, seed, progress)
+    ceilings, note = _ceilings(dataset, kind, metric, rdm)
     responses = dataset.responses
     report = Audit(
         dataset=dataset.name,
@@ -208,10 +222,22 @@ def audit(
         made_by=f"gyral {__version__}",
     )
     if dataset.content_hash:
-        with whole_folder(folder) as scratch:
-            (scratch / _FILE).write_text(report.model_dump_json(indent=1), "utf-8")
-        make_room(keep=folder)
+        _keep(report, folder)
     return report
+
+
+def _findings(
+    dataset: Dataset, split: Split, made: dict[str, Any], seed: int, progress: Progress
+) -> tuple[Finding, ...]:
+    """Of all canaries; benchmarks of one dataset and split share them, whatever their ceilings."""
+    facts = [dataset.content_hash, dataset.about.ordered, split.content_hash, seed]
+    folder = cache() / "canaries" / hash_json([made, facts])[:32]
+    if dataset.content_hash and (kept := _kept(_Findings, folder)) is not None:
+        return kept.findings
+    findings = run_canaries(dataset, split, seed=seed, progress=progress)
+    if dataset.content_hash:
+        _keep(_Findings(findings=findings), folder)
+    return findings
 
 
 def audit_pack(folder: Path, *, progress: Progress = silent) -> Audit:
@@ -225,7 +251,13 @@ def audit_pack(folder: Path, *, progress: Progress = silent) -> Audit:
     dataset = read_pack(folder)
     asked = dataset.extra.get("benchmark") or {}
     metric = asked.get("metric") if asked.get("task") == "rsa" else None
-    return audit(dataset, ceiling=asked.get("ceiling"), metric=metric or RDM_METRIC, progress=progress)
+    return audit(
+        dataset,
+        ceiling=asked.get("ceiling"),
+        metric=metric or RDM_METRIC,
+        rdm=asked.get("rdm"),
+        progress=progress,
+    )
 
 
 def split_of(
@@ -249,12 +281,18 @@ def split_of(
     return replace(dataset, split_kind=kind, split_folds=count).split()
 
 
-def _kept(folder: Path) -> Audit | None:
+def _kept(kind: type[_Kept], folder: Path) -> _Kept | None:
     with suppress(FileNotFoundError, ValidationError):
-        report = Audit.model_validate_json((folder / _FILE).read_text("utf-8"))
+        table = kind.model_validate_json((folder / _FILE).read_text("utf-8"))
         touch(folder)
-        return report
+        return table
     return None
+
+
+def _keep(table: _Table, folder: Path) -> None:
+    with whole_folder(folder) as scratch:
+        (scratch / _FILE).write_text(table.model_dump_json(indent=1), "utf-8")
+    make_room(keep=folder)
 
 
 def _ceiling_kind(dataset: Dataset) -> str:
@@ -270,7 +308,7 @@ def _ceiling_kind(dataset: Dataset) -> str:
     return "loso" if len(responses.values) > 2 and len(shapes) == 1 else "none"
 
 
-def _ceilings(dataset: Dataset, kind: str, metric: str) -> tuple[tuple[RegionCeiling, ...], str]:
+def _ceilings(dataset: Dataset, kind: str, metric: str, rdm: str | None) -> tuple[tuple[RegionCeiling, ...], str]:
     if (triplets := dataset.triplets) is not None:
         low, high = choice_bounds(triplets)
         people = len(np.unique(triplets.participants))
@@ -281,7 +319,7 @@ def _ceilings(dataset: Dataset, kind: str, metric: str) -> tuple[tuple[RegionCei
             f"in question included, {high:.3f}; no model can be above the second."
         )
     if kind == "rdm-bounds" or dataset.responses is None:
-        return tuple(_rdm_ceilings(dataset, metric)), ""
+        return tuple(_rdm_ceilings(measured_rdms(dataset, rdm, memory=MEMORY).rdms, metric)), ""
     try:
         ceiling = posed(dataset, kind).ceiling
     except UserError as error:
@@ -312,11 +350,10 @@ def _ceilings(dataset: Dataset, kind: str, metric: str) -> tuple[tuple[RegionCei
     return tuple(found), ""
 
 
-def _rdm_ceilings(dataset: Dataset, metric: str) -> Iterator[RegionCeiling]:
+def _rdm_ceilings(rdms: Mapping[str, RegionRdms], metric: str) -> Iterator[RegionCeiling]:
     comparator = METRICS.load(metric)
-    for name, region in dataset.rdms.items():
-        subjects = condensed(np.asarray(region.values, np.float64).mean(axis=1))
-        low, high = (float(v) for v in comparator.bounds(subjects))
+    for name, region in rdms.items():
+        low, high = (float(v) for v in comparator.bounds(region.pooled()))
         known = bool(np.isfinite(high))
         yield RegionCeiling(
             region=name,

@@ -31,17 +31,10 @@ class Turned:
     real : dict of layer to array, samples x features
     predicted : dict of (layer, part of `Problem.parts`) to array, samples x features
         Out of fold, of the layers that some fold chose.
-    shares : dict of (layer, part of `Problem.parts`) to array, one a feature
-        What predictions owe to the very rows they were trained on (`gyral.scores.pairs.twice_beyond`).
     """
 
     real: Mapping[int, Array]
     predicted: Mapping[tuple[int, int], Array]
-    shares: Mapping[tuple[int, int], Floats]
-
-    def share(self, part: int, picks: Sequence[int]) -> float:
-        """Mean over the features of the layers picked in each fold."""
-        return float(np.mean([_known_mean(self.shares[k, part]) for k in picks]))
 
 
 def turned_around(
@@ -62,7 +55,6 @@ def turned_around(
             code="no-layer",
         )
     found: dict[tuple[int, int], Array] = {}
-    shares: dict[tuple[int, int], Floats] = {}
     layers = [features[name].flat() for name in fits.layers]
     for number, part in enumerate(problem.parts):
         region = next(r for r in problem.regions if r.name == part.path[0])
@@ -80,9 +72,7 @@ def turned_around(
             )
             turned = fit_layers(table, own, Ridge(), seed=seed, memory=memory)
             found[k, number] = turned.predictions[0]
-            gains = turned.gains(every, [0] * len(problem.split.folds))
-            shares[k, number] = twice_beyond(own, every, None, turned.predictions[0], gains)
-    return Turned({k: layers[k] for k, _ in found}, found, shares)
+    return Turned({k: layers[k] for k, _ in found}, found)
 
 
 def forward_share(
@@ -90,7 +80,9 @@ def forward_share(
 ) -> float:
     """What predictions of a subject's units (positions in the region) owe to the rows they were trained on, mean over units."""
     p, gains = fit.assembled(problem, region, picks), fit.gains(region, picks)
-    return _known_mean(twice_beyond(problem, region, None, p, gains)[units])
+    shares = twice_beyond(problem, region, None, p, gains)[units]
+    known = shares[np.isfinite(shares)]
+    return float(known.mean()) if len(known) else 0.0
 
 
 def distinct_folds(split: Split, hashes: Sequence[str]) -> tuple[Fold, ...]:
@@ -157,11 +149,6 @@ def turned_trials(turned: Turned, part: int, picks: Sequence[int], folds: Sequen
             return None
         found.append(cosine((guess - mean)[:, use], (real[fold.test] - mean)[:, use]))
     return Trials(tuple(found), tuple(fold.test for fold in folds))
-
-
-def _known_mean(shares: Floats) -> float:
-    known = shares[np.isfinite(shares)]
-    return float(known.mean()) if len(known) else 0.0
 
 
 def _safe(spread: Floats) -> Floats:

@@ -110,7 +110,7 @@ def series_curves(
         gains = [fit.gains(here, pick) for fit, pick in zip(fits, picked, strict=True)]
         shares = twice(problem, here, predictions, gains, scored.units)
         found = redraws(scored, draws=draws, seed=seed).wider(widened_by(shares, parts))
-        return _curves(series, problem.subjects, layer, found, ceiling)
+        return curves_of(series.region, series.times, problem.subjects, layer, found, ceiling)
 
     chosen = [fit.assembled(problem, here, pick) for fit, pick in zip(fits, picks, strict=True)]
     out = curves(CHOSEN, chosen, picks, DRAWS)
@@ -143,9 +143,27 @@ def _reference(name: str, curve: Curve) -> CurveRef:
     )
 
 
-def _curves(series: Series, subjects: tuple[str, ...], layer: str, found: Redraws, ceiling: Floats) -> list[Curve]:
-    """All subjects' curve, then each subject's where there are several."""
-    count = len(series.times)
+def curves_of(
+    region: str,
+    times: tuple[float, ...],
+    subjects: tuple[str, ...],
+    layer: str,
+    found: Redraws,
+    ceiling: Floats,
+) -> list[Curve]:
+    """All subjects' curve, then each subject's where there are several; not yet tested.
+
+    Parameters
+    ----------
+    region : str
+    times : tuple of float
+    subjects : tuple of str
+    layer : str
+    found : Redraws
+        One part a subject and time, subject after subject.
+    ceiling : array, curves x times
+    """
+    count = len(times)
     names = (ALL, *subjects) if len(subjects) > 1 else (ALL,)
     parts, intervals = [], []
     for t in range(count):
@@ -159,10 +177,10 @@ def _curves(series: Series, subjects: tuple[str, ...], layer: str, found: Redraw
     nothing = np.full(count, np.nan)
     return [
         Curve(
-            series.region,
+            region,
             name,
             layer,
-            series.times,
+            times,
             np.array([own.values[k] for own in parts]),
             np.array([ends[k].low for ends in intervals]),
             np.array([ends[k].high for ends in intervals]),

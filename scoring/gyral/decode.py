@@ -15,6 +15,7 @@ from gyral import __version__
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.folder import whole_folder
 from gyral.datasets.region import Region
+from gyral.decoding._few_units import FewUnits, are_few
 from gyral.decoding.accuracy import auc, over_folds
 from gyral.decoding.category import PERMUTATIONS, decode, permuted_within
 from gyral.decoding.labels import Labels, folds_of
@@ -224,12 +225,18 @@ def _curve(
     times = table["time"].to_numpy()[columns[0]]
     labels, folds = Labels.of(given), folds_of(groups)
     tests = [f.test for f in folds]
-    found = over_folds(auc, labels.codes, cross_decisions(x, labels, folds), tests)
+    few = FewUnits(x, folds) if are_few(x.shape, folds) else None
+
+    def reached(of: Labels) -> NDArray[np.float64]:
+        decisions = cross_decisions(x, of, folds) if few is None else few.decisions(of.codes)
+        return over_folds(auc, of.codes, decisions, tests)
+
+    found = reached(labels)
     rng = np.random.default_rng([seed, 0xC0DE])
     highest = []
     for _ in range(permutations):
         drawn = Labels(permuted_within(labels.codes, groups, rng), labels.classes)
-        highest.append(float(over_folds(auc, drawn.codes, cross_decisions(x, drawn, folds), tests).max()))
+        highest.append(float(reached(drawn).max()))
     null = np.array(highest)
     p = [(1 + (null >= a - 1e-12).sum()) / (1 + len(null)) if len(null) else float("nan") for a in found]
     return Curve(times=tuple(times.tolist()), auc=tuple(found.tolist()), p=tuple(float(v) for v in p))

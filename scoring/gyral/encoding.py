@@ -117,7 +117,7 @@ def score_encoding(
             for said, p in zip(further, chance.p, strict=True):
                 said |= {"p": number_or_none(p), "null_kind": chance.null}
         if retrained is not None:
-            for said, i in zip(further, retrained.intervals(number, score, chosen), strict=True):
+            for said, i in zip(further, retrained.intervals(number, score.found, chosen), strict=True):
                 said |= {"procedure_low": number_or_none(i.low), "procedure_high": number_or_none(i.high)}
         own = labelled(problem, region, score, r2, bounds, layer=CHOSEN, layers_chosen=dict(won))
         rows += [row.model_copy(update=said) for row, said in zip(own, further, strict=True)]

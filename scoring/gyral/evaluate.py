@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral import __version__
-from gyral.benchmarks.benchmark import METRICS, Benchmark
+from gyral.benchmarks.benchmark import Benchmark
 from gyral.between import posed
 from gyral.controls.beside import with_controls
 from gyral.curves import curve_arrays
@@ -27,9 +27,12 @@ from gyral.datasets.region import Region
 from gyral.errors import UserError
 from gyral.fitting import MEMORY
 from gyral.hashing import hash_json
+from gyral.metrics.metric import metrics_of
+from gyral.models.compute import multiply_adds
 from gyral.models.model import CARD_LAYERS, Model, choose_layers
 from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.twins import SEEDS, Twin
+from gyral.plugins import packages_of, require_sound
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash, library_versions, machine
 from gyral.readings import seen_degrees
@@ -116,10 +119,10 @@ def evaluate(
     card = draws[0].card
     for model in (draws[0], *beside):
         _same_modality(model.card.name, model.card.modality, benchmark, dataset)
-    if benchmark.metric not in METRICS[benchmark.task]:
+    require_sound(benchmark.metric)
+    if benchmark.metric not in (known := metrics_of(benchmark.task)):
         raise UserError(
-            f"{benchmark.id} asks for the metric {benchmark.metric!r}; {benchmark.task} is scored by "
-            f"{', '.join(METRICS[benchmark.task])}.",
+            f"{benchmark.id} asks for the metric {benchmark.metric!r}; {benchmark.task} is scored by {', '.join(known)}.",
             code="unknown-metric",
         )
     problem = None
@@ -133,6 +136,8 @@ def evaluate(
     family = benchmark.readout if solver is None else label(solver)
     setting = Setting(dataset, benchmark, problem, memory, seed, progress, features_in)
     work = Work(setting, solver, beside, procedure=procedure)
+    # Before the pass over the stimuli, with which a guest ends.
+    counted = multiply_adds(draws[0], work.stimuli, wanted)
     key: list[Any] = [[m.hash for m in (*draws, *beside)], dataset.content_hash, dataset.split().content_hash]
     key += [family, benchmark.grid, wanted, seed, memory, code_hash(), device]
     with workplace(hash_json(key)[:32]) if solver else nullcontext(Workplace.private()) as place:
@@ -159,6 +164,7 @@ def evaluate(
             twin=twin,
             seeds=SEEDS[twin] if twin else (),
             card=card.model_dump(mode="json"),
+            multiply_adds=counted,
             features="given" if isinstance(draws[0], PrecomputedFeatures) else "computed",
         ),
         benchmark=BenchmarkRef(
@@ -172,6 +178,7 @@ def evaluate(
             metric=benchmark.metric,
             modality=benchmark.modality,
             simulated=benchmark.simulated,
+            rdm=benchmark.rdm,
         ),
         rows=tuple(rows),
         maps=found.maps,
@@ -201,10 +208,15 @@ def evaluate(
             | ({} if solver is None else {"options": options_of(solver)})
             | ({"beside": {m.card.name: m.hash for m in beside}} if beside else {}),
             libraries=library_versions(),
+            plugins=packages_of(
+                metric=benchmark.metric,
+                readout=None if solver is None else readout or benchmark.readout,
+                models=(draws[0], *beside),
+            ),
             machine=machine(device),
             command=f"gyral score {name} --benchmark {benchmark.id}"
             + (f" --readout {family.removesuffix(_suffix(reduce))}" if solver else "")
-            + (f" --metric {benchmark.metric}" if benchmark.metric != METRICS[benchmark.task][0] else "")
+            + (f" --metric {benchmark.metric}" if benchmark.metric != known[0] else "")
             + (f" --reduce {reduce}" if solver and reduce else "")
             + "".join(f" --layers '{p}'" for p in layers)
             + "".join(f" --beside {m.card.name}" for m in beside)

@@ -43,6 +43,11 @@ class ModelRef(_Frozen):
     twin: Literal["untrained", "permuted"] | None = None
     seeds: tuple[int, ...] = Field((), description="draws behind a twin; empty for a model")
     card: dict[str, Any] = Field(default_factory=dict)
+    multiply_adds: int | None = Field(
+        None,
+        ge=0,
+        description="that one stimulus takes in the model (`gyral.models.compute`); null where not known",
+    )
     features: Literal["computed", "given"] = Field(
         "computed", description="given: arrays somebody else made, and nobody here saw how"
     )
@@ -61,6 +66,7 @@ class BenchmarkRef(_Frozen):
     metric: str
     modality: Literal["vision", "language"] | None = Field(description="null for bare arrays")
     simulated: bool = False
+    rdm: str | None = Field(None, description="how RDMs were made of responses; null where none were")
 
     @property
     def id(self) -> str:
@@ -217,7 +223,7 @@ class Row(_Frozen):
         None, description="share of the model's R2 that nuisances explain as well; null where that R2 is unsure"
     )
     partial: float | None = Field(
-        None, description="of RDMs: similarity with those of nuisances held constant (partial correlation)"
+        None, description="correlation (of RDMs their similarity) with nuisances held constant"
     )
     partial_low: float | None = Field(None, description="95 % interval of partial")
     partial_high: float | None = None
@@ -232,7 +238,7 @@ class Row(_Frozen):
     @property
     def nothing_left(self) -> bool:
         """See `gyral.left.nothing_left`."""
-        return nothing_left(self.unique_r2, self.unique_low, self.partial_low)
+        return nothing_left(self.unique_r2, self.unique_low, self.partial, self.partial_low)
 
 
 class Controls(_Frozen):
@@ -240,6 +246,9 @@ class Controls(_Frozen):
 
     nuisances: dict[str, str] = Field(
         default_factory=dict, description="bands of nuisances, and a hash of what computed each"
+    )
+    absent: dict[str, str] = Field(
+        default_factory=dict, description="bands that belong to these stimuli and could not be computed, and why"
     )
     missing: str = Field("", description="why nothing says what is left without nuisances; empty where it is said")
     runs: dict[str, int] = Field(default_factory=dict, description="further controls, and draws of each")
@@ -273,6 +282,10 @@ class Provenance(_Frozen):
     asked: Asked
     readout: dict[str, Any] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
+    plugins: dict[str, str] = Field(
+        default_factory=dict,
+        description="metric, readout and models of other packages: 'KIND NAME' -> package and version",
+    )
     machine: dict[str, str] = Field(
         default_factory=dict, description="processor, kernels of linear algebra, threads, GPU"
     )

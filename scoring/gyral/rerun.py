@@ -20,6 +20,7 @@ from gyral.errors import UserError
 from gyral.evaluate import evaluate
 from gyral.models.catalogue import MODELS, open_model
 from gyral.models.model import Model
+from gyral.models.others import OTHERS
 from gyral.places import cache
 from gyral.progress import Progress, silent
 from gyral.record import Asked, Record
@@ -172,7 +173,7 @@ def _asked(record: Record) -> Asked:
 
 def _known(name: str, digest: str, option: str) -> str:
     """The name, if it is one of the catalogue: a record from elsewhere must not choose a path of this machine."""
-    if name in MODELS:
+    if name in MODELS or name in OTHERS:
         return name
     raise UserError(
         f"no model {name!r} in the catalogue{f' (hash {digest[:12]})' if digest else ''}: it was scored from a folder, "

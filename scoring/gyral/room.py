@@ -1,6 +1,6 @@
 """Room: keep ``GYRAL_CACHE`` under its cap (``GYRAL_CACHE_GB``, default 20), least recently used out.
 
-Packs, features, unfinished fits, fits of nuisances, audits, weights and downloads can all be made again, so any of them
+Packs, features, unfinished fits, fits of nuisances, canaries, audits, weights and downloads can all be made again, so any of them
 may go. A folder with a lock goes unless somebody holds it; the others stay for a day after their last use.
 """
 
@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from gyral.places import cache
 
-KINDS = ("features", "fits", "controls", "ceilings", "audits", "packs", "weights", "downloads")
+KINDS = ("features", "fits", "controls", "ceilings", "canaries", "audits", "packs", "weights", "downloads")
 QUIET = 86_400  # seconds; also how coarsely file systems note that a file was read
 
 

@@ -6,7 +6,7 @@ pairs that involve a held-out stimulus; single layers are scored on all pairs.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,55 +14,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.curves import Curve
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.split import Split
 from gyral.features.features import Features
 from gyral.metrics import METRICS
 from gyral.progress import Progress, silent
+from gyral.rdm_problem import RdmProblem, Scored
 from gyral.record import CHOSEN, Row
 from gyral.rows import interval_fields, number_or_none, with_q
-from gyral.rsa.bootstrap import draw_counts
 from gyral.rsa.bounds import bound_intervals
-from gyral.rsa.comparator import PairSums, Product
 from gyral.rsa.inference import pair_redraws, pooled_interval
-from gyral.rsa.partial import mean_over_folds
-from gyral.rsa.permutation import permutation_p, with_mean
+from gyral.rsa.permutation import permutation_p
 from gyral.rsa.rdm import correlation_rdm
-from gyral.rsa.vector import condensed
 from gyral.scores.conditional import Redraws
 from gyral.scores.region import ALL
 from gyral.scores.resampling import DRAWS
+from gyral.similarity_curves import similarity_curves
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 
 # Of single layers, which are many; chosen ones have `gyral.scores.resampling.DRAWS`.
 LAYER_DRAWS = 400
-
-
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """Which pairs of stimuli a fold chooses by and which it is scored on.
-
-    Parameters
-    ----------
-    training, held_out : list of bool array, pairs
-        Both stimuli in training; at least one held out.
-    """
-
-    training: list[NDArray[np.bool_]]
-    held_out: list[NDArray[np.bool_]]
-
-    @classmethod
-    def of(cls, split: Split, samples: int) -> "Pairs":
-        """Pairs of every fold of a split."""
-        first, second = np.triu_indices(samples, 1)
-        held = []
-        for fold in split.folds:
-            tested = np.zeros(samples, bool)
-            tested[fold.test] = True
-            held.append(tested[first] | tested[second])
-        return cls([~h for h in held], held)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,21 +53,31 @@ class SimilarityScores:
         Deviations from their values, float32.
     picks : dict of region to list of int
         Layer that each fold chose, of the first model.
+    curves : tuple of Curve
+        Of each region, where there are RDMs at every time.
     """
 
     rows: list[Row]
     subjects: pd.DataFrame
     redraws: Array
     picks: dict[str, list[int]]
+    curves: tuple[Curve, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class _Chosen:
-    """Scores of the subjects of one region with the layers chosen in each fold."""
+class Series:
+    """RDMs at every time.
 
-    values: Floats  # model draws x subjects
-    picks: list[list[int]]  # model draws x folds
-    redraws: Redraws
+    Parameters
+    ----------
+    times : tuple of float
+        Seconds after stimulus onset.
+    of : callable
+        RDMs of a region: subjects x times x pairs.
+    """
+
+    times: tuple[float, ...]
+    of: Callable[[RegionRdms], Floats]
 
 
 def layer_rdms(
@@ -116,7 +100,9 @@ def score_similarity(
     *,
     metric: str,
     exchangeable: bool = False,
+    series: Series | None = None,
     seed: int = 0,
+    progress: Progress = silent,
 ) -> SimilarityScores:
     """Score the layers of a model against every region.
 
@@ -132,21 +118,30 @@ def score_similarity(
         One of `gyral.benchmarks.benchmark.METRICS` of RSA.
     exchangeable : bool
         Stimuli are in no order and no groups: then chosen rows of a model have a p-value, by permuting them.
+    series : Series, optional
+        Where regions have RDMs at every time.
     seed : int
         Of redraws and permutations.
+    progress : Progress
     """
-    problem = _Problem(layers, models, measured, split, METRICS.load(metric), exchangeable, seed)
+    subjects = {name: region.pooled() for name, region in measured.items()}
+    comparator = METRICS.load(metric)
+    problem = RdmProblem(models, subjects, split, comparator, exchangeable=exchangeable, draws=DRAWS, seed=seed)
     rows: list[Row] = []
-    tables, redraws = [], []
-    picked = {region.region: problem.chosen(region) for region in measured.values()}
-    chance = problem.chance(picked)
-    for region in measured.values():
-        chosen = picked[region.region]
-        mean = chosen.values.mean(axis=0)
-        lower, upper = bound_intervals(problem.subjects[region.region], problem.comparator, seed=seed)
+    tables, redraws, curves = [], [], []
+    picks = {name: problem.picks(name) for name in measured}
+    chance = _chance(problem, picks)
+    single = problem.whole(np.concatenate(list(subjects.values())), draws=LAYER_DRAWS)
+    ends = np.cumsum([len(s) for s in subjects.values()])
+    for step, (region, end) in enumerate(zip(measured.values(), ends, strict=True)):
+        name, count = region.region, len(region.subjects)
+        scored = problem.scored(subjects[name], picks[name])
+        chosen = _redraws(scored, seed)
+        mean = scored.values.mean(axis=0)
+        lower, upper = bound_intervals(subjects[name], comparator, seed=seed)
         bounded = bool(np.isfinite(upper.value))
         common: dict[str, Any] = {
-            "region": region.region,
+            "region": name,
             "readout": "none",
             "metric": metric,
             "ceiling": number_or_none(upper.value),
@@ -160,34 +155,69 @@ def score_similarity(
             "ceiling_rows": "all" if bounded else None,
             "n_samples": problem.samples,
         }
-        won = dict(Counter(layers[k] for picks in chosen.picks for k in picks))
-        rows += _chosen_rows(region, chosen, chance[region.region], common | {"layers_chosen": won})
-        rows += problem.layer_rows(region, common)
-        every = chosen.redraws.with_mean() if len(mean) > 1 else chosen.redraws
+        won = dict(Counter(layers[k] for pick in picks[name] for k in pick))
+        rows += _chosen_rows(region, scored.values, chosen, chance[name], common | {"layers_chosen": won})
+        mine = slice(end - count, end)
+        rows += [_layer_row(layer, one.of(mine), common, seed) for layer, one in zip(layers, single, strict=True)]
+        every = chosen.with_mean() if count > 1 else chosen
         redraws.append(every.drawn - every.values)
         tables.append(
-            pd.DataFrame({"region": region.region, "subject": region.subjects, "unit": range(len(mean)), "r": mean,
+            pd.DataFrame({"region": name, "subject": region.subjects, "unit": range(count), "r": mean,
                           "r2": np.nan, "ceiling": upper.value, "ceiled": np.nan})
         )  # fmt: skip
-    units = pd.concat(tables, ignore_index=True)
-    picks = {name: chosen.picks[0] for name, chosen in picked.items()}
-    return SimilarityScores(with_q(rows), units, np.concatenate(redraws, axis=1).astype(np.float32), picks)
+        if series is not None:
+            progress("curves", step, len(measured))
+            curves += similarity_curves(problem, region, series.of(region), series.times, layers, picks[name])
+    return SimilarityScores(
+        with_q(rows),
+        pd.concat(tables, ignore_index=True),
+        np.concatenate(redraws, axis=1).astype(np.float32),
+        {name: own[0] for name, own in picks.items()},
+        tuple(curves),
+    )
 
 
-def _chosen_rows(region: RegionRdms, chosen: _Chosen, chance: Floats, common: dict[str, Any]) -> list[Row]:
+def _redraws(scored: Scored, seed: int) -> Redraws:
+    """Of each subject."""
+    values = scored.values.mean(axis=0)[:, None]
+    (found,) = pair_redraws(values, scored.drawn[:, :, None], scored.left_out[:, :, None], seed=seed)
+    return found
+
+
+def _chance(problem: RdmProblem, picks: Mapping[str, Sequence[Sequence[int]]]) -> dict[str, Floats]:
+    """p of "all" and of each subject of each region; NaN of twins, and where stimuli are in an order."""
+    if not problem.exchangeable:
+        return {name: np.full(len(s) + (len(s) > 1), np.nan) for name, s in problem.subjects.items()}
+    first = {name: own[0] for name, own in picks.items()}
+    return permutation_p(
+        problem.comparator, problem.subjects, problem.models[0], first, problem.pairs.held_out, seed=problem.seed
+    )
+
+
+def _layer_row(layer: str, scored: Scored, common: dict[str, Any], seed: int) -> Row:
+    """One layer, all subjects, on all pairs."""
+    drawn = scored.values.mean(axis=1)
+    spread = number_or_none(float(np.std(drawn, ddof=1))) if len(drawn) > 1 else None
+    fields = interval_fields(pooled_interval(_redraws(scored, seed)))
+    return Row(subject=ALL, layer=layer, n_units=scored.values.shape[1], spread=spread, **fields, **common)
+
+
+def _chosen_rows(
+    region: RegionRdms, similarity: Floats, redraws: Redraws, chance: Floats, common: dict[str, Any]
+) -> list[Row]:
     """All subjects, then each where there are several (which have no bounds of their own)."""
     count = len(region.subjects)
-    intervals = [pooled_interval(chosen.redraws)]
-    owners, values = [np.arange(count)], [chosen.values.mean(axis=1)]
+    intervals = [pooled_interval(redraws)]
+    owners, values = [np.arange(count)], [similarity.mean(axis=1)]
     names, fields = [ALL], [common]
     if count > 1:
         alone = {
             **dict.fromkeys(name for name in common if name.startswith("ceiling")),
             "ceiling_kind": "none",
         }
-        intervals += chosen.redraws.intervals()
+        intervals += redraws.intervals()
         owners += [np.array([k]) for k in range(count)]
-        values += list(chosen.values.T)
+        values += list(similarity.T)
         names, fields = [ALL, *region.subjects], [common] + [common | alone] * count
     return [
         Row(
@@ -204,87 +234,3 @@ def _chosen_rows(region: RegionRdms, chosen: _Chosen, chance: Floats, common: di
             names, owners, values, intervals, chance, fields, strict=True
         )
     ]
-
-
-class _Problem:
-    """What all regions share: the models' RDMs ranked once, and one set of redraws of the stimuli."""
-
-    def __init__(
-        self,
-        layers: tuple[str, ...],
-        models: Sequence[Array],
-        measured: Mapping[str, RegionRdms],
-        split: Split,
-        comparator: Product,
-        exchangeable: bool,
-        seed: int,
-    ) -> None:
-        self.layers, self.models, self.comparator, self.seed = layers, models, comparator, seed
-        self.subjects = {k: condensed(np.asarray(r.values, np.float64).mean(axis=1)) for k, r in measured.items()}
-        self.samples = next(iter(measured.values())).values.shape[-1]
-        self.pairs = Pairs.of(split, self.samples)
-        self.exchangeable = exchangeable and len(models) == 1
-        self.counts = draw_counts(self.samples, DRAWS, seed)
-        self.without = 1 - np.eye(self.samples)
-        everyone = np.concatenate(list(self.subjects.values()))
-        ends = np.cumsum([len(s) for s in self.subjects.values()])
-        self.places = dict(zip(self.subjects, np.split(np.arange(len(everyone)), ends[:-1]), strict=True))
-        self.alone = np.stack([comparator.similarity(everyone, m) for m in models])  # draws x subjects x layers
-        stacked = np.concatenate(list(models))
-        counts = np.concatenate([self.counts[:LAYER_DRAWS], self.without])
-        found = comparator.redrawn(everyone, stacked, counts)
-        found = found.reshape(len(counts), len(everyone), len(models), len(layers)).mean(axis=2)
-        self.drawn, self.left_out = found[: -self.samples], found[-self.samples :]
-
-    def layer_rows(self, region: RegionRdms, common: dict[str, Any]) -> list[Row]:
-        """One row a layer, all subjects, on all pairs."""
-        mine = self.places[region.region]
-        rows = []
-        for k, layer in enumerate(self.layers):
-            values = self.alone[:, mine, k]
-            (found,) = pair_redraws(
-                values.mean(axis=0)[:, None],
-                self.drawn[:, mine, k : k + 1],
-                self.left_out[:, mine, k : k + 1],
-                seed=self.seed,
-            )
-            drawn = values.mean(axis=1)
-            spread = number_or_none(float(np.std(drawn, ddof=1))) if len(drawn) > 1 else None
-            fields = interval_fields(pooled_interval(found))
-            rows.append(Row(subject=ALL, layer=layer, n_units=len(mine), spread=spread, **fields, **common))
-        return rows
-
-    def chosen(self, region: RegionRdms) -> _Chosen:
-        """Choose in each fold, and score what it holds out."""
-        subjects = self.subjects[region.region]
-        folds = list(zip(self.pairs.training, self.pairs.held_out, strict=True))
-        sizes = np.array([held.sum() for _, held in folds])
-        picks = [
-            [int(self.comparator.similarity(subjects[:, t], m[:, t]).mean(axis=0).argmax()) for t, _ in folds]
-            for m in self.models
-        ]
-        values = np.stack([
-            sum(n * self.comparator.similarity(subjects[:, held], m[[k]][:, held])[:, 0]
-                for k, n, (_, held) in zip(pick, sizes, folds, strict=True)) / sizes.sum()
-            for m, pick in zip(self.models, picks, strict=True)
-        ])  # fmt: skip
-        counts = np.concatenate([self.counts, self.without])
-        parts = []
-        for f, (_, held) in enumerate(folds):
-            winners = np.stack([m[pick[f]] for m, pick in zip(self.models, picks, strict=True)])
-            part = self.comparator.redrawn(subjects, winners, counts, held).mean(axis=2)
-            parts.append((PairSums(counts, len(held), held).total, part))
-        found = mean_over_folds(parts)[:, :, None]
-        (redraws,) = pair_redraws(
-            values.mean(axis=0)[:, None], found[: -self.samples], found[-self.samples :], seed=self.seed
-        )
-        return _Chosen(values, picks, redraws)
-
-    def chance(self, chosen: Mapping[str, _Chosen]) -> dict[str, Floats]:
-        """p of "all" and of each subject of each region; NaN of twins, and where stimuli are in an order."""
-        if not self.exchangeable:
-            return {name: np.full_like(with_mean(c.values[0]), np.nan) for name, c in chosen.items()}
-        picks = {name: c.picks[0] for name, c in chosen.items()}
-        return permutation_p(
-            self.comparator, self.subjects, self.models[0], picks, self.pairs.held_out, seed=self.seed
-        )

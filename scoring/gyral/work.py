@@ -18,6 +18,7 @@ from gyral.controls.beside import Beside, nuisances_beside, nuisances_beside_rdm
 from gyral.curves import Curve
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.triplets import Triplets
+from gyral.dissimilarities import Measured, measured_rdms, rdms_at_times
 from gyral.encoding import EncodingScores, score_encoding
 from gyral.errors import UserError
 from gyral.features.extract import extract
@@ -30,15 +31,18 @@ from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
 from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.twins import Twin
 from gyral.models.words import word_positions
+from gyral.own_metric import score_own
 from gyral.progress import Progress
 from gyral.provenance import code_hash
+from gyral.rdm_problem import Pairs
 from gyral.readouts.readout import JointReadout, Readout, accepts, require
 from gyral.readouts.reduced import reduced
 from gyral.readouts.ridge import Ridge
 from gyral.record import Controls, ControlsAsked, Row
 from gyral.retraining import Retrained
 from gyral.scores.problem import Problem
-from gyral.similarity import Pairs, layer_rdms, score_similarity
+from gyral.similarity import Series, layer_rdms, score_similarity
+from gyral.threads import few_threads
 from gyral.triplets import layer_hits, score_triplets
 from gyral.workplace import Workplace
 
@@ -98,7 +102,10 @@ class Work:
     ) -> None:
         dataset, benchmark, problem = setting.dataset, setting.benchmark, setting.problem
         self.setting, self.solver = setting, solver
-        self.retrained = Retrained(problem) if procedure and problem is not None else None
+        self.own = METRICS.load(benchmark.metric) if METRICS.origin(benchmark.metric) else None
+        self.retrained = None
+        if procedure and problem is not None:
+            self.retrained = Retrained(problem, benchmark.metric, self.own)
         self.fits: list[LayerFits] = []
         self.turned: list[Turned] = []  # from responses to features, where the metric asks for it
         self.features: dict[str, Features] = {}  # of the last model
@@ -169,22 +176,16 @@ class Work:
     def scores(self, family: str) -> EncodingScores:
         """Scores of all draws added."""
         self.setting.progress("statistics", 0, 1)
+        with few_threads(len(self.setting.dataset.stimuli)):
+            found = self._scores(family)
+        self.setting.progress("statistics", 1, 1)
+        return found
+
+    def _scores(self, family: str) -> EncodingScores:
         if self.setting.benchmark.task == "triplets":
             found = self._triplets()
         elif self.setting.problem is None:
-            dataset = self.setting.dataset
-            similar = score_similarity(
-                self.names,
-                self.rdms,
-                dataset.rdms,
-                dataset.split(),
-                metric=self.setting.benchmark.metric,
-                exchangeable=not dataset.about.ordered and dataset.split().groups is None,
-                seed=self.setting.seed,
-            )
-            self.picks = similar.picks
-            rdms = np.stack(self.rdms).astype(np.float32)
-            found = EncodingScores(similar.rows, similar.subjects, rdms, similar.redraws, (), {}, ())
+            found = self._similarities()
         else:
             found = score_encoding(
                 self.fits,
@@ -192,13 +193,50 @@ class Work:
                 readout=family,
                 metric=self.setting.benchmark.metric,
                 ids=self.setting.dataset.sample_ids,
-                retrained=self.retrained,
+                retrained=self.retrained if self.own is None else None,
                 seed=self.setting.seed,
             )
-            if is_identification(self.setting.benchmark.metric):
+            metric = self.setting.benchmark.metric
+            if is_identification(metric):
                 found = self._identified(found, family)
-        self.setting.progress("statistics", 1, 1)
+            elif self.own is not None:
+                found = score_own(
+                    found,
+                    self.fits,
+                    self.setting.problem,
+                    self.own,
+                    metric=metric,
+                    retrained=self.retrained,
+                    seed=self.setting.seed,
+                )
         return found
+
+    def _similarities(self) -> EncodingScores:
+        dataset, benchmark = self.setting.dataset, self.setting.benchmark
+        series = None
+        if dataset.time is not None and benchmark.rdm is not None:
+            series = Series(dataset.time.times, partial(rdms_at_times, dataset, benchmark.rdm))
+        similar = score_similarity(
+            self.names,
+            self.rdms,
+            self.measured.rdms,
+            dataset.split(),
+            metric=benchmark.metric,
+            exchangeable=not dataset.about.ordered and dataset.split().groups is None,
+            series=series,
+            seed=self.setting.seed,
+            progress=self.setting.progress,
+        )
+        self.picks = similar.picks
+        rdms = np.stack(self.rdms).astype(np.float32)
+        told = self.measured.warnings
+        return EncodingScores(similar.rows, similar.subjects, rdms, similar.redraws, (), {}, told, similar.curves)
+
+    @cached_property
+    def measured(self) -> Measured:
+        """The RDMs that layers are compared with."""
+        setting = self.setting
+        return measured_rdms(setting.dataset, setting.benchmark.rdm, memory=setting.memory)
 
     def _add_triplets(self, features: dict[str, Features], suffix: str) -> None:
         step = f"triplets{suffix}"
@@ -258,21 +296,22 @@ class Work:
     def nuisances(self, asked: ControlsAsked, twin: Twin | None, device: str) -> Beside:
         """What nuisances leave of the scores, or why nothing says it."""
         task, dataset = self.setting.benchmark.task, self.setting.dataset
-        why = why_missing(asked, task, self.solver, len(self.rdms if task == "rsa" else self.fits), twin)
+        why = why_missing(asked, task, len(self.rdms if task == "rsa" else self.fits), twin)
         if why:
             return Beside(Controls(missing=why))
-        if self.setting.problem is None:
-            return nuisances_beside_rdms(
-                self.rdms[0],
-                self.picks,
-                dataset.rdms,
-                Pairs.of(dataset.split(), len(dataset.stimuli)).held_out,
-                METRICS.load(self.setting.benchmark.metric),
-                dataset.stimuli,
-                seed=self.setting.seed,
-                folder=self.setting.features_in,
-                progress=self.setting.progress,
-            )
+        if self.setting.problem is None or self.solver is None:
+            with few_threads(len(dataset.stimuli)):
+                return nuisances_beside_rdms(
+                    self.rdms[0],
+                    self.picks,
+                    self.measured.rdms,
+                    Pairs.of(dataset.split(), len(dataset.stimuli)).held_out,
+                    METRICS.load(self.setting.benchmark.metric),
+                    dataset.stimuli,
+                    seed=self.setting.seed,
+                    folder=self.setting.features_in,
+                    progress=self.setting.progress,
+                )
         # Made again with its features where somebody wants to see that it comes out the same.
         kept = self.setting.features_in is None
         return nuisances_beside(
@@ -280,6 +319,7 @@ class Work:
             self.fits[0],
             replace(self.setting.problem, series=()),  # rows only: curves have nothing beside them
             self.setting.dataset.stimuli,
+            readout=self.solver,
             placement=self.setting.placement,
             key=[self.setting.dataset.content_hash, self.setting.problem.split.content_hash, code_hash()]
             if kept

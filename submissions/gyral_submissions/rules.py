@@ -36,6 +36,13 @@ def may_be_seen(submission: Submission, user: Viewer) -> bool:
     return is_open or owns(user, submission) or is_operator(user)
 
 
+def run_may_be_seen(run: Run, user: Viewer) -> bool:
+    """Runs of submissions that may be seen; a dry run is for those alone who may change the submission."""
+    if run.dry:
+        return may_be_changed(run.submission, user)
+    return may_be_seen(run.submission, user)
+
+
 def may_be_changed(submission: Submission, user: Viewer) -> bool:
     """Owners and operators start, cancel and retry runs, publish and withdraw."""
     return owns(user, submission) or is_operator(user)

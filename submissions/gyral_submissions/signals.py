@@ -13,5 +13,9 @@ from gyral_submissions.models import Benchmark, Run
 @receiver(pre_delete, sender=Run)
 def renew_board(sender: type[Run], instance: Run, **more: Any) -> None:
     """A finished run that everybody saw leaves its board."""
-    if instance.state == State.FINISHED and instance.submission.visibility == Visibility.PUBLIC:
+    if (
+        instance.state == State.FINISHED
+        and not instance.dry
+        and instance.submission.visibility == Visibility.PUBLIC
+    ):
         want(Benchmark.objects.filter(pk=instance.benchmark_id))

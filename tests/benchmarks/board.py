@@ -75,14 +75,14 @@ def main() -> None:
         variables = environment(home, GYRAL_STATIC="collected", **more)
         start = time.monotonic()
         if asked.postgresql or not (home / "filled").exists():
-            _fill(variables, asked)
+            fill_database(variables, asked)
             (home / "filled").touch()
         say(
             "filled",
             seconds=round(time.monotonic() - start, 1),
             database="postgresql" if asked.postgresql else "sqlite",
         )
-        with _site(variables) as (port, site):
+        with serving(variables) as (port, site):
             measure(port, site, asked.pages, asked.seconds)
 
 
@@ -197,7 +197,8 @@ def say(what: str, **figures: Any) -> None:
     print(json.dumps({"what": what} | figures), flush=True)
 
 
-def _fill(variables: dict[str, str], asked: argparse.Namespace) -> None:
+def fill_database(variables: dict[str, str], asked: argparse.Namespace) -> None:
+    """Migrate, collect static files and fill, as large as ``models``, ``columns`` and ``subjects`` of ``asked``."""
     support = Path(__file__).resolve().parents[1] / "support"
     code = (
         f"import sys; sys.path.insert(0, {str(support)!r}); from django.core.management import call_command; "
@@ -213,7 +214,7 @@ def _fill(variables: dict[str, str], asked: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _site(variables: dict[str, str]) -> Iterator[tuple[int, int]]:
+def serving(variables: dict[str, str]) -> Iterator[tuple[int, int]]:
     """Port and process of the site."""
     from gyral_portal.serve import site_command
 

@@ -3,6 +3,7 @@
     python tests/benchmarks/coverage.py conditional            intervals for fitted maps and new stimuli
     python tests/benchmarks/coverage.py fitted                 the same where folds train on one another's rows
     python tests/benchmarks/coverage.py left                   what a model adds to nuisances, likewise
+    python tests/benchmarks/coverage.py constant               what is left of predictions with others held constant
     python tests/benchmarks/coverage.py nothing                how often a model that adds nothing is said to
     python tests/benchmarks/coverage.py identified             identification of held-out stimuli, likewise
     python tests/benchmarks/coverage.py ceiled                 the same for signed r2 over the noise ceiling
@@ -21,6 +22,7 @@ score over the simulations themselves. Wherever it helps to see the difference, 
 import argparse
 from collections.abc import Callable, Iterator
 
+import coverage_constant
 import coverage_fitted
 import coverage_identified
 import coverage_left
@@ -426,6 +428,7 @@ PARTS: dict[str, Callable[[int, str], Iterator[str]]] = {
     "fitted": coverage_fitted.fitted,
     "identified": coverage_identified.identified,
     "left": coverage_left.left,
+    "constant": coverage_constant.constant,
     "nothing": coverage_left.nothing,
     "ceiled": ceiled,
     "ceilings": ceilings,

@@ -3,6 +3,7 @@
     python tests/benchmarks/coverage_rsa.py stimuli              a few subjects, who stay; new stimuli
     python tests/benchmarks/coverage_rsa.py subjects             new subjects and new stimuli
     python tests/benchmarks/coverage_rsa.py bounds               what subjects say that any model can reach
+    python tests/benchmarks/coverage_rsa.py partial              what is left with RDMs of nuisances held constant
     python tests/benchmarks/coverage_rsa.py differences          two models that are equally good
     python tests/benchmarks/coverage_rsa.py all --sims 1000
 
@@ -18,10 +19,14 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import stdtrit
 
+from gyral.controls.rdms import rdms_of
+from gyral.features.features import Features
+from gyral.left import nothing_left
 from gyral.rsa.bootstrap import draw_counts
 from gyral.rsa.bounds import bound_intervals
 from gyral.rsa.comparator import COMPARATORS
 from gyral.rsa.inference import compare_redraws, pair_redraws, pooled_interval
+from gyral.rsa.partial import partial_redraws
 from gyral.rsa.rdm import rdm
 from gyral.scores.conditional import Redraws
 from gyral.scores.hierarchy import crossed
@@ -48,6 +53,17 @@ BOUNDED = (
     ("spearman", 30, 1.0, 1.0),
     ("spearman", 92, 2.0, 1.0),
     ("trsa-20-80", 30, 1.0, 1.0),
+)
+# Comparator, stimuli, noise of a unit, what the model alone has.
+PARTIAL = (
+    ("pearson", 30, 2.0, 0.0),
+    ("pearson", 30, 2.0, 0.7),
+    ("pearson", 92, 2.0, 0.0),
+    ("pearson", 92, 2.0, 0.7),
+    ("pearson", 92, 6.0, 0.7),
+    ("spearman", 30, 2.0, 0.0),
+    ("spearman", 30, 2.0, 0.7),
+    ("trsa-20-80", 30, 2.0, 0.7),
 )
 
 
@@ -200,7 +216,42 @@ def bounds(sims: int) -> Iterator[str]:
             yield text
 
 
-SECTIONS = {"stimuli": stimuli, "subjects": subjects, "bounds": bounds, "differences": differences}
+def partial(sims: int) -> Iterator[str]:
+    """Nuisances held constant; up to five subjects stay, more are drawn anew; and how many of models that have nothing are said to leave something."""
+    yield f"{'comparator':<17}{'n':>3}{'noise':>6}{'own':>5}{'subjects':>9}{'left':>7}{'covers':>12}{'width':>7}{'above 0':>12}{'said':>12}"
+    for count in (4, 12):
+        for name, samples, noise, own in PARTIAL:
+            comparator, rng = COMPARATORS.load(name), np.random.default_rng(5)
+            fixed = rng.standard_normal((count, 2, 8, UNITS))
+            every, found = [np.ones(samples * (samples - 1) // 2, bool)], []
+            for seed in range(sims):
+                mixes = fixed if count < 6 else rng.standard_normal(fixed.shape)
+                nuisance, mine = rng.standard_normal((2, samples, 8))
+                shown = [
+                    nuisance @ a + own * mine @ b + noise * rng.standard_normal((samples, UNITS)) for a, b in mixes
+                ]
+                measured, model = np.stack([rdm(x) for x in shown]), rdm(np.hstack([nuisance, mine]))
+                held = rdms_of(Features("nuisance", nuisance.astype(np.float32)))
+                left = pooled_interval(partial_redraws(measured, [model], held, every, comparator, seed=seed))
+                found.append((left.value, left.low, left.high))
+            value, low, high = np.transpose(found)
+            truth = value.mean()
+            width = np.mean(high - low) / (2 * stdtrit(1e9, 0.975) * np.std(value))
+            text = f"{name:<17}{samples:>3}{noise:>6g}{own:>5g}{count:>9}{truth:7.3f}"
+            text += f"{percent((low <= truth) & (truth <= high)):>12}{width:7.2f}"
+            if not own:
+                said = [not nothing_left(None, None, v, at) for v, at, _ in found]
+                text += f"{percent(low > 0):>12}{percent(said):>12}"
+            yield text
+
+
+SECTIONS = {
+    "stimuli": stimuli,
+    "subjects": subjects,
+    "bounds": bounds,
+    "partial": partial,
+    "differences": differences,
+}
 
 
 def main() -> None:

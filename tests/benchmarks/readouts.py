@@ -7,7 +7,7 @@
     python tests/benchmarks/readouts.py plot OUT.svg        the readout gap: what each family gains over ridge
 
 All readouts of a network read the same layers (listed below: about six, evenly spaced), in the same folds, with the
-layer chosen inside training rows. Records are kept under GYRAL_HOME and scored by `gyral score`, as anybody would.
+layer chosen inside training rows. Records are kept under GYRAL_HOME and scored by `gyral score --no-controls`.
 """
 
 import argparse
@@ -79,7 +79,19 @@ def run(only: str | None, model: str | None) -> None:
         out = folder(benchmark, name, readout)
         if (only and readout != only) or (model and name != model) or (out / "record.json").is_file():
             continue
-        command = ["gyral", "score", name, "-b", benchmark, "--readout", readout, "--out", str(out), "-q"]
+        command = [
+            "gyral",
+            "score",
+            name,
+            "-b",
+            benchmark,
+            "--readout",
+            readout,
+            "--out",
+            str(out),
+            "-q",
+            "--no-controls",
+        ]
         for layer in LAYERS[name]:
             command += ["--layers", layer]
         done = subprocess.run(command, check=False, capture_output=True, text=True)

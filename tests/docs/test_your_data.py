@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gyral.benchmarks.installed import find_benchmark
-from gyral.datasets.source import TODO, ResponsesSource, parse_source, unfinished
+from gyral.datasets.readers import READERS
+from gyral.datasets.source import TODO, parse_source, unfinished
 from gyral_submissions.domain.benchmark import sync_benchmarks
 from gyral_submissions.models import Benchmark
 
@@ -50,7 +51,7 @@ def walked(tmp_path, home, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.django_db
-def test_page_leads_from_a_folder_to_a_board(walked, tmp_path, monkeypatch):
+def test_page_leads_from_a_folder_to_a_board(walked, tmp_path, monkeypatch, client):
     # what the page's file says is what init found, but for what it left to its owner
     draft, page = walked["draft"], tomllib.loads((tmp_path / "study" / "dataset.toml").read_text("utf-8"))
     assert unfinished(draft) == [
@@ -62,9 +63,13 @@ def test_page_leads_from_a_folder_to_a_board(walked, tmp_path, monkeypatch):
     ]
     assert {k: v for k, v in draft["responses"].items() if v != TODO}.items() <= page["responses"].items()
     assert draft["stimuli"].items() <= page["stimuli"].items()
-    assert [r["mask"] for r in draft["regions"]] == [r["mask"] for r in page["regions"] if "mask" in r]
+    assert [(r["name"], r["mask"]) for r in draft["regions"]] == [
+        (r["name"], r["mask"]) for r in page["regions"] if "mask" in r
+    ]
     assert "study: 48 stimuli, 64 units, 2 regions" in walked["gyral data build study"]
     assert "No canary refuses this split." in walked["gyral data check study/pack"]
+    page = (tmp_path / "study-preview.html").read_text("utf-8")
+    assert "Brightness of quarters" in page and page.count('alt="stimulus ') == 12
     assert find_benchmark("study-v1").dataset == "study"
     record = json.loads((tmp_path / "result" / "record.json").read_text("utf-8"))
     scored = {(r["region"], r["subject"]): r for r in record["rows"]}[("V1", "all")]
@@ -75,11 +80,18 @@ def test_page_leads_from_a_folder_to_a_board(walked, tmp_path, monkeypatch):
     monkeypatch.setattr("gyral.benchmarks.installed.BUNDLED", ())
     assert [(s.identifier, s.outcome) for s in sync_benchmarks()] == [("study-v1@0", "created")]
     assert Benchmark.objects.get(name="study-v1").retired is False
+    for address, words in (
+        ("/boards/study-v1@0/", "V1"),
+        ("/benchmarks/study-v1@0/", "Brightness of quarters"),
+        ("/benchmarks/", "study-v1"),
+    ):
+        answer = client.get(address)
+        assert answer.status_code == 200 and words in answer.content.decode(), address
 
 
 def test_page_names_every_reader():
     text = PAGE.read_text("utf-8")
-    for name in ResponsesSource.model_fields["reader"].annotation.__args__:
+    for name in READERS.table:
         assert f"| `{name}` |" in text
 
 

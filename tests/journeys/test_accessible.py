@@ -27,14 +27,19 @@ Suite.objects.create(name="core", version=1, title="Core", summary="two boards",
 steps = [{{"step": "features", "done": 3, "total": 4, "seconds": 9}}]
 active = make_run(mine, make_benchmark("second"), state="running", step="features", steps=steps, remaining_seconds=3.0)
 failed = make_run(mine, make_benchmark("third"), state="failed", fault="submitter", fault_code="x", fault_text="y.")
-print(mine.pk, mine.runs.get(state="finished").pk, active.pk, failed.pk)
+from gyral_portal.leaderboard.models import Person
+Person.objects.create(owner=ada, handle="ada-l", name="Ada L.", affiliation="A laboratory", url="https://example.org")
+rows = [{{"region": "V4", "value": .4, "low": .3, "high": .5, "n_units": 50, "n_samples": 640}}]
+tried = make_run(mine, board, state="finished", dry=True, record={{"rows": rows}})
+board.runs.filter(dry=False).update(multiply_adds=4_000_000)
+print(mine.pk, mine.runs.get(state="finished", dry=False).pk, active.pk, failed.pk, tried.pk)
 """
 
 
 @pytest.fixture(scope="module")
 def pages(site: LiveSite) -> list[str]:
     """Addresses of every kind of page, with rows on them."""
-    mine, finished, active, failed = site.manage(code=SEED).splitlines()[-1].split()
+    mine, finished, active, failed, tried = site.manage(code=SEED).splitlines()[-1].split()
     return [
         *("/", "/boards/", "/boards/seeded@0/", "/boards/seeded@0/?q=nothing", "/boards/sim-vision/", "/models/"),
         *("/models/net0/", "/benchmarks/", "/benchmarks/seeded@0/", "/benchmarks/sim-vision/", "/reading/"),
@@ -46,6 +51,7 @@ def pages(site: LiveSite) -> list[str]:
             "/boards/seeded@0/compare/?model=net0&model=net1&model=net2&model=mine",
             "/boards/all/compare/?model=net0&model=nothing",
             "/boards/seeded@0/scatter/",
+            "/boards/seeded@0/scatter/?x=compute",
             "/boards/all/scatter/?x=seeded@0/V1&y=seeded@0/V4",
             "/boards/seeded@0/agreement/",
             "/boards/all/agreement/",
@@ -58,6 +64,11 @@ def pages(site: LiveSite) -> list[str]:
         *("/benchmarks/sim-language/", f"/records/{finished}/", f"/runs/{finished}/", f"/runs/{active}/"),
         *(
             f"/runs/{failed}/",
+            f"/runs/{tried}/",
+            f"/submit/?of={mine}",
+            "/people/",
+            "/people/ada-l/",
+            "/account/person/",
             "/submit/",
             "/submissions/",
             f"/submissions/{mine}/",

@@ -183,7 +183,7 @@ def test_record_shows_regions_first_and_every_row_on_demand(client: Client, boar
     run = make_scored("net", board, {"V1": 0.3, "V4": 0.5}).runs.get()
     text = client.get(f"/records/{run.pk}/").content.decode()
     first, _, rest = text.partition("<summary>All 6 rows")
-    assert first.count("<strong>chosen</strong>") == 2 and "block.1" not in first
+    assert first.count("<strong>chosen</strong>") == 2 and "<td><code>block.1</code>" not in first
     assert rest.count("<code>block.1</code>") == 2 and "<strong>chosen</strong>" not in rest
     tables = text.split("<table")
     assert all(part.rstrip().endswith(">") and 'class="scroll"' in part[-200:] for part in tables[:-1]), (

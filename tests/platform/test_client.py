@@ -145,7 +145,7 @@ def test_submit_a_folder_and_look_at_it(there: Site, board: Benchmark, gyral: Ca
     run = str(submission.runs.get(twin="").pk)
     assert run in out and "queued" in out
     listed = gyral("status")[1]
-    assert "19 of 20 evaluations left" in listed and run in listed
+    assert "19 of 20 evaluations and 10 of 10 dry runs left" in listed and run in listed
     assert "queued, number 1 in the queue" in gyral("status", run)[1]
     note(Run.objects.get(pk=run).pk, 1, "first line")
     assert "first line" in gyral("logs", run)[1]

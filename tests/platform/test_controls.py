@@ -87,7 +87,10 @@ def test_of_rdms_board_and_record_say_what_is_left_with_others_held_constant(cli
     text = client.get(f"/records/{run.pk}/").content.decode().replace("−", "-")
     for part in ("RDMs with those of nuisances held constant", "-0.031 to 0.092", 'badge nothing">nothing left'):
         assert part in text
-    Score.objects.filter(run=run, region="V4", layer="chosen").update(partial_low=0.01)
+    cell = Score.objects.filter(run=run, region="V4", layer="chosen")
+    cell.update(partial_low=0.01)
+    assert "nothing left" in client.get(f"/records/{run.pk}/").content.decode(), "below what is read as nothing"
+    cell.update(partial=0.08)
     assert "nothing left" not in client.get(f"/records/{run.pk}/").content.decode()
 
 

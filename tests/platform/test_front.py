@@ -21,6 +21,24 @@ def test_front_counts_names_that_everybody_finds_on_a_board(
 
 
 @pytest.mark.parametrize("address", ["/", "/boards/"])
+def test_overviews_are_kept_until_a_board_changes(
+    client: Client, as_owner: Client, board: Benchmark, owner: User, address: str
+) -> None:
+    make_scored("net", board, {"V4": 0.3}, owner=owner, title="First net")
+    tag = client.get(address)["ETag"]
+    assert client.get(address, headers={"If-None-Match": tag}).status_code == 304
+    make_scored("hush", board, {"V4": 0.5}, owner=owner, title="Unspeakable", visibility="private")
+    assert client.get(address)["ETag"] == tag
+    assert "Unspeakable" in as_owner.get(address).content.decode()
+    assert "Unspeakable" not in client.get(address).content.decode()
+    make_scored("better", board, {"V4": 0.4}, owner=owner, title="Second net")
+    again = client.get(address)
+    assert again["ETag"] != tag and "Second net" in again.content.decode()
+    Benchmark.objects.update(retired=True)
+    assert "Second net" not in client.get(address).content.decode()
+
+
+@pytest.mark.parametrize("address", ["/", "/boards/"])
 def test_leaders_that_are_floors_say_so(client: Client, board: Benchmark, owner: User, address: str) -> None:
     make_scored("pixels", board, {"V4": 0.3}, has_twin=False, card={"family": "floor"})
     make_scored("net", board, {"V4": 0.2}, owner=owner, card={"family": "floor"})

@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from board_rows import make_run, make_scored
 from gyral_portal.accounts.models import Scope
 from gyral_portal.accounts.tokens import create_token
-from gyral_portal.leaderboard.models import SavedView, Suite
+from gyral_portal.leaderboard.models import Person, SavedView, Suite
 from gyral_submissions.domain import upload as uploads
 from gyral_submissions.domain.log import note
 from gyral_submissions.enums import Format, State, Visibility
@@ -42,11 +42,18 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "leaderboard:benchmarks": ("GET", "/benchmarks/", OK),
     "leaderboard:benchmark": ("GET", "/benchmarks/cortex/", OK),
     "leaderboard:stimulus": ("GET", "/benchmarks/cortex/stimuli/0", (404, 404, 404, 404)),
+    # The data of the benchmark here are on no machine; tests/platform/test_brain.py has one with data.
+    "leaderboard:benchmark-brain": ("GET", "/benchmarks/cortex/brain/brain.svg", NOBODYS),
+    "leaderboard:record-brain": ("GET", "/records/{run}/brain/brain.svg", NOBODYS),
+    "leaderboard:record-rdms": ("GET", "/records/{run}/rdms/rdms.svg", NOBODYS),
+    "leaderboard:surface": ("GET", "/surfaces/fsaverage5/left.shape.gii", OK),
     "leaderboard:suites": ("GET", "/suites/", OK),
     "leaderboard:suite": ("GET", "/suites/core/", OK),
     "leaderboard:suite-bib": ("GET", "/suites/core/cite.bib", OK),
     "leaderboard:datasets": ("GET", "/datasets/", OK),
     "leaderboard:dataset": ("GET", "/datasets/none/", (404, 404, 404, 404)),
+    "leaderboard:previews": ("GET", "/previews/", (404, 404, 200, 404)),
+    "leaderboard:preview": ("GET", "/previews/none/", NOBODYS),
     "leaderboard:models": ("GET", "/models/", OK),
     "leaderboard:model": ("GET", "/models/{name}/", HIDDEN),
     "leaderboard:model-version": ("GET", "/models/{name}/v1/", HIDDEN),
@@ -63,6 +70,9 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "leaderboard:record": ("GET", "/records/{run}/", HIDDEN),
     "leaderboard:download": ("GET", "/records/{run}/record.json", HIDDEN),
     "leaderboard:reading": ("GET", "/reading/", OK),
+    "leaderboard:people": ("GET", "/people/", OK),
+    "leaderboard:person": ("GET", "/people/ada-l/", OK),
+    "leaderboard:own-person": ("GET", "/account/person/", (302, 200, 200, 200)),
     "portal:submit": ("GET", "/submit/", (302, 200, 200, 200)),
     "portal:upload-begin": ("POST", "/submit/uploads/", (302, 422, 422, 422)),
     "portal:upload-piece": ("PUT", "/submit/uploads/{upload}/?offset=0", (302, 404, 404, 200)),
@@ -74,6 +84,7 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "portal:delete": ("POST", "/submissions/{submission}/delete/", (302, 404, 302, 302)),
     "portal:notices-read": ("POST", "/submissions/notices/read/", (302, 302, 302, 302)),
     "portal:score": ("POST", "/submissions/{submission}/score/", (302, 404, 400, 400)),
+    "portal:dry-run": ("POST", "/submissions/{submission}/dry-run/", (302, 404, 302, 302)),
     "portal:run": ("GET", "/runs/{run}/", HIDDEN),
     "portal:run-live": ("GET", "/runs/{run}/live/", HIDDEN),
     "portal:run-log": ("GET", "/runs/{run}/log/", HIDDEN),
@@ -99,6 +110,9 @@ API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "api:scatter": ("GET", "/api/v1/boards/cortex/scatter", OK),
     "api:comparison": ("GET", "/api/v1/boards/cortex/comparison?model={name}&model={name}", HIDDEN),
     "api:agreement": ("GET", "/api/v1/boards/cortex/agreement", OK),
+    "api:benchmark-brain": ("GET", "/api/v1/benchmarks/cortex/brain", NOBODYS),
+    "api:run-rdms": ("GET", "/api/v1/runs/{run}/rdms", NOBODYS),
+    "api:run-brain": ("GET", "/api/v1/runs/{run}/brain", NOBODYS),
     "api:best": ("GET", "/api/v1/benchmarks/cortex/best", OK),
     "api:suites": ("GET", "/api/v1/suites", OK),
     "api:suite": ("GET", "/api/v1/suites/core", OK),
@@ -116,6 +130,7 @@ API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "api:submission-withdraw": ("POST", "/api/v1/submissions/{submission}/withdraw", (401, 404, 200, 200)),
     "api:submission-delete": ("DELETE", "/api/v1/submissions/{submission}", (401, 404, 204, 204)),
     "api:submission-score": ("POST", "/api/v1/submissions/{submission}/runs", (401, 422, 422, 422)),
+    "api:submission-dry-run": ("POST", "/api/v1/submissions/{submission}/dry-run", (401, 404, 422, 422)),
     "api:quota": ("GET", "/api/v1/quota", (401, 200, 200, 200)),
     "api:submit": ("POST", "/api/v1/submissions", (401, 422, 422, 422)),
     "api:upload-begin": ("POST", "/api/v1/uploads", (401, 422, 422, 422)),
@@ -145,6 +160,7 @@ def places(private: Submission, owner: User) -> dict[str, object]:
     token, _ = create_token(owner, "of the owner", Scope.READ)
     members = [{"benchmark": "cortex@0", "weight": 1.0}]
     Suite.objects.create(name="core", version=1, title="Core", modality="vision", members=members)
+    Person.objects.create(owner=owner, handle="ada-l", name="Ada L.")
     upload = uploads.begin(owner, Format.ONNX)
     return {
         "name": NAME,

@@ -13,7 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 from board_rows import make_run, make_scored, make_submission
 from gyral_portal.accounts.models import Scope
 from gyral_portal.accounts.tokens import create_token
-from gyral_submissions.models import Benchmark
+from gyral_submissions.domain.standing import renew
+from gyral_submissions.models import Benchmark, Run
 
 pytestmark = pytest.mark.django_db
 SVG = "{http://www.w3.org/2000/svg}"
@@ -58,6 +59,31 @@ def test_one_score_against_another_has_a_front_of_both(client: Client, models: N
     assert "better in both scores" in text and "4 on the front" in text
 
 
+def test_score_against_compute_leaves_out_what_nobody_counted(
+    client: Client, models: None, board: Benchmark
+) -> None:
+    counts = {"tiny": 3_000_000, "small": 2_000_000, "large": 4_000_000_000}
+    for name, count in counts.items():
+        Run.objects.filter(submission__name=name).update(multiply_adds=count)
+    renew(Benchmark.objects.filter(pk=board.pk))
+    found = _points(client, "x=compute")
+    assert (found["x"], found["count"], found["missing"]) == ("compute", 3, 3)
+    assert {m: p["x"] for m, p in found["by"].items()} == counts
+    assert {m for m, p in found["by"].items() if p["on_front"]} == {"small", "large"}
+    text = client.get("/boards/cortex/scatter/?x=compute").content.decode()
+    assert "score against compute" in text and "without a count of multiply-adds" in text
+    assert '<option value="compute" selected>' in text and "4,000,000,000" in text
+    assert (
+        "multiply-adds of one stimulus (log)"
+        in client.get("/boards/cortex/scatter.svg?x=compute").content.decode()
+    )
+    page = client.get("/models/large/").content.decode()
+    assert "4 G multiply-adds" in page and "?x=compute" in page
+    run = Run.objects.get(submission__name="large")
+    assert "4,000,000,000" in client.get(f"/records/{run.pk}/").content.decode()
+    assert client.get(f"/api/v1/runs/{run.pk}").json()["multiply_adds"] == 4_000_000_000
+
+
 def test_filters_of_the_board_hold_here(client: Client, models: None) -> None:
     assert set(_points(client, "q=net%20OR%20x&size=1m-10m")["by"]) == {"tiny", "small"}
     text = client.get("/boards/cortex/scatter/?size=1m-10m").content.decode()
@@ -68,7 +94,7 @@ def test_filters_of_the_board_hold_here(client: Client, models: None) -> None:
 def test_columns_that_do_not_exist_are_refused_by_the_api_and_said_on_the_page(
     client: Client, models: None
 ) -> None:
-    for query in ("x=V9", "y=V9", "y=parameters", "columns=V9"):
+    for query in ("x=V9", "y=V9", "y=parameters", "y=compute", "columns=V9"):
         assert client.get(f"/api/v1/boards/cortex/scatter?{query}").status_code == 422
     text = client.get("/boards/cortex/scatter/?y=<i>").content.decode()
     assert "No column is called &#x27;&lt;i&gt;&#x27;." in text and "<i>" not in text

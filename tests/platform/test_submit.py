@@ -187,7 +187,7 @@ def test_submit_drops_a_file_above_the_cap_while_it_streams(
 def test_submit_says_how_much_quota_is_left(as_owner: Client, board: Benchmark, settings: Any) -> None:
     settings.GYRAL_RUNS_PER_DAY = 1
     make_benchmark("second")
-    assert "1 of 1 evaluations left today" in as_owner.get("/submit/").content.decode()
+    assert "1 of 1 evaluations left today, and 10 of 10 dry runs" in as_owner.get("/submit/").content.decode()
     errors = _errors(as_owner.post("/submit/", _fields(benchmarks=["cortex@0", "second@0"])))
     assert "2 benchmarks are chosen, and 1 of 1 evaluations are left today" in errors["benchmarks"][0]
 

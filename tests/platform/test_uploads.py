@@ -82,7 +82,7 @@ def test_pieces_larger_than_what_a_form_may_hold_are_streamed(api: Client, begun
     [
         ({"sha256": "0" * 64}, 422, "sha256-differs"),
         ({"sha256": "short"}, 422, "invalid"),
-        ({"benchmarks": []}, 422, "invalid"),
+        ({"benchmarks": []}, 422, "missing"),
         ({"benchmarks": [" , "]}, 422, "missing"),
         ({"benchmarks": ["cortx"]}, 422, "unknown-name"),
         ({"card": CARD | {"colour": 1}}, 422, "card-key"),

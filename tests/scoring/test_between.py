@@ -93,7 +93,7 @@ def test_predictions_between_subjects_are_kept_and_seeded(cold_cache: Path) -> N
 def test_every_ceiling_can_be_chosen_for_a_benchmark(ceiling: str, tmp_path: Path) -> None:
     name = install(dataset_of(planted_subjects(4, 120, 6, same_units=True)), ceiling)
     run = CliRunner()
-    done = run.invoke(score, ["word-length", "-b", name, "-q", "--out", str(tmp_path / "r")])
+    done = run.invoke(score, ["word-length", "-b", name, "--no-controls", "-q", "--out", str(tmp_path / "r")])
     assert done.exit_code == 0, done.output
     row = load_record(tmp_path / "r").main("all")
     assert row is not None
@@ -134,7 +134,7 @@ def some_unrepeated(single: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def test_a_ceiling_the_data_do_not_allow_is_refused_when_scoring(ceiling, subjects, change, words, code) -> None:
     single = planted_subjects(subjects, 60, 4, repeats=3)
     name = install(dataset_of(change(single) if change else single), ceiling)
-    done = CliRunner().invoke(score, ["word-length", "-b", name, "-q"])
+    done = CliRunner().invoke(score, ["word-length", "-b", name, "--no-controls", "-q"])
     assert done.exit_code == 1
     assert isinstance(done.exception, UserError)
     assert f"ceiling {ceiling!r} of dataset 'planted': " in str(done.exception)
@@ -168,7 +168,9 @@ def test_subjects_with_disjoint_stimuli_are_refused(ceiling: str) -> None:
 def test_without_a_unit_above_the_floor_the_ceiled_score_is_null_and_the_record_says_why(tmp_path: Path) -> None:
     noise = planted_subjects(2, 100, 5, repeats=3, noise=1e4)
     name = install(dataset_of(noise), "ncsnr")
-    done = CliRunner().invoke(score, ["word-length", "-b", name, "-q", "--out", str(tmp_path / "r")])
+    done = CliRunner().invoke(
+        score, ["word-length", "-b", name, "--no-controls", "-q", "--out", str(tmp_path / "r")]
+    )
     assert done.exit_code == 0, done.output
     record: Record = load_record(tmp_path / "r")
     row = record.main("all")

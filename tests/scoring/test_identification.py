@@ -66,6 +66,15 @@ def test_a_driven_region_identifies_stimuli_and_noise_does_not(metric):
     assert row.p > 0.02
 
 
+def test_an_interval_of_a_median_rank_is_a_rank_wide_at_least():
+    _, found = scored(*planted(3.0), "identification-rank")
+    everyone = found.rows[0]
+    assert everyone.value == 1.0, "all but every trial is recognised, so that no redraw moves the median"
+    assert everyone.low <= 1 - 1 / 29 and everyone.high == 1.0
+    _, share = scored(*planted(3.0), "identification-2way")
+    assert share.rows[0].low > 1 - 1 / 29, "a mean has no such steps"
+
+
 def test_draws_of_a_twin_are_averaged_and_spread():
     features, problem = planted(subjects=1)
     _, one = scored(features, problem, "identification-rank")

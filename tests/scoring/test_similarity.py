@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from gyral.benchmarks.benchmark import METRICS
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.split import contiguous
 from gyral.features.features import Features
+from gyral.metrics.metric import metrics_of
+from gyral.rdm_problem import Pairs
 from gyral.rsa.rank import SPEARMAN
 from gyral.rsa.rdm import correlation_rdm
-from gyral.similarity import Pairs, layer_rdms, score_similarity
+from gyral.similarity import layer_rdms, score_similarity
 
 SAMPLES = 40
 
@@ -134,7 +135,7 @@ def test_p_is_small_for_the_planted_model_and_uniform_for_an_unrelated_one(plant
     assert 0.2 < np.mean(found) < 0.8
 
 
-@pytest.mark.parametrize("metric", METRICS["rsa"])
+@pytest.mark.parametrize("metric", metrics_of("rsa"))
 def test_every_metric_of_rsa_scores_the_planted_layer_highest(planted, metric: str) -> None:
     features, rdms = planted
     names, layers = layer_rdms(features)

@@ -45,6 +45,7 @@ def test_worker_and_command_line_make_equal_records(
         one.refresh_from_db()
         ours, theirs = load_record(conf.runs() / one.record_path), load_record(tmp_path / "home")
         assert ours.same_scores_as(theirs)
+        assert one.multiply_adds == ours.model.multiply_adds == 110_712
     (row,) = board_rows(benchmark)
     cell = row.cells[benchmark.main_region]
     assert cell.value is not None and cell.low is not None

@@ -124,6 +124,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--progress", choices=["json"], required=True)
     parser.add_argument("--isolated", action="store_true")
+    parser.add_argument("--no-controls", action="store_true")
     asked = parser.parse_args()
     twin = "untrained" if asked.model.endswith(":untrained") else None
     folder = Path(os.environ.get("GYRAL_FAKE_MODELS", "")) / asked.model.removesuffix(":untrained")

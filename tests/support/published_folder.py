@@ -14,6 +14,7 @@ from PIL import Image
 from source_folder import AFFINE, write_csv, write_nifti
 
 DRAW = np.random.default_rng
+GRID = (5, 4, 3)  # voxels of NSD's volumes
 EEG2_CHANNELS = [
     "Pz",
     "P3",
@@ -134,6 +135,11 @@ def algonauts(folder: Path, vertices: dict[str, tuple[int, int]], seen: dict[str
             ("floc-faces", {0: "Unknown", 1: "OFA", 2: "FFA-1", 3: "FFA-2"}),
         ):
             np.save(home / f"roi_masks/mapping_{kind}.npy", names)  # type: ignore[arg-type]
+
+
+def nsd_sessions(seed: int, sessions: int = 2, trials: int = 9) -> list[np.ndarray]:
+    """Betas of one person in `GRID`, in thirds of a per cent of 300ths, so that whole numbers hold them."""
+    return [DRAW([seed, s]).integers(-900, 900, (trials, *GRID)) / 300 for s in range(sessions)]
 
 
 def nsd(

@@ -9,6 +9,7 @@ import pandas as pd
 import tomli_w
 
 from gyral.datasets.png import png
+from gyral.datasets.source_build import Built, build_pack
 
 ABOUT = {
     "name": "own",
@@ -25,6 +26,12 @@ def describe(folder: Path, **tables: Any) -> Path:
     """Write ``dataset.toml`` with some tables, ``about`` among them."""
     (folder / "dataset.toml").write_bytes(tomli_w.dumps({"source": 1, "about": ABOUT} | tables).encode())
     return folder
+
+
+def built(folder: Path, tables: dict[str, Any], **options: Any) -> tuple[str, Built]:
+    """The pack of a description beside it; its content hash, and what was made."""
+    describe(folder, **tables)
+    return build_pack(folder, folder / "pack", **options)
 
 
 def write_nifti(

@@ -18,7 +18,7 @@ from gyral_portal.leaderboard.find import find_benchmark
 from gyral_portal.leaderboard.kept import answer
 from gyral_portal.leaderboard.look import Look
 from gyral_portal.leaderboard.payload import dumped
-from gyral_portal.leaderboard.scatter import PARAMETERS, read_scatter, scatter_payload
+from gyral_portal.leaderboard.scatter import SIZES, read_scatter, scatter_payload
 from gyral_portal.leaderboard.scope import Scope, find_scope
 from gyral_portal.leaderboard.views.board import key_of
 from gyral_submissions.domain.queries.best import best_over_time
@@ -48,7 +48,7 @@ class SelectionQuery(Schema):
 class ScatterQuery(SelectionQuery):
     """Its axes, too."""
 
-    x: str = Field("", description="parameters (by default), or the key of a column")
+    x: str = Field("", description="parameters (by default), compute, or the key of a column")
     y: str = Field("", description="key of a column; by default the main region")
 
 
@@ -193,14 +193,15 @@ class BestOut(Schema):
     url_name="scatter",
 )
 def scatter(request: HttpRequest, reference: str, query: Query[ScatterQuery]) -> HttpResponse:
-    """Models of a board by parameters, or another score, and a score, with the front of Pareto."""
+    """Models of a board by parameters, multiply-adds or another score, and a score, with the front of Pareto."""
     scope = find_scope(reference)
     given = {k: str(v) for k, v in query.dict().items() if v}
     axes: dict[str, str] = {name: given.pop(name) for name in ("x", "y") if name in given}
     columns = scope.keys()
     for name, key in axes.items():
-        if key not in columns and (name, key) != ("x", PARAMETERS):
-            raise UnknownName("column", key, [PARAMETERS, *columns] if name == "x" else columns)
+        known = [*SIZES, *columns] if name == "x" else columns
+        if key not in known:
+            raise UnknownName("column", key, known)
     look = _look(scope, given)
     tag = [*key_of("api scatter", request, scope, look), repr(sorted(axes.items()))]
     return _answer(request, tag, lambda: dumped(scatter_payload(read_scatter(scope, look, axes, request.user))))

@@ -34,7 +34,7 @@ from gyral_submissions import conf, rules
 from gyral_submissions.domain.exposure import Exposed, exposure_of
 from gyral_submissions.domain.queries.grid import read_grid
 from gyral_submissions.domain.queries.profile import queue_place
-from gyral_submissions.domain.queries.visible import visible_runs, visible_submissions
+from gyral_submissions.domain.queries.visible import own_runs, visible_runs, visible_submissions
 from gyral_submissions.enums import State, Tier
 from gyral_submissions.models import Benchmark, Run, Score, Submission
 
@@ -127,10 +127,9 @@ def model(request: HttpRequest, name: str) -> list[Submission]:
 @router.get("/runs", response=list[RunOut], operation_id="list_runs")
 @paginate(Page)
 def runs(request: HttpRequest, filters: Query[RunFilter]) -> QuerySet[Run]:
-    """Runs you may see, newest first."""
-    found = visible_runs(request.user).order_by("-created", "pk")
-    if filters.mine:
-        found = found.filter(submission__owner=request.user.pk) if request.user.is_authenticated else found.none()
+    """Runs you may see, newest first; dry runs only among yours (`mine`)."""
+    found = own_runs(request.user) if filters.mine else visible_runs(request.user)
+    found = found.order_by("-created", "pk")
     if filters.model:
         found = found.filter(submission__name=filters.model)
     if filters.benchmark:
@@ -178,6 +177,6 @@ def _known_tier(tier: str) -> str:
 def find_run(request: HttpRequest, run: UUID) -> Run:
     """The run, if the caller may see it; not there otherwise."""
     found = Run.objects.select_related("submission", "benchmark").defer("record").filter(pk=run).first()
-    if found is None or not rules.may_be_seen(found.submission, request.user):
+    if found is None or not rules.run_may_be_seen(found, request.user):
         raise NotFound(f"there is no run {run}.", where="run")
     return found

@@ -92,7 +92,9 @@ class CellOut(Schema):
     unique_low: float | None
     unique_high: float | None
     omega: float | None = Field(description="share of the model's R2 that nuisances explain as well")
-    partial: float | None = Field(None, description="of RDMs: similarity with those of nuisances held constant")
+    partial: float | None = Field(
+        None, description="correlation (of RDMs their similarity) with nuisances held constant"
+    )
     partial_low: float | None = Field(None, description="lower end of its 95 % interval")
     partial_high: float | None = None
     twin: float | None = Field(description="the untrained twin's value")
@@ -202,12 +204,14 @@ class RunOut(Schema):
     tier: str = Field(description="verified, self-reported or reference")
     benchmark: str
     twin: str = Field(description="empty for the model itself, else the control")
+    dry: bool = Field(False, description="a dry run: on no board, and only its owner's to see")
     readout: str
     state: str
     attempt: int
     queue_place: int | None = Field(None, description="1 for the run that is next; of a single queued run only")
     step: str
     progress: float = Field(description="share of the current step, 0 to 1")
+    multiply_adds: int | None = Field(None, description="of one stimulus, in the model; null where not known")
     remaining_seconds: float | None = Field(description="estimate for the current step")
     fault: str = Field(description="empty, submitter or site")
     fault_code: str
@@ -286,7 +290,9 @@ class ScoreOut(Schema):
     unique_low: float | None
     unique_high: float | None
     omega: float | None = Field(description="share of the model's R2 that nuisances explain as well")
-    partial: float | None = Field(None, description="of RDMs: similarity with those of nuisances held constant")
+    partial: float | None = Field(
+        None, description="correlation (of RDMs their similarity) with nuisances held constant"
+    )
     partial_low: float | None = Field(None, description="lower end of its 95 % interval")
     partial_high: float | None = None
     chance: float | None = Field(description="what guessing gives, where the metric has it")
@@ -315,6 +321,8 @@ class QuotaOut(Schema):
     resets: datetime
     active: int
     active_limit: int
+    dry_limit: int = Field(description="dry runs a day")
+    dry_remaining: int
 
 
 class LogOut(Schema):

@@ -17,6 +17,7 @@ from gyral_portal.api.pages import Page
 from gyral_portal.api.schemas import ErrorOut, ModelOut, RunOut
 from gyral_portal.api.submit import FAULTS, benchmarks_called, router
 from gyral_submissions import rules
+from gyral_submissions.domain import dry_run
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain import submission as verbs
 from gyral_submissions.enums import Visibility
@@ -109,6 +110,17 @@ def score(request: HttpRequest, submission: int, fields: Scoring) -> Status[list
     """Queue a submission of yours on more benchmarks."""
     found = _own(request, submission)
     return Status(201, runs.create(found, benchmarks_called(fields.benchmarks), twin=fields.twin))
+
+
+@router.post(
+    "/submissions/{submission}/dry-run",
+    response={201: RunOut, **FAULTS},
+    operation_id="try_submission",
+    url_name="submission-dry-run",
+)
+def try_out(request: HttpRequest, submission: int) -> Status[Run]:
+    """Try a submission of yours on a small simulated benchmark: costs no evaluation, and only you see the result."""
+    return Status(201, dry_run.begin(_own(request, submission)))
 
 
 def _own(request: HttpRequest, submission: int) -> Submission:

@@ -17,6 +17,7 @@ from gyral_portal.api.read import find_run
 from gyral_portal.api.schemas import ErrorOut, LogOut, RunOut, SubmittedOut
 from gyral_portal.portal.capped import TOO_LARGE
 from gyral_submissions import conf, rules
+from gyral_submissions.domain import dry_run
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain.intake import receive
 from gyral_submissions.domain.log import read_log
@@ -32,10 +33,11 @@ class Submitting(Schema):
     """Fields beside the file."""
 
     format: Format
-    benchmarks: list[str]
+    benchmarks: list[str] = []
     card: Json[dict[str, Any]] | None = None
     visibility: Visibility = Visibility.PRIVATE
     twin: bool = True
+    dry_run: bool = False
 
 
 @router.post("/submissions", response={201: SubmittedOut, **FAULTS}, operation_id="submit")
@@ -47,16 +49,17 @@ def submit(
     """Upload a model (multipart: `file`, `format`, `benchmarks`, `card` as JSON) and queue its runs.
 
     `benchmarks` are names or `name@version`, repeated or separated by commas. Without `card` the
-    archive's own `gyral.toml` is taken. Nothing is kept where anything is wrong.
+    archive's own `gyral.toml` is taken. Nothing is kept where anything is wrong. With `dry_run` the model is only tried, on a
+    small simulated benchmark; send it again without, and the same version is scored.
     """
     owner = cast(User, request.user)
-    chosen = benchmarks_called(fields.benchmarks)
+    chosen = chosen_of(fields.benchmarks, dry=fields.dry_run)
     if TOO_LARGE in request.META:
         raise too_large(conf.UPLOAD_BYTES())
     if file is None:
         raise _missing("file")
     submission = receive(owner, file, fields.card, format=fields.format, visibility=fields.visibility)
-    queued = queue_or_forget(submission, chosen, twin=fields.twin)
+    queued = queue_or_forget(submission, chosen, twin=fields.twin, dry=fields.dry_run)
     return Status(201, {"submission": submission, "runs": queued})
 
 
@@ -86,16 +89,24 @@ def retry(request: HttpRequest, run: UUID) -> Run:
     return runs.retry(_changeable(request, run))
 
 
-def queue_or_forget(submission: Submission, chosen: list[Benchmark], *, twin: bool) -> list[Run]:
+def queue_or_forget(
+    submission: Submission, chosen: list[Benchmark], *, twin: bool, dry: bool = False
+) -> list[Run]:
     """The runs of a new submission; where none can be queued, nothing of it is kept."""
     queued: list[Run] = []
     try:
-        queued = runs.create(submission, chosen, twin=twin)
+        queued = [dry_run.begin(submission)] if dry else runs.create(submission, chosen, twin=twin)
     finally:
-        if not queued:
+        # One that was tried before keeps its dry run.
+        if not queued and not submission.runs.exists():
             submission.delete()
             shutil.rmtree(conf.uploads() / submission.path, ignore_errors=True)
     return queued
+
+
+def chosen_of(names: list[str], *, dry: bool) -> list[Benchmark]:
+    """Where to score; of a dry run none, and what is named there is only looked up."""
+    return [] if dry and not any(names) else benchmarks_called(names)
 
 
 def benchmarks_called(names: list[str]) -> list[Benchmark]:

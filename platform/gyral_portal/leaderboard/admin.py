@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from gyral_portal.leaderboard.models import SavedView, Suite
-from gyral_submissions.admin import ReadOnly
+from gyral_portal.leaderboard.models import Person, SavedView, Suite
+from gyral_submissions.admin import ReadOnly, Written
 
 
 @admin.register(Suite)
@@ -22,3 +22,13 @@ class SavedViewAdmin(ReadOnly):
     list_display = ("title", "owner", "reference", "created")
     list_select_related = ("owner",)
     search_fields = ("owner__username", "title")
+
+
+@admin.register(Person)
+class PersonAdmin(Written):
+    """Pages of people; operators remove or correct what should not be said."""
+
+    list_display = ("name", "handle", "owner", "affiliation", "created")
+    list_select_related = ("owner",)
+    search_fields = ("name", "handle", "owner__username")
+    autocomplete_fields = ("owner",)

@@ -45,7 +45,7 @@ class Card:
 def card_of_benchmark(benchmark: Benchmark) -> Card:
     """The best models in the main region."""
     best = leaders([benchmark], None, most=_MOST)[benchmark.pk]
-    words = f"{benchmark.main_region}: {metric_name(benchmark.metric)}, with 95 % intervals"
+    words = f"{benchmark.main_title}: {metric_name(benchmark.metric)}, with 95 % intervals"
     bars = [_bar(one.facts.shown, one.facts.family, one.cell) for one in best if one.cell.value is not None]
     return Card(benchmark.title, words if bars else benchmark.summary, bars, benchmark.simulated)
 

@@ -139,7 +139,7 @@ def _left(cell: Cell) -> str:
         '<span class="share"><span class="badge nothing">nothing left</span></span>' if cell.nothing_left else ""
     )
     if cell.partial is not None:
-        said = f'title="similarity with RDMs of nuisances held constant">beyond nuisances {score(cell.partial)}'
+        said = f'title="partial correlation: nuisances are held constant">beyond nuisances {score(cell.partial)}'
     else:
         said = (
             'title="median over units of R² with the model less that of nuisances alone">'

@@ -62,7 +62,7 @@ def write_feed(title: str, page: str, here: str, runs: list[Run], absolute: Call
         feed.add_item(
             title=f"{shown}{version} on {b.title}{simulated}",
             link=link,
-            description=said.get(run.pk, escape(f"{b.main_region}: no score.")),
+            description=said.get(run.pk, escape(f"{b.main_title}: no score.")),
             unique_id=f"urn:uuid:{run.pk}",
             pubdate=seen,
             updateddate=seen,
@@ -89,5 +89,5 @@ def _said(runs: list[Run]) -> dict[Any, str]:
         trust = " Self-reported features." if run.submission.tier == Tier.SELF_REPORTED else ""
         metric = metric_name(run.benchmark.metric)
         # A summary is read as HTML.
-        words[pk] = escape(f"{run.benchmark.main_region}: {metric} {score(value)}{between}.{trust}")
+        words[pk] = escape(f"{run.benchmark.main_title}: {metric} {score(value)}{between}.{trust}")
     return words

@@ -1,8 +1,9 @@
-"""Tables of the leaderboard: suites of benchmarks, and views of a board that people keep under a name."""
+"""Tables of the leaderboard: suites of benchmarks, views of a board that people keep, and pages of people."""
 
 import uuid
 
 from django.conf import settings
+from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 
 
@@ -50,3 +51,32 @@ class Suite(models.Model):
     def identifier(self) -> str:
         """``name@version``."""
         return f"{self.name}@{self.version}"
+
+
+class Person(models.Model):
+    """What a person or a team says of themselves; everybody sees it, and who wants none has none."""
+
+    owner = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="person")
+    handle = models.CharField(
+        max_length=40,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"^[a-z0-9][a-z0-9-]{1,39}$",
+                "An address has 2 to 40 lower-case letters, digits and dashes, and starts with a letter or digit.",
+                code="handle",
+            )
+        ],
+    )
+    name = models.CharField(max_length=100)
+    affiliation = models.CharField(max_length=200, blank=True)
+    url = models.CharField(max_length=300, blank=True, validators=[URLValidator(schemes=["http", "https"])])
+    words = models.TextField(max_length=1000, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "people"
+
+    def __str__(self) -> str:
+        return self.name

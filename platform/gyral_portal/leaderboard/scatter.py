@@ -15,10 +15,35 @@ from gyral_portal.leaderboard.table import Table, arrange
 from gyral_portal.templatetags.gyral import count, metric_name, score
 from gyral_submissions.domain.queries.board import Cell, cells_of
 from gyral_submissions.domain.queries.facts import Facts
-from gyral_submissions.domain.queries.grid import Column, read_grid
+from gyral_submissions.domain.queries.grid import Column, Grid, read_grid
 from gyral_submissions.rules import Viewer
 
-PARAMETERS = "parameters"
+PARAMETERS, COMPUTE = "parameters", "compute"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What may stand to the right besides a score: title of the axis, choice of the form, head of the column, and unit."""
+
+    words: str
+    choice: str
+    head: str
+    unit: str
+    missing: str
+
+
+SIZES = {
+    PARAMETERS: Size(
+        "trained parameters (log)", "trained parameters", "Parameters", "parameters", "declared parameters"
+    ),
+    COMPUTE: Size(
+        "multiply-adds of one stimulus (log)",
+        "compute: multiply-adds of one stimulus",
+        "Multiply-adds",
+        "multiply-adds",
+        "a count of multiply-adds",
+    ),
+}
 LISTED = 100  # models in the table, and with a name in the picture
 
 
@@ -30,7 +55,7 @@ class Point:
     ----------
     facts : Facts
     x, y : float
-        Parameters or a score; a score.
+        Parameters, multiply-adds or a score; a score.
     on_front : bool
         Whether no public model is better in one without being worse in the other; never of what not everybody sees.
     is_private : bool
@@ -57,7 +82,7 @@ class Scatter:
     table : Table
         The board, filtered.
     x : Column or None
-        None for parameters.
+        None for parameters and compute.
     y : Column or None
         None on a board without columns.
     points : sequence of Point
@@ -66,6 +91,8 @@ class Scatter:
         Models that the filters leave and that lack one of the numbers.
     misread : sequence of str
         What of the address was not understood.
+    size : {"parameters", "compute"}
+        What stands to the right where it is no score.
     """
 
     scope: Scope
@@ -75,6 +102,7 @@ class Scatter:
     points: Sequence[Point]
     missing: int
     misread: Sequence[str] = ()
+    size: str = PARAMETERS
 
     @property
     def listed(self) -> Sequence[Point]:
@@ -89,13 +117,13 @@ class Scatter:
     def words(self, column: Column | None) -> str:
         """Title of an axis."""
         if column is None:
-            return "trained parameters (log)"
+            return SIZES[self.size].words
         return f"{column_words(column, self.table.grid)}, {metric_name(column.benchmark.metric)}"
 
     @property
     def chosen(self) -> dict[str, str]:
         """The axes, as parameters of an address."""
-        return {"x": self.x.key if self.x else PARAMETERS, "y": self.y.key if self.y else ""}
+        return {"x": self.x.key if self.x else self.size, "y": self.y.key if self.y else ""}
 
 
 def read_scatter(scope: Scope, look: Look, axes: Mapping[str, str], viewer: Viewer) -> Scatter:
@@ -104,7 +132,8 @@ def read_scatter(scope: Scope, look: Look, axes: Mapping[str, str], viewer: View
     Parameters
     ----------
     axes : mapping of str to str
-        ``x`` (a column's key, or "parameters") and ``y``; what is no column falls back to parameters and the board's own order.
+        ``x`` (a column's key, "parameters" or "compute") and ``y``; what is no column falls back to parameters and the board's
+        own order.
     """
     look = narrowed(look)
     grid = read_grid(scope.benchmarks(), viewer, on=look.on)
@@ -113,14 +142,15 @@ def read_scatter(scope: Scope, look: Look, axes: Mapping[str, str], viewer: View
     misread = [
         f"No column is called {axes[a]!r}."
         for a in ("x", "y")
-        if axes.get(a) and axes[a] not in (*by_key, PARAMETERS)
+        if axes.get(a) and axes[a] not in (*by_key, *(SIZES if a == "x" else ()))
     ]
     y = by_key.get(axes.get("y", ""), by_key.get(table.look.sort, 0)) if by_key else None
-    x = by_key.get(axes.get("x", PARAMETERS))
+    x = by_key.get(axes.get("x", ""))
+    size = axes.get("x", "") if axes.get("x", "") in SIZES else PARAMETERS
     if y is None:
-        return Scatter(scope, table, None, None, (), len(table.order), misread)
+        return Scatter(scope, table, None, None, (), len(table.order), misread, size)
     order = np.array(table.order, int)
-    across = _parameters(grid.facts)[order] if x is None else grid.values[order, x]
+    across = _sizes(grid, size, grid.columns[y].place)[order] if x is None else grid.values[order, x]
     up = grid.values[order, y]
     known = np.isfinite(across) & np.isfinite(up)
     own = grid.own[order]
@@ -142,9 +172,8 @@ def read_scatter(scope: Scope, look: Look, axes: Mapping[str, str], viewer: View
     ]
     # A listed model without a cell is one that was hidden since the board was read.
     points = [p for n, p in enumerate(points) if n >= LISTED or p.cell is not None]
-    return Scatter(
-        scope, table, None if x is None else grid.columns[x], grid.columns[y], points, int((~known).sum()), misread
-    )
+    column = None if x is None else grid.columns[x]
+    return Scatter(scope, table, column, grid.columns[y], points, int((~known).sum()), misread, size)
 
 
 def draw_scatter(scatter: Scatter, title: str, *, alone: bool = False) -> str:
@@ -201,8 +230,11 @@ def scatter_payload(scatter: Scatter) -> dict[str, Any]:
     }
 
 
-def _parameters(facts: Sequence[Facts]) -> np.ndarray:
-    return np.array([np.nan if f.parameters is None else f.parameters for f in facts], float)
+def _sizes(grid: Grid, size: str, place: int) -> np.ndarray:
+    """Of every row: parameters, or multiply-adds as counted on the benchmark at ``place``; NaN where not known."""
+    if size == COMPUTE:
+        return np.array([grid.compute[place].get(f.pk, np.nan) for f in grid.facts], float)
+    return np.array([np.nan if f.parameters is None else f.parameters for f in grid.facts], float)
 
 
 def _stairs(front: Sequence[Point]) -> list[tuple[float, float]]:
@@ -210,14 +242,14 @@ def _stairs(front: Sequence[Point]) -> list[tuple[float, float]]:
     out: list[tuple[float, float]] = []
     for before, p in zip([None, *front], front, strict=False):
         if before is not None:
-            # More parameters may only help, more of a score may only cost.
+            # More parameters or compute may only help, more of a score may only cost.
             out.append((p.x, before.y) if p.y >= before.y else (before.x, p.y))
         out.append((p.x, p.y))
     return out
 
 
 def _said(p: Point, scatter: Scatter) -> str:
-    x = f"{count(int(p.x))} parameters" if scatter.x is None else score(p.x)
+    x = f"{count(int(p.x))} {SIZES[scatter.size].unit}" if scatter.x is None else score(p.x)
     return f"{p.facts.shown}: {score(p.y)}, {x}{' (private)' if p.is_private else ''}"
 
 

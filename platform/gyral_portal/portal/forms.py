@@ -11,10 +11,11 @@ from pydantic import ValidationError as CardError
 
 from gyral.errors import UserError, complaint
 from gyral.models.card import ModelCard
+from gyral_portal.portal.again import filled, with_carried
 from gyral_portal.portal.fault_pages import page_of
 from gyral_portal.portal.fields import Numbers, Words
 from gyral_submissions import conf, rules
-from gyral_submissions.domain import exposure
+from gyral_submissions.domain import dry_run, exposure
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Benchmark, Submission
@@ -59,7 +60,7 @@ class BenchmarksForm(forms.Form):
         self.owner = owner
         found = Benchmark.objects.filter(retired=False)
         if submission is not None:
-            done = submission.runs.exclude(state__in=("failed", "cancelled")).values("benchmark")
+            done = submission.runs.filter(dry=False).exclude(state__in=("failed", "cancelled")).values("benchmark")
             found = found.filter(modality=submission.modality).exclude(pk__in=done)
         self.known = {b.identifier: b for b in found}
         choices = [
@@ -86,7 +87,13 @@ class BenchmarksForm(forms.Form):
 
 
 class SubmitForm(BenchmarksForm):
-    """A file, its card, and where to score it."""
+    """A file, its card, and where to score it.
+
+    Parameters
+    ----------
+    earlier : Submission, optional
+        The version that this one comes after: it fills the form in.
+    """
 
     # Not required by Django's own check, because a held file or an archive's card can stand in.
     needed = ("file", "name")
@@ -116,6 +123,12 @@ class SubmitForm(BenchmarksForm):
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
     family = forms.CharField(
         required=False, max_length=80, help_text="Architecture family, for filters: “ResNet”."
+    )
+    parameters = forms.IntegerField(
+        required=False,
+        min_value=0,
+        label="Trained parameters",
+        help_text="How many, for filters and pictures: 25600000.",
     )
     layers = forms.CharField(
         required=False,
@@ -159,6 +172,25 @@ class SubmitForm(BenchmarksForm):
         widget=forms.RadioSelect,
     )
 
+    dry_run = forms.BooleanField(
+        required=False,
+        label="Dry run first",
+        help_text="Tries the model on a small simulated benchmark, without its twin and controls. It costs no evaluation, and "
+        "you alone see the result. Nothing that is ticked above is scored yet: you choose once it went well.",
+    )
+
+    def __init__(self, *args: Any, earlier: Submission | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, initial=filled(earlier) if earlier else None, **kwargs)
+        self.earlier = earlier
+        self.fields["benchmarks"].required = not self.data.get("dry_run")
+        if earlier is not None:
+            self.fields["name"].widget.attrs["readonly"] = True
+            self.fields["name"].help_text = "Under the same name it is a new version of the same model."
+
+    def clean_benchmarks(self) -> list[Benchmark]:
+        """None of a dry run, which has a benchmark of its own."""
+        return [] if self.data.get("dry_run") else super().clean_benchmarks()
+
     def clean_file(self) -> Any:
         """The file of this request; the one held from an earlier one is looked for in the view."""
         return self.cleaned_data.get("file")
@@ -182,11 +214,17 @@ class SubmitForm(BenchmarksForm):
         else:
             self._check_card(data)
         self._check_modality(data)
+        if data.get("dry_run"):
+            self._check_dry_run(data)
         return data
 
     def card_fields(self) -> dict[str, object] | None:
         """Fields of the card as the form has them; None where the archive's card is to be taken."""
-        return None if self.cleaned_data.get("own_card") else _card_of(self.cleaned_data)
+        return None if self.cleaned_data.get("own_card") else self._card(self.cleaned_data)
+
+    def _card(self, data: dict[str, Any]) -> dict[str, object]:
+        card = _card_of(data)
+        return with_carried(card, self.earlier) if self.earlier else card
 
     def add_user_error(self, error: UserError) -> None:
         """Put an error of the intake beside the field it is about."""
@@ -203,7 +241,7 @@ class SubmitForm(BenchmarksForm):
 
     def _check_card(self, data: dict[str, Any]) -> None:
         try:
-            ModelCard.model_validate(_card_of(data))
+            ModelCard.model_validate(self._card(data))
         except CardError as error:
             for fault in error.errors():
                 place = [str(part) for part in fault["loc"]]
@@ -217,6 +255,17 @@ class SubmitForm(BenchmarksForm):
                 elif not data.get("name"):
                     message = "Give the model a name, or say above that the archive holds a card."
                 self.add_error(field if field in self.fields else None, message)
+
+    def _check_dry_run(self, data: dict[str, Any]) -> None:
+        quota = quota_of(self.owner)
+        if not quota.dry_remaining:
+            self.add_error("dry_run", f"Your {quota.dry_limit} dry runs of today are spent.")
+        # An archive's own card is read later.
+        if data.get("format") and data.get("modality") and not data.get("own_card"):
+            try:
+                dry_run.require(data["format"], data["modality"])
+            except UserError as error:
+                self.add_user_error(error)
 
     def _check_modality(self, data: dict[str, Any]) -> None:
         wrong = [b.title for b in data.get("benchmarks") or [] if b.modality != data.get("modality")]
@@ -238,6 +287,8 @@ def _card_of(data: dict[str, Any]) -> dict[str, object]:
     plain = ("title", "description", "family", "licence", "training_data", "paper")
     card: dict[str, object] = {"name": data.get("name") or "", "modality": data.get("modality")}
     card |= {k: data[k] for k in plain if data.get(k)}
+    if data.get("parameters") is not None:
+        card["parameters"] = data["parameters"]
     card["training_datasets"] = data.get("training_datasets") or []
     card["layers"] = [line.strip() for line in (data.get("layers") or "").splitlines() if line.strip()]
     if data.get("modality") == "vision":

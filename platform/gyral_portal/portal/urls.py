@@ -17,6 +17,7 @@ urlpatterns = [
     path("submissions/<int:pk>/delete/", submission.delete, name="delete"),
     path("submissions/notices/read/", submission.read_notices, name="notices-read"),
     path("submissions/<int:pk>/score/", submission.score, name="score"),
+    path("submissions/<int:pk>/dry-run/", submission.try_out, name="dry-run"),
     path("faults/", fault.faults, name="faults"),
     path("faults/<slug:code>/", fault.fault, name="fault"),
     path("runs/<uuid:pk>/", run.run, name="run"),

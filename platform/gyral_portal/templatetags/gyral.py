@@ -11,6 +11,9 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from gyral.metrics.metric import title_of
+from gyral_submissions.models import Benchmark
+
 register = template.Library()
 
 MISSING = "–"
@@ -50,29 +53,7 @@ def metric_name(name: str) -> str:
     >>> metric_name("pearson"), metric_name("other")
     ('Pearson r', 'other')
     """
-    return {
-        "pearson": "Pearson r",
-        "identification-2way": "Two-way identification",
-        "identification-top1": "Identification, top 1",
-        "identification-top5": "Identification, top 5",
-        "identification-top10": "Identification, top 10",
-        "identification-rank": "Identification, 1 − median relative rank",
-        "identification-features-2way": "Two-way identification from responses",
-        "identification-features-top1": "Identification, top 1 from responses",
-        "identification-features-top5": "Identification, top 5 from responses",
-        "identification-features-top10": "Identification, top 10 from responses",
-        "identification-features-rank": "Identification, 1 − median relative rank from responses",
-        "triplet-cosine": "Odd-one-out accuracy (cosine)",
-        "triplet-dot": "Odd-one-out accuracy (dot product)",
-        "triplet-correlation": "Odd-one-out accuracy (correlation)",
-        "rsa-spearman": "Rank correlation (ρ-a) of dissimilarities",
-        "rsa-pearson": "Correlation of dissimilarities",
-        "rsa-cosine": "Cosine of dissimilarities",
-        "trsa-0-100": "Correlation of dissimilarity ranks",
-        "trsa-20-80": "Geo-topological similarity (.2 to .8)",
-        "trsa-40-60": "Topological similarity (.4 to .6)",
-        "trsa-0-30": "Local geo-topological similarity (0 to .3)",
-    }.get(name, name)
+    return title_of(name)
 
 
 @register.filter
@@ -221,6 +202,12 @@ def count(value: int | None) -> str:
 
 
 @register.filter
+def region_title(name: str, benchmark: Benchmark) -> str:
+    """What pages call a region of a benchmark."""
+    return benchmark.region_title(name)
+
+
+@register.filter
 def moment(value: datetime | None) -> SafeString:
     """A moment in UTC, machine-readable too."""
     if value is None:
@@ -245,5 +232,5 @@ def field(bound: BoundField) -> dict[str, Any]:
         "field": bound,
         "grouped": grouped,
         "checkbox": kind == "checkbox" and not grouped,
-        "optional": not needed and bound.initial is None,
+        "optional": not needed and bound.field.initial is None,
     }

@@ -3,25 +3,13 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from gyral.errors import UnknownName
+from gyral.errors import UnknownName, UserError
 from gyral.hashing import hash_json
+from gyral.metrics import METRICS
+from gyral.metrics.metric import Task, metrics_of, task_of
+from gyral.readouts import READOUTS
 
-Task = Literal["encoding", "rsa", "triplets"]
 LEAST_GRID = 7
-IDENTIFIED = ("2way", "top1", "top5", "top10", "rank")
-
-# What `gyral.evaluate` can compute for each task, the default first; a row is labelled with its benchmark's metric.
-METRICS: dict[str, tuple[str, ...]] = {
-    "encoding": (
-        "pearson",
-        *(f"identification-{turned}{kind}" for turned in ("", "features-") for kind in IDENTIFIED),
-    ),
-    "rsa": (
-        *("rsa-spearman", "rsa-pearson", "rsa-cosine"),
-        *("trsa-0-100", "trsa-20-80", "trsa-40-60", "trsa-0-30"),
-    ),
-    "triplets": ("triplet-cosine", "triplet-dot", "triplet-correlation"),
-}
 CEILINGS: dict[str, tuple[str, ...]] = {
     "encoding": ("ncsnr", "split-half", "loso", "extrapolation", "consistency", "published", "none"),
     "rsa": ("rdm-bounds",),
@@ -48,7 +36,7 @@ class Benchmark:
     task : {"encoding", "rsa", "triplets"}
         Whether responses are predicted, RDMs compared, or the odd one of three stimuli named.
     metric : str
-        The board's metric: one of the task's `METRICS`.
+        The board's metric: one of `gyral.metrics.metric.metrics_of` the task.
     readout : str
         Default readout; "none" for RSA.
     ceiling : str
@@ -61,6 +49,8 @@ class Benchmark:
         Most channels at a position; more are projected to so many by a random matrix that knows no data.
     context : {"item", "group"}
         How texts are shown: each by itself, or behind the earlier ones of its group (story, passage).
+    rdm : str or None
+        For RSA of responses: the dissimilarity (`gyral.rsa.rdm.KINDS`) that RDMs are made by; None where RDMs are published.
     holdout : bool
         True where a part of the data is held back from every score that is shown (`gyral.datasets.holdout`).
     summary : str
@@ -84,6 +74,7 @@ class Benchmark:
     simulated: bool = False
     channels: int | None = None
     context: Literal["item", "group"] = "item"
+    rdm: str | None = None
     holdout: bool = False
 
     def __post_init__(self) -> None:
@@ -99,12 +90,24 @@ class Benchmark:
         return f"{self.name}@{self.version}"
 
     def content_hash(self, dataset_hash: str) -> str:
-        """Hex sha256 of all that decides a score: this recipe and the dataset's content."""
+        """Hex sha256 of all that decides a score: this recipe, the dataset's content, and packages of others that it names.
+
+        Raises
+        ------
+        UnknownName
+            Its metric or readout is not here.
+        """
         # What came later is left out at its default, so that what was hashed before keeps its hash.
-        later = {"channels": None, "context": "item"}
+        later = {"channels": None, "context": "item", "rdm": None}
         told = {k: v for k, v in asdict(self).items() if k not in {"title", "summary", "holdout"}}
         fields = {k: v for k, v in told.items() if k not in later or v != later[k]}
-        return hash_json({**fields, "dataset_hash": dataset_hash})
+        family = self.readout.partition(":")[0]
+        origins = {
+            "metric_package": METRICS.origin(self.metric),
+            "readout_package": "" if family == "none" else READOUTS.origin(family),
+        }
+        foreign = {k: v for k, v in origins.items() if v}
+        return hash_json({**fields, **foreign, "dataset_hash": dataset_hash})
 
 
 def measured_by(benchmark: Benchmark, metric: str | None) -> Benchmark:
@@ -113,10 +116,22 @@ def measured_by(benchmark: Benchmark, metric: str | None) -> Benchmark:
     Raises
     ------
     UnknownName
-        The task has no such metric.
+        There is no such metric.
+    UserError
+        The metric is of another task, or stands beside scores only (``unknown-metric``); names those of this one.
     """
     if metric is None or metric == benchmark.metric:
         return benchmark
-    if metric not in METRICS[benchmark.task]:
-        raise UnknownName(f"metric of {benchmark.task}", metric, METRICS[benchmark.task])
+    known = metrics_of(benchmark.task)
+    if metric not in known and metric in METRICS:
+        of = task_of(metric)
+        what = f"is a metric of {of}" if of else "stands beside every score and is no benchmark's metric"
+        raise UserError(
+            f"{metric!r} {what}; {benchmark.id} is scored by metrics of {benchmark.task}.",
+            where="metric",
+            mend=f"It takes {', '.join(known)}.",
+            code="unknown-metric",
+        )
+    if metric not in known:
+        raise UnknownName(f"metric of {benchmark.task}", metric, known)
     return replace(benchmark, metric=metric)

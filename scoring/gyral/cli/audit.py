@@ -2,14 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from gyral.cli.console import open_console
 from gyral.cli.number import number
-from gyral.cli.place import write
+from gyral.cli.place import force_option, require_ours, write
 from gyral.cli.progress import reporting
+from gyral.cli.target import folder_meant
 
 if TYPE_CHECKING:
     from gyral.audit import Audit, RegionCeiling
@@ -36,9 +37,10 @@ _COLOURS = {"pass": "green", "warn": "yellow", "refuse": "red", "not-applicable"
 @click.option(
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Also write the report to FILE."
 )
+@force_option
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def audit(
-    dataset: str, split: str, folds: int | None, gap: int, seed: int, file: Path | None, quiet: bool
+    dataset: str, split: str, folds: int | None, gap: int, seed: int, file: Path | None, force: bool, quiet: bool
 ) -> None:
     """Run every leakage canary on DATASET (a name or a pack's folder) and estimate its ceilings.
 
@@ -48,16 +50,17 @@ def audit(
         raise click.UsageError(f"--folds goes with a split that is cut into folds, not with {split!r}.")
     if split != "contiguous" and gap:
         raise click.UsageError("--gap goes with --split contiguous.")
+    if file is not None:
+        require_ours(file, "--json", '"findings"', force=force)
     from gyral.audit import SplitName, split_of  # slow: torch
     from gyral.audit import audit as run
 
     found = open_named(dataset)
-    ceiling, metric = _declared(found.name)
+    declared = _declared(found)
     kind: SplitName = next(k for k in get_args(SplitName) if k == split)
     chosen = split_of(found, kind, folds=folds, gap=gap, seed=seed)
-    options = {} if metric is None else {"metric": metric}
     with reporting("none" if quiet else "bar") as report:
-        made = run(found, chosen, ceiling=ceiling, seed=seed, progress=report, **options)
+        made = run(found, chosen, seed=seed, progress=report, **declared)
     _print(made)
     if file is not None:
         write(file, made.model_dump_json(indent=1) + "\n")
@@ -68,25 +71,29 @@ def audit(
 def open_named(name: str) -> "Dataset":
     """The dataset of that name, or the pack in a folder.
 
-    A dataset's name goes first: a folder that happens to be called so is meant by its path, ``./NAME``.
+    A dataset's name goes first (`gyral.cli.target.folder_meant`).
     """
-    from gyral.datasets.catalogue import dataset_names, open_dataset  # slow: pandas
+    from gyral.datasets.catalogue import open_dataset  # slow: pandas
 
-    if name not in dataset_names() and (Path(name) / "dataset.toml").is_file():
+    if (folder := folder_meant(name)) is not None:
         from gyral.datasets.pack import verify_pack
 
-        return verify_pack(Path(name))
+        return verify_pack(folder)
     return open_dataset(name)
 
 
-def _declared(dataset: str) -> tuple[str | None, str | None]:
-    """Ceiling and metric that the dataset's benchmark asks for, where there is one."""
+def _declared(dataset: "Dataset") -> dict[str, Any]:
+    """What a pack's own benchmark, else the first of this machine on the dataset, asks for: ceiling, and metric and RDMs of RSA."""
+    if own := dataset.extra.get("benchmark"):
+        similar = {k: own[k] for k in ("metric", "rdm") if k in own and own.get("task") == "rsa"}
+        return {"ceiling": own.get("ceiling"), **similar}
     from gyral.benchmarks.installed import all_benchmarks
 
     for benchmark in all_benchmarks():
-        if benchmark.dataset == dataset:
-            return benchmark.ceiling, benchmark.metric if benchmark.task == "rsa" else None
-    return None, None
+        if benchmark.dataset == dataset.name:
+            similar = {"metric": benchmark.metric, "rdm": benchmark.rdm} if benchmark.task == "rsa" else {}
+            return {"ceiling": benchmark.ceiling, **similar}
+    return {}
 
 
 def _print(report: "Audit") -> None:

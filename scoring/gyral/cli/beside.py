@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from gyral.cli.number import number
-from gyral.left import LEAST_LEFT
+from gyral.left import LEAST_LEFT, LEAST_PARTIAL
 from gyral.record import Record, Row
 
 
 def left_cell(row: Row) -> str:
-    """What is left when nuisances are taken out (R2, or similarity of RDMs), with a star where that may be nothing."""
+    """What is left when nuisances are taken out (R2, or a partial correlation), with a star where that may be nothing."""
     value = row.unique_r2 if row.partial is None else row.partial
     return "-" if value is None else f"{number(value)}{'*' if row.nothing_left else ''}"
 
@@ -17,9 +17,10 @@ def control_lines(record: Record, rows: Sequence[Row]) -> list[str]:
     """What stands beside the scores: which controls, and a sentence for each of ``rows`` that has any."""
     controls, lines = record.controls, []
     if controls.nuisances or any(row.nothing_left for row in rows):  # a star never stands without its legend
-        lines.append(
-            _of_what(", ".join(controls.nuisances) or "nuisances", any(row.partial is not None for row in rows))
-        )
+        lines.append(_of_what(", ".join(controls.nuisances) or "nuisances", rows))
+        lines += [
+            f"left: without {band}, which could not be had here: {why}" for band, why in controls.absent.items()
+        ]
     elif controls.missing:
         lines.append(f"nuisances: not run; {controls.missing}")
     for row in rows:
@@ -30,11 +31,18 @@ def control_lines(record: Record, rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _of_what(bands: str, similar: bool) -> str:
-    if similar:
-        return f"left: similarity with RDMs of {bands} held constant (* none: its 95 % interval reaches 0)"
-    none = f"its 95 % interval reaches 0, or it is below {LEAST_LEFT}"
-    return f"left: R2 beyond {bands}, median over units of what each gains (* none: {none})"
+def _of_what(bands: str, rows: Sequence[Row]) -> str:
+    if any(row.partial is not None for row in rows):
+        similar = rows[0].metric.startswith(("rsa-", "trsa-"))
+        what = f"similarity with RDMs of {bands}" if similar else f"r with what {bands} predict"
+        return f"left: {what} held constant (* none: its 95 % interval does not lie above 0, or it is below {LEAST_PARTIAL})"
+    none = f"its 95 % interval does not lie above 0, or it is below {LEAST_LEFT}"
+    share = (
+        "; omega: share of the model's R2 that they explain as well"
+        if any(r.omega is not None for r in rows)
+        else ""
+    )
+    return f"left: R2 beyond {bands}, median over units of what each gains (* none: {none}){share}"
 
 
 def _left(row: Row) -> list[str]:

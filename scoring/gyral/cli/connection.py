@@ -19,7 +19,7 @@ def connect(site: str | None) -> Site:
 
 def run_line(run: dict[str, Any]) -> str:
     """One run as a line: what is scored where, and how it stands."""
-    twin = " (untrained twin)" if run["twin"] else ""
+    twin = " (untrained twin)" if run["twin"] else " (dry run)" if run["dry"] else ""
     return f"{run['model']} v{run['version']}{twin} on {run['benchmark']}: {state_words(run)}"
 
 

@@ -11,6 +11,7 @@ from gyral.cli.console import open_console
 from gyral.cli.data_build import build, init
 from gyral.cli.data_check import check
 from gyral.cli.data_install import install
+from gyral.cli.data_preview import preview
 from gyral.cli.progress import reporting
 from gyral.datasets import catalogue
 from gyral.errors import UserError
@@ -25,11 +26,11 @@ _quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def data() -> None:
     """Fetch and list datasets; make, check and install packs of your own.
 
-    From your files to a board: init, build, check, install (docs/your_data.md).
+    From your files to a board: init, build, check, preview, install (docs/your_data.md).
     """
 
 
-for _command in (init, build, check, install):
+for _command in (init, build, check, preview, install):
     data.add_command(_command)
 
 

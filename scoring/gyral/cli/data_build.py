@@ -19,7 +19,7 @@ def init(folder: Path, force: bool) -> None:
     from gyral.datasets.manifest import MANIFEST  # slow: pydantic models
     from gyral.datasets.source import TODO, unfinished
     from gyral.datasets.source_draft import draft
-    from gyral.datasets.source_look import look
+    from gyral.datasets.source_look import LOOKED_FOR, look
 
     seen = look(folder)
     target = folder / MANIFEST
@@ -31,7 +31,12 @@ def init(folder: Path, force: bool) -> None:
         note = "" if sight.readable else f": recognised, not read ({sight.hint})"
         click.echo(f"  {sight.count:>6} {sight.what}{note}")
     if not seen.sights:
-        click.echo("  nothing that is recognised")
+        raise BadDataset(
+            "nothing in it is recognised, and nothing was written.",
+            where=str(folder),
+            mend=LOOKED_FOR,
+            code="not-recognised",
+        )
     if seen.cut:
         click.echo("  (there are more files than were looked at)")
     if seen.subjects:
@@ -59,19 +64,18 @@ def build(folder: Path, out: Path | None, jobs: int, memory: str, quiet: bool) -
 
     Subjects that are finished are kept: a build that was broken off goes on behind them.
     """
-    from gyral.cli.data_install import check_benchmark  # slow: pydantic models
+    from gyral.cli.data_install import judge_of  # slow: pydantic models
     from gyral.datasets.manifest import MANIFEST
     from gyral.datasets.source import read_source
     from gyral.datasets.source_build import build_pack
 
     source = read_source(folder)
-    names = {r.name for r in source.regions if r.name} | {r.region for r in source.rdms}
-    # Names of an atlas are known only when it was read; `install` looks again.
-    known = None if any(r.name is None for r in source.regions) else names
-    check_benchmark(source.benchmark, source.about.name, known, f"{folder / MANIFEST} [benchmark]")
+    judge = judge_of(source.benchmark, folder / MANIFEST)
     target = out or folder / "pack"
     with reporting("none" if quiet else "bar") as report:
-        digest, built = build_pack(folder, target, jobs=jobs, budget=size_bytes(memory), progress=report)
+        digest, built = build_pack(
+            folder, target, jobs=jobs, budget=size_bytes(memory), judge=judge, progress=report
+        )
     if quiet:
         return
     dataset = built.dataset

@@ -8,14 +8,12 @@ import click
 
 from gyral.cli.data_install import raise_first_fault
 from gyral.cli.progress import reporting
+from gyral.cli.target import folder_meant
 from gyral.datasets import catalogue
 from gyral.errors import Unavailable, UnknownName
 
 if TYPE_CHECKING:
     from gyral.datasets.dataset import Dataset
-    from gyral.datasets.responses import Array
-
-_AT_ONCE = 1 << 24  # bytes of repeats looked at at once
 
 
 @click.command("check")
@@ -26,7 +24,9 @@ _AT_ONCE = 1 << 24  # bytes of repeats looked at at once
 @click.option("--quiet", is_flag=True, help="No progress bar, no report of what is sound.")
 @click.pass_context
 def check(context: click.Context, target: str, files_only: bool, quiet: bool) -> None:
-    """Say what TARGET holds and what is wrong with it: a folder with a dataset.toml, or a dataset's name.
+    """Say what TARGET holds and what is wrong with it: a dataset's name, or a folder with a dataset.toml.
+
+    A name goes first; a folder that is called like a dataset is meant by its path, ./NAME.
 
     Of files that are to become a pack: whether they fit each other, from headers and tables. Of a pack: every hash and
     number, shapes, repeats, what a reader must be told, the leakage canaries and the ceilings. Exit status 1 where the
@@ -34,11 +34,15 @@ def check(context: click.Context, target: str, files_only: bool, quiet: bool) ->
     """
     from gyral.datasets.source import is_source  # slow: pydantic models
 
-    folder = Path(target)
-    if is_source(folder):
+    folder = folder_meant(target)
+    if folder is not None and is_source(folder):
+        if files_only:
+            raise click.UsageError(
+                "--files has no effect here: it goes with a pack, and this folder is to become one."
+            )
         _check_source(folder, quiet)
         return
-    pack = folder if (folder / "dataset.toml").is_file() else _find(target)
+    pack = _find(target) if folder is None else folder
     count = raise_first_fault(pack, quiet=quiet)
     if files_only:
         if not quiet:
@@ -50,7 +54,7 @@ def check(context: click.Context, target: str, files_only: bool, quiet: bool) ->
     if not quiet:
         _describe(read_pack(pack), count)
     # By its path: a folder that is called like a dataset is this folder all the same.
-    named = target if pack != folder else str(pack.absolute())
+    named = target if folder is None else str(pack.absolute())
     context.invoke(audit, dataset=named, split="declared", folds=None, gap=0, seed=0, file=None, quiet=quiet)
 
 
@@ -69,20 +73,27 @@ def _find(name: str) -> Path:
 
 def _check_source(folder: Path, quiet: bool) -> None:
     """Whether files fit each other, without reading responses."""
-    from gyral.datasets.source import read_source  # slow: pydantic models
+    from gyral.cli.data_install import judge_of  # slow: pydantic models
+    from gyral.datasets.facts import planned_facts
+    from gyral.datasets.manifest import MANIFEST
+    from gyral.datasets.source import read_source
     from gyral.datasets.source_plan import plan_source
 
+    source = read_source(folder)
+    judge = judge_of(source.benchmark, folder / MANIFEST)
     with (
         tempfile.TemporaryDirectory(prefix="gyral-check-") as scratch,
         reporting("none" if quiet else "bar") as report,
     ):
-        plan = plan_source(read_source(folder), folder, Path(scratch), progress=report)
+        plan = plan_source(source, folder, Path(scratch), progress=report)
+    if judge is not None:
+        judge(planned_facts(source, plan))
     if quiet:
         return
     click.echo(f"{folder}: {len(plan.stimuli)} stimuli ({plan.stimuli.modality})")
     for subject, rows in plan.rows.items():
         click.echo(
-            f"  {subject}: {rows} rows x {plan.units[subject]} units, at most {plan.repeats[subject]} repeats"
+            f"  {subject}: {rows} rows x {plan.units[subject]} units, at most {plan.repeats(subject)} repeats"
         )
     for note in plan.notes:
         click.echo(f"  note: {note}")
@@ -91,13 +102,15 @@ def _check_source(folder: Path, quiet: bool) -> None:
 
 def _describe(dataset: "Dataset", files: int) -> None:
     """Shapes, repeats, and what a page and a citation would lack."""
+    from gyral.datasets.repeats import presentations
+
     click.echo(f"{dataset.name}: {dataset.named_samples}, {files} files, content {dataset.content_hash[:16]}")
     responses = dataset.responses
     repeats = {} if responses is None else responses.repeats
     for subject, values in {}.items() if responses is None else responses.values.items():
         told = ""
         if subject in repeats:
-            least, most = _presentations(repeats[subject])
+            least, most = presentations(repeats[subject])
             told = f", {least} repeats" if least == most else f", {least} to {most} repeats"
         click.echo(f"  {subject}: {values.shape[0]} rows x {values.shape[1]} units{told}")
     for name, rdms in dataset.rdms.items():
@@ -111,15 +124,3 @@ def _describe(dataset: "Dataset", files: int) -> None:
     if about.drawn_from is None:
         click.secho("  note: about.drawn_from is not stated; contamination cannot be told", fg="yellow")
     click.echo()
-
-
-def _presentations(repeats: "Array") -> tuple[int, int]:
-    """Fewest and most presentations of a stimulus."""
-    import numpy as np  # here: `gyral data list` needs no arrays
-
-    least, most = repeats.shape[1], 0
-    step = max(1, _AT_ONCE // max(1, repeats[:1].nbytes))
-    for start in range(0, len(repeats), step):
-        known = (~np.isnan(np.asarray(repeats[start : start + step]))).any(axis=2).sum(axis=1)
-        least, most = min(least, int(known.min())), max(most, int(known.max()))
-    return least, most

@@ -1,6 +1,5 @@
 """``gyral data install``: a sound pack becomes one of this machine's."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +8,11 @@ import click
 from gyral import places
 from gyral.cli.progress import reporting
 from gyral.datasets import catalogue
-from gyral.errors import BadDataset, UnknownName
+from gyral.errors import BadDataset
 
 if TYPE_CHECKING:
     from gyral.datasets.manifest import Manifest
+    from gyral.datasets.source_build import Judge
 
 _UNDECLARED = "It declares no [benchmark], so it can be scored in Python but has no board."
 
@@ -26,15 +26,16 @@ def install(path: Path, force: bool, quiet: bool) -> None:
 
     A pack that declares a [benchmark] is refused where its split leaks (`gyral data check PATH` says how).
     """
+    from gyral.datasets.facts import facts_of
     from gyral.datasets.folder import sweep  # slow import (pandas behind it), only for this command
-    from gyral.datasets.manifest import read_manifest
-    from gyral.datasets.pack import copy_pack
+    from gyral.datasets.manifest import MANIFEST, read_manifest
+    from gyral.datasets.pack import copy_pack, read_pack
 
     raise_first_fault(path, quiet=quiet)
     manifest = read_manifest(path)
     name = manifest.about.name
-    regions = {r.name for r in manifest.regions}
-    check_benchmark(manifest.benchmark, name, regions, f"{path / 'dataset.toml'} [benchmark]")
+    if (judge := judge_of(manifest.benchmark, path / MANIFEST)) is not None:
+        judge(facts_of(read_pack(path)))
     _check_split(manifest, path, quiet)
     catalogue.check_content(name, manifest.content_hash, str(path))
     target = places.home() / "packs" / name
@@ -68,58 +69,21 @@ def raise_first_fault(pack: Path, *, quiet: bool) -> int:
     return len(read_manifest(pack).files)
 
 
-def check_benchmark(declared: dict[str, Any] | None, dataset: str, regions: set[str] | None, where: str) -> None:
-    """Refuse a ``[benchmark]`` table that is no `Benchmark`, before every later command trips over it.
-
-    Parameters
-    ----------
-    declared : dict or None
-        The table; None: there is none.
-    dataset : str
-        Name of the pack.
-    regions : set of str or None
-        Names of its regions; None where they are not known yet.
-    where : str
-        For the error.
+def judge_of(table: dict[str, Any] | None, path: Path) -> "Judge | None":
+    """What refuses a dataset that cannot answer the ``[benchmark]`` of a file; None where there is no such table.
 
     Raises
     ------
-    BadDataset, UnknownName
+    BadDataset
         A field is wrong (``benchmark``), named.
     """
-    if declared is None:
-        return
-    from gyral.benchmarks.benchmark import CEILINGS, METRICS, Benchmark
-    from gyral.benchmarks.catalogue import BUNDLED
-    from gyral.readouts import READOUTS
+    if table is None:
+        return None
+    from gyral.benchmarks.declared import declared, require_possible  # slow: metrics and readouts behind it
 
-    known = {field.name: field for field in fields(Benchmark)}
-    if unknown := sorted(set(declared) - set(known)):
-        raise UnknownName("field of [benchmark]", unknown[0], known)
-    try:
-        benchmark = Benchmark(**declared)
-    except TypeError as error:
-        missing = str(error).partition("argument")[2].strip(" s:")
-        raise BadDataset(f"fields are missing: {missing}.", where=where, code="benchmark") from None
-    except ValueError as error:
-        raise BadDataset(f"{error}.", where=where, code="benchmark") from None
-    names = {benchmark.main_region} if regions is None else regions
-    readouts = {"none"} if benchmark.task != "encoding" else set(READOUTS.names())
-    ceilings, metrics = CEILINGS.get(benchmark.task, ()), METRICS.get(benchmark.task, ())
-    wrong = [
-        (benchmark.dataset != dataset, f"dataset must be {dataset!r}, the pack's name"),
-        (benchmark.main_region not in names, f"main_region must be one of {sorted(names)!r}"),
-        (benchmark.modality not in ("vision", "language"), "modality must be 'vision' or 'language'"),
-        (benchmark.task not in METRICS, f"task must be one of {sorted(METRICS)!r}"),
-        (benchmark.metric not in metrics, f"metric must be one of {sorted(metrics)!r}"),
-        (benchmark.readout not in readouts, f"readout must be one of {sorted(readouts)!r}"),
-        (benchmark.ceiling not in ceilings, f"ceiling must be one of {sorted(ceilings)!r}"),
-        (type(benchmark.version) is not int or benchmark.version < 0, "version must be a whole number from 0"),
-        (benchmark.name in {b.name for b in BUNDLED}, f"{benchmark.name!r} is the name of a bundled benchmark"),
-    ]
-    for is_wrong, what in wrong:
-        if is_wrong:
-            raise BadDataset(f"{what}.", where=where, code="benchmark")
+    where = f"{path} [benchmark]"
+    benchmark = declared(table, where)
+    return lambda facts: require_possible(benchmark, facts, where)
 
 
 def _check_split(manifest: "Manifest", path: Path, quiet: bool) -> None:

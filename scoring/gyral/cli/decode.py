@@ -7,7 +7,7 @@ import click
 
 from gyral.cli.console import open_console
 from gyral.cli.number import number
-from gyral.cli.place import write
+from gyral.cli.place import force_option, require_ours, write
 from gyral.cli.progress import reporting
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _CLASSIFIERS = ("lda", "svc", "logistic", "centroid")
 @click.option(
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Also write the report to FILE."
 )
+@force_option
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def decode(
     dataset: str,
@@ -43,12 +44,15 @@ def decode(
     permutations: int,
     seed: int,
     file: Path | None,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Decode the categories of DATASET (a name or a pack's folder), each run held out in turn.
 
     Every number stands beside chance, a 95 % interval over runs and a p-value.
     """
+    if file is not None:
+        require_ours(file, "--json", '"classes"', force=force)
     from gyral.cli.audit import open_named  # slow: pandas
     from gyral.decode import DEFAULT, decode_dataset
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from gyral.benchmarks.benchmark import METRICS as BOARD_METRICS
 from gyral.benchmarks.installed import all_benchmarks
+from gyral.datasets.readers import READERS
 from gyral.metrics import METRICS
+from gyral.metrics.metric import TASKS, metrics_of, told_of
 from gyral.readouts import READOUTS
 
-_KINDS = ("benchmarks", "models", "readouts", "metrics")
+_KINDS = ("benchmarks", "models", "readouts", "metrics", "readers")
 
 
 @click.command("list")
@@ -19,7 +20,9 @@ _KINDS = ("benchmarks", "models", "readouts", "metrics")
 @click.option("--options", is_flag=True, help="Of readouts, also their options with defaults (takes seconds).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_names(kind: str | None, options: bool, as_json: bool) -> None:
-    """List benchmarks, models, readouts and metrics (or only one KIND)."""
+    """List benchmarks, models, readouts, metrics and dataset readers (or only one KIND)."""
+    if options and kind not in (None, "readouts"):
+        raise click.UsageError(f"--options has no effect here: it goes with readouts, not with {kind}.")
     tables = {name: _TABLES[name]() for name in ((kind,) if kind else _KINDS)}
     if options:
         for row in tables.get("readouts", []):
@@ -53,6 +56,7 @@ def _benchmarks() -> list[dict[str, Any]]:
 
 def _models() -> list[dict[str, Any]]:
     from gyral.models.catalogue import MODELS  # a plain table: no torch behind it
+    from gyral.models.others import OTHERS, other_references
 
     rows: list[dict[str, Any]] = []
     for name, reference in MODELS.items():
@@ -63,6 +67,9 @@ def _models() -> list[dict[str, Any]]:
             rows.append(
                 {"name": f"{name}:untrained", "summary": text, "modality": reference.modality, "twin": True}
             )
+    for name, reference in other_references().items():
+        summary = f"{reference.modality}: {reference.summary} ({OTHERS.origin(name)})"
+        rows.append({"name": name, "summary": summary, "modality": reference.modality, "twin": False})
     return rows
 
 
@@ -73,17 +80,23 @@ def _options(name: str) -> dict[str, Any]:
 
 
 def _metrics() -> list[dict[str, Any]]:
-    of = {name: task for task, names in BOARD_METRICS.items() for name in names}
+    of = {name: task for task in TASKS for name in metrics_of(task)}
     rows = _registry(METRICS)
     for row in rows:
         row["task"] = of.get(row["name"])
-        if row["task"] is None:
+        if row["name"] in METRICS.own():
+            row["summary"] = f"{told_of(row['name']).description or 'broken'} ({METRICS.origin(row['name'])})"
+        elif row["task"] is None:
             row["summary"] += " (shown beside a score; no benchmark's metric)"
     return rows
 
 
 def _registry(registry: Any) -> list[dict[str, Any]]:
-    return [{"name": name, "summary": registry.summaries.get(name, "")} for name in registry]
+    own = registry.own()
+    return [
+        {"name": n, "summary": f"({registry.origin(n)})" if n in own else registry.summaries.get(n, "")}
+        for n in registry
+    ]
 
 
 _TABLES: dict[str, Callable[[], list[dict[str, Any]]]] = {
@@ -91,4 +104,5 @@ _TABLES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "models": _models,
     "readouts": lambda: _registry(READOUTS),
     "metrics": _metrics,
+    "readers": lambda: _registry(READERS),
 }

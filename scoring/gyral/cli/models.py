@@ -8,7 +8,8 @@ import click
 from gyral.cli.console import open_console
 from gyral.cli.progress import reporting
 from gyral.errors import UnknownName
-from gyral.models.catalogue import MODELS, Reference
+from gyral.models.catalogue import MODELS
+from gyral.models.reference import Reference
 
 
 @click.group("models")

@@ -19,7 +19,8 @@ _LOGGED = 15.0  # the same, in a log
 def reporting(style: Style) -> Iterator[Progress]:
     """A `Progress` in the given style; bars vanish when the block ends.
 
-    Where standard error is no terminal "bar" is silent, and "told" writes a line for each step: for jobs of minutes.
+    Where standard error is no terminal "bar" is silent, and "told" writes a line when a step begins and ends, and now and
+    then between: for jobs of minutes.
     """
     if style == "none" or (style == "bar" and not sys.stderr.isatty()):
         yield silent
@@ -68,7 +69,7 @@ class _LogLines:
 
     def __call__(self, step: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if step == self._last[0] and now - self._last[1] < _LOGGED:
+        if step == self._last[0] and done < total and now - self._last[1] < _LOGGED:
             return
         self._last = (step, now)
         sys.stderr.write(f"{step}: {done} of {total}\n")

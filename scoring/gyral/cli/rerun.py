@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from gyral.cli.place import force_option, require_own
 from gyral.cli.progress import Style, reporting
 from gyral.errors import UserError
 
@@ -34,6 +35,7 @@ _SHOWN = 20
 )
 @click.option("--device", help="Where models run and readouts are fitted; default: the record's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep the new record in this folder.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @click.option(
     "--progress", type=click.Choice(["bar", "none"]), default="bar", show_default=True, help="How to report."
@@ -46,6 +48,7 @@ def rerun(
     beside: tuple[str, ...],
     device: str | None,
     out: Path | None,
+    force: bool,
     as_json: bool,
     progress: str,
 ) -> None:
@@ -57,7 +60,7 @@ def rerun(
     in what; 2: it cannot be made again, and why.
     """
     try:
-        kept, result = _made(record, model, beside, device, cast("Style", progress))
+        kept, result = _made(record, model, beside, device, cast("Style", progress), out, force=force)
         found = _compared(record, kept, result, out)
     except UserError as error:
         if as_json:
@@ -73,12 +76,21 @@ def rerun(
 
 
 def _made(
-    path: Path, model: str | None, beside: "Sequence[str]", device: str | None, style: Style
+    path: Path,
+    model: str | None,
+    beside: "Sequence[str]",
+    device: str | None,
+    style: Style,
+    out: Path | None,
+    *,
+    force: bool,
 ) -> "tuple[Record, Result]":
     from gyral.rerun import rerun as again  # slow: the whole pipeline
     from gyral.result import load_record  # slow: pandas
 
     kept = load_record(path)
+    if out is not None:
+        require_own(out, kept.model.name, kept.benchmark.id, "--out", force=force)
     with reporting(style) as report:
         return kept, again(kept, model=model, beside=beside, device=device, progress=report)
 

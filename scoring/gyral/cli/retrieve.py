@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gyral.benchmarks.installed import find_benchmark
-from gyral.cli.place import write
+from gyral.cli.place import force_option, require_ours, write
 from gyral.cli.progress import reporting
 from gyral.device import check_device
 from gyral.errors import UserError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Also write the numbers to FILE."
 )
+@force_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def retrieve(
     model: str,
@@ -45,6 +46,7 @@ def retrieve(
     device: str,
     seed: int,
     file: Path | None,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Find the held-out stimuli of a benchmark from its M/EEG, in the space of MODEL's features.
@@ -53,6 +55,8 @@ def retrieve(
     """
     found = find_benchmark(benchmark)
     check_device(device)
+    if file is not None:
+        require_ours(file, "--json", '"model_hash"', force=force)
 
     # Slow imports (torch, pandas) come after the cheap checks.
     from gyral.datasets.catalogue import open_dataset

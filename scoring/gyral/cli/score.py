@@ -9,7 +9,7 @@ import click
 
 from gyral.benchmarks.benchmark import Benchmark, measured_by
 from gyral.benchmarks.installed import find_benchmark
-from gyral.cli.place import require_own, require_place
+from gyral.cli.place import force_option, require_ours, require_own, write
 from gyral.cli.progress import Style, emit, reporting
 from gyral.cli.size import size_bytes
 from gyral.cli.speaking import speaking_json
@@ -77,13 +77,14 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the record; default: under GYRAL_HOME.")
 @click.option("--json", "json_file", type=click.Path(), help="Also write the record's JSON here ('-': print it).")
+@force_option
 @click.option("--isolated", is_flag=True, help="Run the model in a guest process, as the site does.")
 @click.option(
     "--progress",
     type=click.Choice(["bar", "json", "none"]),
     default="bar",
     show_default=True,
-    help="How to report.",
+    help="How to report; where standard error is no terminal, bars are a line a step.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No bars, no table.")
 @click.pass_obj
@@ -104,6 +105,7 @@ def score(
     seed: int,
     out: Path | None,
     json_file: str | None,
+    force: bool,
     isolated: bool,
     progress: str,
     quiet: bool,
@@ -121,11 +123,11 @@ def score(
     def run() -> Path:
         size = size_bytes(memory)
         if json_file and json_file != "-":
-            require_place(Path(json_file), "--json")
+            require_ours(Path(json_file), "--json", '"schema_version"', force=force)
         if out is not None:
-            require_own(out, model, benchmark, "--out")
+            require_own(out, model, benchmark, "--out", force=force)
         asked = _Asked(benchmark, readout, metric, layers, beside, reduce, device, size, procedure, wanted, seed)
-        with reporting(style) as report:
+        with reporting("told" if style == "bar" else style) as report:
             result = _result(model, asked, isolated, report, spare)
         record = result.record
         folder = out or _folder(record, asked)
@@ -133,7 +135,7 @@ def score(
         if json_file == "-":
             click.echo(record.to_json(), nl=False)
         elif json_file:
-            Path(json_file).write_text(record.to_json(), "utf-8")
+            write(Path(json_file), record.to_json())
         if style == "json":
             emit({"record": str(path)})
         elif not quiet and json_file != "-":

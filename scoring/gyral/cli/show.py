@@ -1,50 +1,114 @@
 """``gyral show``: a record as a table with bars, or as one HTML page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from click.core import ParameterSource
 from numpy.typing import NDArray
 
 from gyral.cli.beside import control_lines, left_cell
 from gyral.cli.console import open_console
+from gyral.cli.legend import counted, legend, no_p_lines
 from gyral.cli.number import number
 from gyral.cli.over_time import curve_lines, curve_section, temporal_lines
-from gyral.cli.place import require_place
+from gyral.cli.place import force_option, require_ours, require_page, write
 from gyral.errors import BadUpload
 from gyral.heatmap import heatmap_svg
 from gyral.places import home
 from gyral.record import CHOSEN, Record, Row
 from gyral.result import load_curves, load_maps, load_record
 
+if TYPE_CHECKING:
+    from gyral.brain.shown import Show
+
 Array = NDArray[np.floating[Any]]
 
 _BAR = 24
+_MARK = '<meta name="generator" content="gyral show">'
 
 
 @click.command()
 @click.argument("record", type=click.Path(path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="Also subjects and single layers.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")
+@click.option(
+    "--brain", type=click.Path(path_type=Path), help="Draw scores on the cortical surface (an .svg file)."
+)
+@click.option(
+    "--brain-shows",
+    type=click.Choice(("units", "regions")),
+    default="units",
+    show_default=True,
+    help="Of --brain: the score of each unit, or of its region.",
+)
+@click.option(
+    "--rdms",
+    type=click.Path(path_type=Path),
+    help="Draw measured dissimilarities beside the model's (an .svg file).",
+)
+@click.option("--region", default="", help="Of --rdms; the first of the record by default.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Print the validated JSON.")
-def show(record: Path, everything: bool, html: Path | None, as_json: bool) -> None:
+@click.pass_context
+def show(
+    context: click.Context,
+    record: Path,
+    everything: bool,
+    html: Path | None,
+    brain: Path | None,
+    brain_shows: "Show",
+    rdms: Path | None,
+    region: str,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Show RECORD (a record folder or its record.json)."""
-    if as_json and html:
-        raise click.UsageError("--json prints the record, --html writes a page: give one of them.")
+    if sum((as_json, *(out is not None for out in (html, brain, rdms)))) > 1:
+        raise click.UsageError(
+            "--json prints the record, --html writes a page, --brain and --rdms a picture: give one of them."
+        )
+    _refuse_idle(
+        context,
+        {
+            "everything": ("--all", not (as_json or brain or rdms), "the table and --html"),
+            "brain_shows": ("--brain-shows", bool(brain), "--brain"),
+            "region": ("--region", bool(rdms), "--rdms"),
+            "force": ("--force", bool(html or brain or rdms), "--html, --brain and --rdms"),
+        },
+    )
     found = _find(record)
     folder = record if record.is_dir() else record.parent
     if as_json:
         click.echo(found.to_json(), nl=False)
     elif html:
-        require_place(html, "--html")
+        require_page(html, "--html")
+        require_ours(html, "--html", _MARK, force=force)
         page = as_html(found, everything=everything, maps=load_maps(folder), curves=load_curves(folder))
-        html.write_text(page, "utf-8")
+        write(html, page)
         click.echo(f"wrote {html}")
+    elif brain:
+        from gyral.cli.picture import write_brain  # slow to import: nibabel, scikit-learn
+
+        write_brain(found, folder, brain, brain_shows, force=force)
+        click.echo(f"wrote {brain}")
+    elif rdms:
+        from gyral.cli.picture import write_rdms  # slow to import: nibabel, scikit-learn
+
+        write_rdms(found, folder, rdms, region, force=force)
+        click.echo(f"wrote {rdms}")
     else:
         print_record(found, everything=everything, curves=load_curves(folder))
+
+
+def _refuse_idle(context: click.Context, options: Mapping[str, tuple[str, bool, str]]) -> None:
+    """Refuse an option that was given and has no effect: of each its name, whether it has one, and with what it would."""
+    for parameter, (option, works, of) in options.items():
+        if not works and context.get_parameter_source(parameter) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option} has no effect here: it goes with {of}.", context)
 
 
 def _find(path: Path) -> Record:
@@ -67,7 +131,8 @@ def print_record(record: Record, *, everything: bool = False, curves: Mapping[st
     shown = _columns(console.width, everything)
     for name in shown:
         left = name in ("region", "subject", "layer", "")
-        table.add_column(name, justify="left" if left else "right", no_wrap=name != "layer", overflow="fold")
+        head = counted(record) if name == "units" else name
+        table.add_column(head, justify="left" if left else "right", no_wrap=name != "layer", overflow="fold")
     for row in _wanted(record, everything):
         cells = {
             "region": row.region,
@@ -85,6 +150,9 @@ def print_record(record: Record, *, everything: bool = False, curves: Mapping[st
         }
         table.add_row(*(cells[name] for name in shown))
     console.print(table)
+    console.print(legend(record, _wanted(record, everything), shown), style="dim", highlight=False, markup=False)
+    for line in no_p_lines(record, _wanted(record, everything)):
+        console.print(line, highlight=False, markup=False)
     for line in control_lines(record, _wanted(record, everything)):
         console.print(line, highlight=False)
     for line in curve_lines(record, curves or {}, everything=everything):
@@ -97,10 +165,6 @@ def print_record(record: Record, *, everything: bool = False, curves: Mapping[st
     for row in _wanted(record, everything):
         for line in _further(record, row):
             console.print(f"{row.region}: {line}", highlight=False)
-    console.print(
-        f"[dim]score: {record.benchmark.metric}, {_over(record.benchmark.metric)}; "
-        f"interval: {_interval_words(_wanted(record, everything))}; readout {record.rows[0].readout}[/]"
-    )
     for line in _trust(record):
         console.print(line, highlight=False, markup=False)
     for text in record.warnings:
@@ -128,7 +192,7 @@ def as_html(
     """
     head = (
         *("region", "subject", "layer", "score", "95 % interval", "FDR p", "R2", "left"),
-        *("ceiling", "score / ceiling", "units"),
+        *("ceiling", "score / ceiling", counted(record)),
     )
     body = "".join(
         "<tr>"
@@ -151,17 +215,19 @@ def as_html(
         + "</tr>\n"
         for row in _wanted(record, everything)
     )
-    left = "".join(f"<p>{escape(line)}</p>" for line in control_lines(record, _wanted(record, everything)))
+    wanted = _wanted(record, everything)
+    left = "".join(
+        f"<p>{escape(line)}</p>" for line in (*no_p_lines(record, wanted), *control_lines(record, wanted))
+    )
     title = f"{escape(record.model.name)} on {escape(record.benchmark.id)}"
     simulated = "<p><strong>Simulated data.</strong></p>" if record.benchmark.simulated else ""
     notes = "".join(f"<li>{escape(text)}</li>" for text in (*_trust(record), *record.warnings))
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{_MARK}<title>{title}</title>'
         "<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
         "table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #ddd}"
         "td:nth-child(-n+3),th:nth-child(-n+3){text-align:left}</style></head><body>"
-        f"<h1>{title}</h1>{simulated}<p>Score: {escape(record.benchmark.metric)}, {escape(_over(record.benchmark.metric))}; "
-        f"95 % interval: {escape(_interval_words(_wanted(record, everything)))}; readout {escape(record.rows[0].readout)}. "
+        f"<h1>{title}</h1>{simulated}<p>{escape(legend(record, _wanted(record, everything)))}. "
         f"Reproduce: <code>{escape(record.provenance.command)}</code></p><ul>{notes}</ul>"
         "<table><thead><tr>"
         + "".join(f"<th>{h}</th>" for h in head)
@@ -220,15 +286,6 @@ def _trust(record: Record) -> list[str]:
     given = ["self-reported: these features were given, nobody saw the model make them"]
     overlap = f"overlap of training data and stimuli: {record.overlap.title}. {record.overlap.why}"
     return [*(given if record.model.features == "given" else ()), overlap]
-
-
-def _over(metric: str) -> str:
-    """What the score is a mean or a share of."""
-    if metric.startswith("triplet-"):
-        return "share of human choices named"
-    if metric.startswith("identification-"):
-        return "over held-out stimuli, each among those of its fold"
-    return "median over units, mean over held-out folds"
 
 
 def _identified(told: Mapping[str, float]) -> str:
@@ -301,19 +358,6 @@ def _value(value: float | None) -> str:
 
 def _interval(row: Row) -> str:
     return "-" if row.low is None or row.high is None else f"{number(row.low)} .. {number(row.high)}"
-
-
-# What each kind of interval redraws.
-_REDRAWN = {
-    "conditional": "conditional (fitted maps, new stimuli)",
-    "subjects": "over new subjects and new stimuli",
-}
-
-
-def _interval_words(rows: Sequence[Row]) -> str:
-    """The kinds of interval among rows, in words; the conditional one where rows name none."""
-    kinds = dict.fromkeys(row.interval_kind for row in rows if row.interval_kind) or {"conditional": None}
-    return ", ".join(_REDRAWN[kind] for kind in kinds)
 
 
 def _p(row: Row) -> str:

@@ -56,12 +56,13 @@ def _print_all(site: Site, *, as_json: bool) -> None:
         click.echo(json.dumps({"quota": quota, "runs": runs}, indent=1))
         return
     click.echo(
-        f"{quota['remaining']} of {quota['limit']} evaluations left today, new ones at {quota['resets'][:16]} UTC; "
+        f"{quota['remaining']} of {quota['limit']} evaluations and {quota['dry_remaining']} of {quota['dry_limit']} dry runs "
+        f"left today, new ones at {quota['resets'][:16]} UTC; "
         f"{quota['active']} of {quota['active_limit']} runs active."
     )
     wide = max((len(f"{r['model']} v{r['version']}") for r in runs), default=0)
     for run in runs:
         model = f"{run['model']} v{run['version']}"
-        twin = " twin" if run["twin"] else ""
+        twin = " twin" if run["twin"] else " (dry run)" if run["dry"] else ""
         code = f" ({run['fault_code']})" if run["fault_code"] else ""
         click.echo(f"  {run['id']}  {model:<{wide}}  {run['benchmark']}{twin}: {state_words(run)}{code}")

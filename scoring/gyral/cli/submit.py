@@ -22,8 +22,12 @@ from gyral.errors import BadUpload
     *("-b", "--benchmark", "benchmarks"),
     metavar="NAME[@VERSION]",
     multiple=True,
-    required=True,
     help="Where to score it; repeat for more.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only try it, on a small simulated benchmark that the site chooses: costs no evaluation, and you alone see it.",
 )
 @click.option(
     "--card", type=click.Path(path_type=Path), help="Model card (gyral.toml), where the folder holds none."
@@ -47,6 +51,7 @@ from gyral.errors import BadUpload
 def submit(
     path: Path,
     benchmarks: tuple[str, ...],
+    dry_run: bool,
     card: Path | None,
     format_: str | None,
     visibility: str,
@@ -60,8 +65,10 @@ def submit(
     """Send PATH (a model folder, an archive of one, or an .onnx file) to a site.
 
     Large files go in pieces: after a broken connection the same command goes on where it stopped. A refused upload
-    costs no quota.
+    costs no quota. After a dry run the same command without --dry-run scores the version that was tried.
     """
+    if not benchmarks and not dry_run:
+        raise click.UsageError("name a benchmark (-b NAME), or try the model first (--dry-run).")
     if save is not None and not wait:
         raise click.UsageError("--save needs --wait: there is no record before the run has ended.")
     there = connect(site)
@@ -77,12 +84,15 @@ def submit(
                 card=packed.card,
                 visibility=visibility,
                 twin=not no_twin,
+                dry_run=dry_run,
                 progress=progress,
             )
     if not as_json:
         _say(there, submitted)
     if wait:
         submitted["runs"] = [_wait_for(there, run, quiet=as_json) for run in submitted["runs"]]
+        if dry_run and not as_json:
+            _show_tried(there, submitted["runs"])
         _save(there, submitted["runs"], save, quiet=as_json)
     if as_json:
         click.echo(json.dumps(submitted, indent=1))
@@ -128,10 +138,22 @@ def _wait_for(site: Site, run: dict[str, Any], *, quiet: bool) -> dict[str, Any]
     return found
 
 
+def _show_tried(site: Site, runs: list[dict[str, Any]]) -> None:
+    from gyral.cli.show import print_record  # slow to import
+    from gyral.record import Record  # slow to import
+
+    for run in runs:
+        if run["state"] == "finished":
+            print_record(Record.from_json(json.dumps(site.get(f"runs/{run['id']}/record"))))
+            click.echo(
+                "A dry run stands on no board. The same command with -b NAME and without --dry-run scores the model."
+            )
+
+
 def _save(site: Site, runs: list[dict[str, Any]], folder: Path | None, *, quiet: bool) -> None:
     for run in runs if folder is not None else []:
         if run["state"] == "finished" and folder is not None:
-            twin = f"-{run['twin']}" if run["twin"] else ""
+            twin = f"-{run['twin']}" if run["twin"] else "-dry-run" if run["dry"] else ""
             saved = save_record(
                 site, run["id"], folder / f"{run['model']}-v{run['version']}{twin}-{run['benchmark']}"
             )

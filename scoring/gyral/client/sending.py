@@ -30,6 +30,7 @@ def send(
     card: dict[str, Any] | None,
     visibility: str = "private",
     twin: bool = True,
+    dry_run: bool = False,
     progress: Progress = silent,
     piece: int = PIECE,
 ) -> dict[str, Any]:
@@ -49,6 +50,8 @@ def send(
         private, unlisted or public.
     twin : bool
         Whether the untrained twin is scored as well.
+    dry_run : bool
+        Only try the model, on a benchmark that the site chooses.
     progress : Progress
         Is told the bytes that arrived.
     piece : int
@@ -76,6 +79,7 @@ def send(
     with file.open("rb") as stream:
         _send_rest(site, upload, stream, size, progress, piece)
     fields = {"sha256": sha256, "benchmarks": list(benchmarks), "visibility": visibility, "twin": twin}
+    fields["dry_run"] = dry_run
     if card is not None:
         fields["card"] = card
     submitted: dict[str, Any] = site.call("POST", f"uploads/{upload['id']}/submit", json=fields).json()

@@ -6,15 +6,16 @@ images, 7 x 7 grid  ``luminance``; ``contrast`` (root mean square); ``spatial-fr
                     orientations); ``colour`` (red against green, blue against yellow)
 sentences           ``length`` (characters, words, letters a word); ``frequency`` (log rank of words: mean,
                     least, greatest); ``position`` in a story or passage, where there are such groups;
-                    ``static-vectors`` (GloVe, 50 dimensions), where they were fetched
+                    ``static-vectors`` (GloVe, 50 dimensions), fetched on first use
 ==================  ==================================================================================
 
-Features are those of the floors (`gyral.models.floors`, `gyral.models.gabor`), cached as any model's.
+Features are those of the floors (`gyral.models.floors`, `gyral.models.gabor`), cached as any model's. A band whose files
+cannot be had is named with the reason: scores with and without it are not compared unnoticed.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import Unavailable
 from gyral.features.extract import extract
 from gyral.features.features import Features
 from gyral.hashing import hash_json
 from gyral.models import gabor
 from gyral.models.activation import require_finite, spans
 from gyral.models.card import ImageInput, ModelCard
-from gyral.models.catalogue import MODELS, open_model
+from gyral.models.catalogue import open_model
 from gyral.models.floors import word_frequency, word_length
 from gyral.models.image import load_images
 from gyral.models.model import Batch, Reduction
@@ -56,15 +58,27 @@ class Nuisances:
         Flat columns; ``layer`` is the band's name behind `PREFIX`.
     hashes : dict of str to str
         By name of the band: what computed it.
+    absent : dict of str to str
+        By name of a band that belongs here and could not be computed: why.
     """
 
     spaces: tuple[Features, ...]
     hashes: dict[str, str]
+    absent: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the bands."""
         return tuple(self.hashes)
+
+    def as_layer(self) -> Features:
+        """All bands as one layer, each scaled to a mean variance of 1: maps where all are images' (7 x 7), else flat."""
+        flat = [np.asarray(space.flat(), np.float32) for space in self.spaces]
+        scaled = [columns / np.sqrt(columns.var(axis=0).mean()) for columns in flat]
+        if set(self.names) <= set(IMAGE_BANDS):
+            side = gabor.GRID
+            scaled = [columns.reshape(len(columns), -1, side, side) for columns in scaled]
+        return Features(PREFIX + "all", np.ascontiguousarray(np.concatenate(scaled, axis=1)))
 
 
 def nuisances_of(stimuli: StimulusSet, *, progress: Progress = silent, folder: Path | None = None) -> Nuisances:
@@ -78,6 +92,7 @@ def nuisances_of(stimuli: StimulusSet, *, progress: Progress = silent, folder: P
         Where features are kept; default: the cache.
     """
     found: dict[str, tuple[NDArray[Any], str]] = {}
+    absent: dict[str, str] = {}
     if stimuli.modality in ("image", "text"):
         simple = SimpleBands(stimuli.modality)
         layers = extract(simple, stimuli, simple.layers(), progress=progress, step="nuisances", folder=folder)
@@ -85,13 +100,16 @@ def nuisances_of(stimuli: StimulusSet, *, progress: Progress = silent, folder: P
     if stimuli.modality == "text":
         if stimuli.groups is not None and max(Counter(stimuli.groups).values()) > 1:
             found["position"] = (position(stimuli.groups), hash_json(["position", code_hash("controls")]))
-        if MODELS[STATIC].is_here:
-            (static,) = open_model(STATIC)
+        try:
+            (static,) = open_model(STATIC, progress=progress)
+        except Unavailable as error:
+            absent["static-vectors"] = str(error)
+        else:
             (layer,) = extract(static, stimuli, static.layers(), progress=progress, folder=folder).values()
             found["static-vectors"] = (layer.array, static.hash)
     varying = {name: pair for name, pair in found.items() if np.ptp(pair[0], axis=0).any()}
     spaces = tuple(Features(PREFIX + name, array) for name, (array, _) in varying.items())
-    return Nuisances(spaces, {name: code for name, (_, code) in varying.items()})
+    return Nuisances(spaces, {name: code for name, (_, code) in varying.items()}, absent)
 
 
 class SimpleBands:

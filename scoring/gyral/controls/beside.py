@@ -1,8 +1,8 @@
 """Beside: the controls of one score, by default what nuisances leave of it.
 
-Of encoding they are for the readout ``ridge`` (whatever its options): nuisances and layers are then read by one kind of map, so
+Of the readout ``ridge`` (whatever its options) that is unique variance: nuisances and layers are read by one kind of map, so
 that their R2 compare. Other families read positions or several layers, and a linear map of the same layer may find
-nothing where they do.
+nothing where they do: of them it is the partial correlation of their own predictions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gyral.controls.bands import nuisances_of
+from gyral.controls.constant import what_is_left_of_predictions
 from gyral.controls.nuisance import Fitting
 from gyral.controls.over_time import over_time
 from gyral.controls.rdms import partial_beside
@@ -26,6 +27,7 @@ from gyral.features.features import Features
 from gyral.features.timed import Placement
 from gyral.fitting import LayerFits
 from gyral.progress import Progress, silent
+from gyral.readouts.readout import JointReadout, Readout
 from gyral.readouts.ridge import Ridge
 from gyral.record import CHOSEN, Controls, ControlsAsked, ControlScore, Row
 from gyral.rsa.comparator import Mask, Product
@@ -62,7 +64,7 @@ class Beside:
         return units.assign(**{n: np.concatenate([self.left[r].units[n] for r in order]) for n in names})
 
 
-def why_missing(asked: ControlsAsked, task: str, readout: object, draws: int, twin: object) -> str:
+def why_missing(asked: ControlsAsked, task: str, draws: int, twin: object) -> str:
     """Why nuisances cannot or shall not stand beside a score; empty where they can."""
     if asked == "none":
         return "controls were turned off"
@@ -70,8 +72,6 @@ def why_missing(asked: ControlsAsked, task: str, readout: object, draws: int, tw
         return "no responses are predicted; there is no R2 to split"
     if twin is not None or draws > 1:
         return "a twin is a control itself"
-    if task == "encoding" and not isinstance(readout, Ridge):
-        return "they are for the readout ridge"
     return ""
 
 
@@ -81,6 +81,7 @@ def nuisances_beside(
     problem: Problem,
     stimuli: StimulusSet,
     *,
+    readout: Readout | JointReadout,
     placement: Placement | None = None,
     key: Sequence[Any],
     seed: int = 0,
@@ -95,9 +96,11 @@ def nuisances_beside(
     ----------
     features : mapping of layer to Features
     fits : LayerFits
-        Of the model, by ridge.
+        Of the model.
     problem : Problem
     stimuli : StimulusSet
+    readout : Readout or JointReadout
+        What the fits are by.
     placement : Placement, optional
         How stimuli come onto samples in time; None where every stimulus has its own row.
     key : sequence of JSON-able
@@ -119,15 +122,20 @@ def nuisances_beside(
     chosen = {name: [fits.layers[k] for k in pick] for name, pick in picks.items()}
     try:
         alone = fitting.alone(key)
-        both = fitting.joint(features, chosen, alone)
+        both = fitting.joint(features, chosen, alone) if isinstance(readout, Ridge) else None
+        same = None if both is not None else fitting.by(readout)
     except OutOfResources as error:
         if error.code != "memory-budget":
             raise
         return Beside(Controls(missing=error.what))
     model = {region.name: fits.assembled(problem, region, picks[region.name]) for region in problem.regions}
     gains = {region.name: fits.gains(region, picks[region.name]) for region in problem.regions}
-    left = what_is_left(problem, alone.predictions, model, both, gains, seed=seed)
-    return Beside(Controls(nuisances=nuisances.hashes), left)
+    if both is None:
+        constant = [alone.predictions] if same is None else [alone.predictions, same]
+        left = what_is_left_of_predictions(problem, constant, model, gains, seed=seed)
+    else:
+        left = what_is_left(problem, alone.predictions, model, both, gains, seed=seed)
+    return Beside(Controls(nuisances=nuisances.hashes, absent=nuisances.absent), left)
 
 
 def nuisances_beside_rdms(
@@ -147,7 +155,7 @@ def nuisances_beside_rdms(
     if not nuisances.spaces:
         return Beside(Controls(missing=_nothing_varies(stimuli)))
     left = partial_beside(models, picks, measured, nuisances, masks, comparator, seed=seed)
-    return Beside(Controls(nuisances=nuisances.hashes), left)
+    return Beside(Controls(nuisances=nuisances.hashes, absent=nuisances.absent), left)
 
 
 def _nothing_varies(stimuli: StimulusSet) -> str:

@@ -21,6 +21,7 @@ from gyral.controls.bands import Nuisances
 from gyral.datasets.folder import disk_faults
 from gyral.datasets.region import Region
 from gyral.datasets.split import Fold
+from gyral.errors import BadFeatures
 from gyral.features.features import Features
 from gyral.fitting import LayerFits, fit_layers
 from gyral.hashing import hash_json
@@ -28,7 +29,7 @@ from gyral.places import cache
 from gyral.progress import Progress, silent
 from gyral.readouts._banded_fit import FittedBanded
 from gyral.readouts.banded import Banded
-from gyral.readouts.readout import FittedJoint, Needs, Rows
+from gyral.readouts.readout import FittedJoint, JointReadout, Needs, Readout, Rows, require
 from gyral.room import make_room
 from gyral.scores.problem import Problem
 
@@ -165,6 +166,28 @@ class Fitting:
         fits = self._fit(spaces, (), self.problem, None, "nuisances alone")
         weights = [fits.traits[f"weight:{name}"][:, 0] for name in spaces]
         return NuisanceFits(fits.predictions[0], fits.inner_r2[:, 0], np.stack(weights, axis=-1), _echoes(fits))
+
+    def by(self, readout: Readout | JointReadout) -> Array | None:
+        """What nuisances predict alone by another family, which reads all bands as one layer: samples x units.
+
+        None where the family cannot read them (it asks for positions, and bands of texts have none).
+        """
+        layer = self.nuisances.as_layer()
+        try:
+            if not isinstance(readout, JointReadout):
+                require(readout, layer)
+            fits = fit_layers(
+                {layer.layer: layer},
+                self.problem,
+                readout,
+                seed=self.seed,
+                memory=self.memory,
+                progress=self.progress,
+                step=f"nuisances by {readout.name}",
+            )
+        except BadFeatures:
+            return None
+        return np.asarray(fits.predictions[0])
 
     def joint(
         self, features: Mapping[str, Features], chosen: Mapping[str, Sequence[str]], alone: NuisanceFits

@@ -35,4 +35,4 @@ def over_time(nuisances: Nuisances, placement: Placement) -> Nuisances:
         values = placement.delayed(signal.values) if signal.delayed else signal.values
         spaces.append(Features(PREFIX + name, values))
         hashes[name] = hash_json([name, signal.delayed, made_by])
-    return Nuisances(tuple(spaces), hashes)
+    return Nuisances(tuple(spaces), hashes, nuisances.absent)

@@ -1,8 +1,12 @@
 """RDMs: what is left of a model's similarity when RDMs of nuisances are held constant.
 
-Of every band (`gyral.controls.bands`) two RDMs are held constant: 1 - r between its columns, as a model's RDM is made, and
-the Euclidean distance, which says how different two stimuli are in brightness or length where correlation does not. Bands
-of fewer than three columns have no correlation. The partial correlation of RDMs (`gyral.rsa.partial`) is that of the chosen
+Of every band (`gyral.controls.bands`) six RDMs are held constant: 1 - r between its columns, as a model's RDM is made; the
+Euclidean distance of its scaled columns, which says how different two stimuli are in brightness or length where correlation does
+not; and their cosine and inner product, about zero and about the mean, since nobody knows where units have their zero. Units
+that mix a band's columns with weights of either sign have 1 - r near such a cosine, and near the inner product where noise is
+added: without these a model of nuisances and of columns that no unit reads would leave .10, of one origin alone up to .05
+(`tests/benchmarks/coverage_rsa.py partial`). Bands of fewer than three columns have their distance alone.
+The partial correlation of RDMs (`gyral.rsa.partial`) is that of the chosen
 layers, in the pairs that a fold holds out, mean over subjects; its interval is of the same kind as the score's.
 """
 
@@ -13,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.controls.bands import Nuisances
+from gyral.controls.constant import partial_fields
 from gyral.controls.unique import Left
 from gyral.datasets.responses import RegionRdms
 from gyral.features.features import Features
@@ -21,12 +26,11 @@ from gyral.rsa.inference import pooled_interval
 from gyral.rsa.partial import partial_redraws
 from gyral.rsa.rdm import rdm
 from gyral.rsa.vector import condensed
-from gyral.scores.confidence import Interval
 from gyral.scores.region import ALL
 
 Array = NDArray[np.floating[Any]]
 
-# Columns below which a correlation between two stimuli says nothing.
+# Columns below which the angle between two stimuli says nothing.
 _LEAST_COLUMNS = 3
 
 
@@ -54,28 +58,26 @@ def partial_beside(
     seed : int
         Of the redraws: the same for all models of a board.
     """
-    constant = np.concatenate([_rdms(space) for space in nuisances.spaces])
+    constant = np.concatenate([rdms_of(space) for space in nuisances.spaces])
     found = {}
     for name, region in measured.items():
-        subjects = condensed(np.asarray(region.values, np.float64).mean(axis=1))
+        subjects = region.pooled()
         drawn = partial_redraws(subjects, [models[k] for k in picks[name]], constant, masks, comparator, seed=seed)
         intervals = {ALL: pooled_interval(drawn)}
         if len(subjects) > 1:
             intervals |= dict(zip(region.subjects, drawn.intervals(), strict=True))
-        found[name] = Left({subject: _fields(own) for subject, own in intervals.items()}, {})
+        found[name] = Left({subject: partial_fields(own) for subject, own in intervals.items()}, {})
     return found
 
 
-def _rdms(space: Features) -> Array:
+def rdms_of(space: Features) -> Array:
+    """RDMs of a band that are held constant: RDMs x pairs."""
     columns = np.asarray(space.flat(), np.float64)
     columns = columns[:, np.ptp(columns, axis=0) > 0]
-    kinds: list[Array] = [rdm(columns / columns.std(axis=0), "euclidean")]
+    scaled = columns / columns.std(axis=0)
+    kinds: list[Array] = [rdm(scaled, "euclidean")]
     if columns.shape[1] >= _LEAST_COLUMNS:
         kinds.append(rdm(columns, "correlation"))
+        for about in (scaled, scaled - scaled.mean(axis=0)):
+            kinds += [rdm(about, "cosine"), condensed(about @ about.T)]
     return np.stack(kinds)
-
-
-def _fields(interval: Interval) -> dict[str, float | None]:
-    known = (interval.value, interval.low, interval.high)
-    value, low, high = (float(v) if np.isfinite(v) else None for v in known)
-    return {"partial": value, "partial_low": low, "partial_high": high}

@@ -7,7 +7,7 @@ N + M both together (`gyral.controls.nuisance`):
     omega  = 1 - unique / R2(M)           share of what the model explains that nuisances explain as well
 
 Omega is given where R2(M) lies above two of its standard errors, and not clipped: below 0 both together explain more than
-each for itself. Nothing is left where the interval of unique reaches 0.
+each for itself. Nothing is left where the interval of unique does not lie above 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from gyral.scores.gain import Errors, block_errors
 from gyral.scores.hierarchy import with_everyone
 from gyral.scores.pairs import twice_beyond, widened_by
 from gyral.scores.problem import Problem
-from gyral.scores.region import ALL, score_blocks
+from gyral.scores.region import names_of_values, score_blocks
 from gyral.scores.resampling import Statistic
 
 Array = NDArray[np.floating[Any]]
@@ -89,9 +89,7 @@ def what_is_left(
         whole = twice_beyond(problem, region, None, model[region.name], gains[region.name])
         unique = errors.redraws(_NUISANCES, _BOTH, members, seed=seed).wider(widened_by(added, members))
         explained = errors.redraws(0, _MODEL, members, seed=seed).wider(widened_by(whole, members))
-        owner = problem.subject_of[region.units]
-        names = [str(owner[m[0]]) for m in members]
-        found[region.name] = _left(errors, unique, explained, members, names, len(problem.subjects))
+        found[region.name] = _left(errors, unique, explained, members, names_of_values(problem, region))
     return found
 
 
@@ -100,17 +98,13 @@ def _left(
     unique: Redraws,
     model: Redraws,
     members: Sequence[NDArray[np.int64]],
-    names: list[str],
-    several: int,
+    names: Sequence[str],
 ) -> Left:
     intervals, explained = unique.intervals(), model.intervals()
     nuisance, both = ([_median(errors.r2(k)[m]) for m in members] for k in (_NUISANCES, _BOTH))
-    if several > 1:
+    if len(names) > len(members):
         (_, intervals), (_, explained) = with_everyone(unique), with_everyone(model)
         nuisance, both = ([_mean(v), *v] for v in (nuisance, both))
-        names = [ALL, *names]
-    else:
-        names = [ALL]
     fields = {
         name: {
             "nuisance_r2": _number(n),

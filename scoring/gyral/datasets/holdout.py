@@ -17,6 +17,9 @@ from gyral.datasets.pack import copy_pack, read_pack, verify_pack, write_pack
 from gyral.errors import BadDataset, Unavailable
 from gyral.progress import Progress, silent
 
+# Seeds that are tried for made stimuli that are all new.
+_DRAWS = 50
+
 
 def holdout_folder(benchmark: str) -> Path:
     """Where the holdout part of a benchmark (its name without version) lies, if it is here."""
@@ -109,7 +112,12 @@ def make_holdout(benchmark: str, public: Dataset, *, progress: Progress = silent
             code="holdout",
         )
     with tempfile.TemporaryDirectory() as scratch:
-        held = simulated.make(public.name, Path(scratch), seed=secrets.randbits(63))
+        held = simulated.make(public.name, Path(scratch) / "0", seed=secrets.randbits(63))
+        for again in range(1, _DRAWS):
+            # Made sentences are few enough that two seeds now and then tell the same one.
+            if not set(held.stimuli.hashes) & set(public.stimuli.hashes):
+                break
+            held = simulated.make(public.name, Path(scratch) / str(again), seed=secrets.randbits(63))
         require_apart(public, held)
         target = _emptied(benchmark)
         write_pack(held, target, progress=progress)

@@ -83,6 +83,13 @@ class RegionRdms:
     values: Array
     subjects: tuple[str, ...]
 
+    def pooled(self) -> NDArray[np.float64]:
+        """Mean over sessions, upper triangles row by row: subjects x pairs."""
+        upper = np.triu_indices(self.values.shape[-1], 1)
+        return np.asarray(
+            np.mean([np.asarray(s, np.float64)[..., *upper] for s in self.values.swapaxes(0, 1)], axis=0)
+        )
+
 
 def filled(table: Array) -> Array:
     """Responses as features, samples x units, float32: a missing sample says nothing and gets the unit's mean."""

@@ -2,62 +2,46 @@
 
 A folder with files of a laboratory has a ``dataset.toml`` with ``source = 1`` at its top. Tables that a pack has too
 (``[about]``, ``[split]``, ``[[published]]``, ``[benchmark]``) are the same in both; ``[stimuli]``, ``[responses]``,
-``[epochs]``, ``[[regions]]``, ``[[rdms]]`` and ``[timeline]`` say here which files hold what. `gyral data init` writes a draft,
+``[epochs]``, ``[[regions]]``, ``[[rdms]]``, ``[triplets]`` and ``[timeline]`` say here which files hold what. `gyral data init` writes a draft,
 `gyral data build` makes the pack. All paths are relative to the folder and stay below it.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from gyral.datasets.dataset import About
-from gyral.datasets.manifest import MANIFEST, SafeName, SplitEntry, safe_path
+from gyral.datasets.manifest import MANIFEST, SafeName, SplitEntry
+from gyral.datasets.readers import READERS
 from gyral.datasets.reliability import Published
 from gyral.datasets.responses import Kind
+from gyral.datasets.source_parts import (
+    ConfoundsSource,
+    Inside,
+    JoinSource,
+    LocaliserSource,
+    PixelsSource,
+    ProjectSource,
+    RegionName,
+    Table,
+    TripletsSource,
+)
 from gyral.datasets.stimulus import Modality
 from gyral.datasets.timeline import Placement
 from gyral.errors import BadDataset
 
+_ALTERNATIVE = re.compile(r"[\[(]|^(?:str|int|float|bool|tuple|literal)$")
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # fields that there are not
 SOURCE_VERSION = 1
 TODO = "TODO"
 
 
-def _inside(text: str) -> str:
-    try:
-        return safe_path(text)
-    except ValueError:
-        raise ValueError(f"path {text!r} leaves the folder; only plain relative paths are allowed") from None
-
-
-Inside = Annotated[str, AfterValidator(_inside)]
-RegionName = Annotated[str, Field(pattern=r"^[^\s/\\<>\x00-\x1f](?:[^/\\<>\x00-\x1f]{0,98}[^\s/\\<>\x00-\x1f])?$")]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class JoinSource(_Table):
-    """A second table whose columns describe the same stimuli."""
-
-    table: Inside
-    on: str = Field(description="column that both tables have")
-    columns: tuple[str, ...] = Field(min_length=1)
-
-
-class PixelsSource(_Table):
-    """Images in an HDF5 file, images x height x width x RGB, one byte a value."""
-
-    file: Inside
-    key: str
-    row: str = Field(description="column of the stimulus table: place in the file, from 0")
-
-
-class StimuliSource(_Table):
+class StimuliSource(Table):
     """Where stimuli come from: a table with a row each, or the events themselves."""
 
     modality: Modality
@@ -79,7 +63,7 @@ class StimuliSource(_Table):
     )
 
 
-class EpochsSource(_Table):
+class EpochsSource(Table):
     """How recordings of M/EEG are cut into trials, and which times regions are about."""
 
     start: float = Field(allow_inf_nan=False, description="seconds after the event; may be below 0")
@@ -101,20 +85,20 @@ class EpochsSource(_Table):
     montage: str | None = Field(None, description="standard montage of mne, where files have no places of sensors")
 
 
-class ConfoundsSource(_Table):
-    """Regressors of no interest, one file a run."""
-
-    files: Inside
-    columns: tuple[str, ...] = Field(min_length=1)
-
-
-Reader = Literal["table", "array", "images", "bold", "mne", "things-eeg2", "brainio"]
+def _known_reader(name: str) -> str:
+    if name not in READERS:
+        raise ValueError(f"unknown reader {name!r}; known: {', '.join(READERS)}")
+    return name
 
 
-class ResponsesSource(_Table):
+Reader = Annotated[str, AfterValidator(_known_reader)]
+
+
+class ResponsesSource(Table):
     """Where responses come from. ``{subject}`` in a path stands for each subject; ``*`` is allowed."""
 
     reader: Reader
+    options: dict[str, str | int | float | bool] = Field({}, description="for readers of other packages: theirs")
     kind: Kind
     unit: str = Field(description="physical unit of the numbers")
     subjects: tuple[SafeName, ...] = Field(min_length=1)
@@ -126,6 +110,7 @@ class ResponsesSource(_Table):
         {}, description="columns of trials and what they must say; other trials are left out"
     )
     key: str = Field("", description="variable in HDF5 files")
+    transposed: bool = Field(False, description="HDF5 holds units x trials, as a table with a row a voxel does")
     divide: float = Field(
         1.0, gt=0, allow_inf_nan=False, description="what the numbers in the files are divided by"
     )
@@ -135,17 +120,38 @@ class ResponsesSource(_Table):
         {}, description="images with a value a place that becomes a column of the unit table (ncsnr)"
     )
     mask: Inside | None = Field(None, description="which places are units; none: those of any region")
-    space: str | None = Field(None, description="name of a common space; x, y, z (mm) are then kept")
+    outside: Literal["keep", "drop"] = Field("keep", description="units in no region: keep, or leave them out")
+    project: ProjectSource | None = Field(None, description="NIfTI volumes brought to vertices of a surface")
+    space: str | None = Field(
+        None,
+        description="name of a common space: x, y, z (mm) of voxels, or the mesh of vertices (fsaverage5), are then kept",
+    )
     not_a_number: Literal["refuse", "drop"] = Field(
         "refuse", description="units with NaN: refuse, or leave them out"
     )
     zscore: Literal["none", "file"] = Field("none", description="'file': each unit over the trials of each file")
+    zscore_by: str | None = Field(
+        None, description="column of trials: each unit over the trials of each value (session)"
+    )
     decimals: int | None = Field(None, ge=0, le=12, description="round, so that machines agree on the last digit")
-    # netCDF assemblies
+    # netCDF
+    dimensions: tuple[str, str] | None = Field(
+        None, description="of reader 'netcdf': the one of rows, then that of units"
+    )
     subject_name: str | None = Field(
         None, description="coordinate of neuroids that names the subject; none: one subject"
     )
     time_bin: tuple[float, float] | None = Field(None, description="start and end of the time bin that is taken")
+    # spikes in NWB
+    intervals: str = Field("trials", description="table of intervals with a row a trial")
+    count: tuple[float, float] | None = Field(
+        None, description="seconds after the start of a trial in which spikes are counted"
+    )
+    # electrodes inside the head (BIDS-iEEG)
+    channels: Inside | None = Field(
+        None, description="channels.tsv, one a recording: types, and channels that are bad"
+    )
+    electrodes: Inside | None = Field(None, description="electrodes.tsv: places and further columns of electrodes")
     # BOLD and raw recordings with events
     events: Inside | None = Field(None, description="events tables (BIDS), one a run")
     volumes: Inside | None = Field(None, description="table with a row a volume (label, run) instead of events")
@@ -157,19 +163,30 @@ class ResponsesSource(_Table):
     high_pass: float = Field(0.01, ge=0, description="Hz")
     confounds: ConfoundsSource | None = None
 
+    @field_validator("subjects")
+    @classmethod
+    def _named_once(cls, subjects: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [s for s in dict.fromkeys(subjects) if subjects.count(s) > 1]:
+            raise ValueError(f"{twice[0]!r} is named twice")
+        return subjects
 
-class RegionSource(_Table):
+
+class RegionSource(Table):
     """One region (``name``) or many (an atlas, or a column of the unit table)."""
 
     name: RegionName | None = None
     title: str = ""
     path: tuple[str, ...] = Field((), description="names above the region, from the general to the particular")
     mask: Inside | None = Field(None, description="image; units where it is above 0")
+    localiser: LocaliserSource | None = Field(
+        None, description="a contrast of the subject's own runs, inside the mask"
+    )
     atlas: Inside | tuple[Inside, ...] | None = Field(None, description="label image: a region a label")
     labels: Inside | None = Field(
         None, description="table with index, name and, if known, path (a > b) and title; .ctab; mapping in .npy"
     )
     column: str | None = Field(None, description="column of the unit table: a region a value")
+    flags: tuple[str, ...] = Field((), description="columns of the unit table: units where any of them is 1")
     units: tuple[str, ...] = Field((), description="names of units")
     sensors: tuple[str, ...] = Field((), description="names of sensors of M/EEG; * stands for anything")
     all: bool = False
@@ -178,8 +195,19 @@ class RegionSource(_Table):
         None, description="a region with fewer: refuse it (named ones), drop it (parcels)"
     )
 
+    @model_validator(mode="after")
+    def _says_where_once(self) -> "RegionSource":
+        ways = ("mask", "localiser", "atlas", "column", "flags", "units", "sensors", "all")
+        told = [w for w in ways if getattr(self, w)]
+        if not told:
+            raise ValueError(f"nothing says where it is; one of {', '.join(ways)} does")
+        # a localiser looks inside a mask
+        if len(told) > 1 and set(told) != {"mask", "localiser"}:
+            raise ValueError(f"{' and '.join(told)} say where it is; one of them may")
+        return self
 
-class RdmSource(_Table):
+
+class RdmSource(Table):
     """Dissimilarity matrices of one region."""
 
     region: SafeName
@@ -192,7 +220,7 @@ class RdmSource(_Table):
     path: tuple[str, ...] = ()
 
 
-class TimelineSource(_Table):
+class TimelineSource(Table):
     """Where rows are samples on a clock and stimuli are words in time."""
 
     period: float = Field(gt=0, allow_inf_nan=False)
@@ -204,7 +232,7 @@ class TimelineSource(_Table):
     convolved: tuple[SafeName, ...] = Field((), description="signals that are not delayed")
 
 
-class Source(_Table):
+class Source(Table):
     """``dataset.toml`` of a folder that is to become a pack."""
 
     source: Literal[1]
@@ -214,6 +242,7 @@ class Source(_Table):
     epochs: EpochsSource | None = Field(None, description="of M/EEG: reader 'mne' or 'things-eeg2'")
     regions: tuple[RegionSource, ...] = ()
     rdms: tuple[RdmSource, ...] = ()
+    triplets: TripletsSource | None = None
     timeline: TimelineSource | None = None
     split: SplitEntry | None = Field(None, description="none: one is proposed")
     published: tuple[Published, ...] = ()
@@ -264,8 +293,10 @@ def read_source(folder: Path) -> Source:
             code="source-version",
         )
     if left := unfinished(fields):
+        told = ", ".join(f"{field} (such as {_example(field)})" for field in left[:6])
+        more = f" and {len(left) - 6} more" if len(left) > 6 else ""
         raise BadDataset(
-            f"{len(left)} fields are still to be filled in: {', '.join(left[:6])}.",
+            f"{'1 field is' if len(left) == 1 else f'{len(left)} fields are'} still to be filled in: {told}{more}.",
             where=str(path),
             mend=f"Write what is true in place of {TODO!r}, or delete the line where it says that it may go.",
             code="unfinished",
@@ -284,11 +315,14 @@ def parse_source(fields: dict[str, Any], where: str) -> Source:
     try:
         return Source.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        loc = [str(p) for p in first["loc"]]
+        every = error.errors()
+        # a misspelt field is also a missing one, and the misspelling is the cause
+        first = next((e for e in every if e["type"] in _UNKNOWN), every[0])
+        # what pydantic calls the alternatives of a field ("str", "function-after[...]") is nobody's business
+        loc = [str(p) for p in first["loc"] if not _ALTERNATIVE.search(str(p))]
         message = first["msg"].removeprefix("Value error, ")
         mend = None
-        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        if first["type"] in _UNKNOWN:
             known = _fields_at(loc[:-1])
             near = get_close_matches(loc[-1], known, n=1)
             message, mend = (
@@ -310,6 +344,28 @@ def unfinished(fields: object, at: str = "") -> list[str]:
     return []
 
 
+# What a field of the draft may say.
+_EXAMPLES = {
+    "title": '"Natural scenes at 7 T"',
+    "description": '"Two people saw 48 pictures three times each; betas of single trials."',
+    "licence": '"CC BY 4.0"',
+    "citation": '"Our laboratory (2026). In preparation."',
+    "modality": '"image"',
+    "table": '"stimuli.csv"',
+    "kind": '"fMRI"',
+    "unit": '"z"',
+    "files": '"{subject}_responses.csv"',
+    "stimulus": '"stimulus_id"',
+    "subjects": '"sub-01"',
+    "count": "[0.05, 0.25]",
+    "main_region": '"V1"',
+}
+
+
+def _example(field: str) -> str:
+    return _EXAMPLES.get(re.sub(r"\[\d+\]", "", field).rpartition(".")[2], '"a text"')
+
+
 def _fields_at(loc: Sequence[str]) -> list[str]:
     tables: dict[str, Iterable[str]] = {
         "about": About.__dataclass_fields__,
@@ -320,5 +376,12 @@ def _fields_at(loc: Sequence[str]) -> list[str]:
         "rdms": RdmSource.model_fields,
         "timeline": TimelineSource.model_fields,
         "split": SplitEntry.model_fields,
+        "localiser": LocaliserSource.model_fields,
+        "confounds": ConfoundsSource.model_fields,
+        "pixels": PixelsSource.model_fields,
+        "project": ProjectSource.model_fields,
+        "join": JoinSource.model_fields,
     }
-    return sorted(tables.get(loc[0], {}) if loc else Source.model_fields)
+    # the innermost table that is known: regions.0.localiser
+    named = [part for part in loc if part in tables]
+    return sorted(tables[named[-1]] if named else () if loc else Source.model_fields)

@@ -6,7 +6,7 @@ and time of their files; a build that was broken off goes on behind them. Memory
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -17,9 +17,11 @@ import numpy as np
 import pandas as pd
 
 from gyral.datasets.dataset import Dataset
+from gyral.datasets.facts import Facts, facts_of, planned_facts
 from gyral.datasets.folder import disk_faults
 from gyral.datasets.manifest import MANIFEST
 from gyral.datasets.pack import write_pack
+from gyral.datasets.readers import READERS
 from gyral.datasets.readers.files import find_file
 from gyral.datasets.readers.rdm import read_rdms
 from gyral.datasets.region import Region
@@ -27,10 +29,14 @@ from gyral.datasets.responses import RegionRdms, Responses
 from gyral.datasets.source import Source, read_source
 from gyral.datasets.source_plan import Plan, plan_source, stamps
 from gyral.datasets.source_regions import merge_regions
+from gyral.datasets.source_rows import require_one_unit
 from gyral.datasets.source_subject import BUDGET, Written, read_written, write_subject
+from gyral.datasets.source_triplets import read_triplets
 from gyral.datasets.time_axis import TimeAxis
 from gyral.errors import BadDataset, UserError
 from gyral.progress import Progress, silent
+
+Judge = Callable[[Facts], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +54,7 @@ def assemble(
     *,
     jobs: int = 1,
     budget: int = BUDGET,
+    judge: Judge | None = None,
     progress: Progress = silent,
 ) -> Built:
     """Read a source into a dataset whose arrays rest in ``work``; finished subjects there are kept.
@@ -63,6 +70,8 @@ def assemble(
         Subjects read side by side, each in its own process.
     budget : int
         Bytes of responses each process holds at once.
+    judge : callable, optional
+        Asked twice, of the plan and of what was made, and raises where that cannot be what was meant.
     progress : Progress
         Told of rows, or of subjects with several jobs.
 
@@ -73,11 +82,19 @@ def assemble(
     """
     work.mkdir(parents=True, exist_ok=True)
     plan = plan_source(source, folder, work, progress=progress)
+    if judge is not None:
+        judge(planned_facts(source, plan))
     notes = list(plan.notes)
     written = _write_subjects(source, folder, work, plan, jobs, budget, progress)
+    require_one_unit({s: w.size for s, w in written.items()})
     regions, more = merge_regions(source, written)
     notes += more
     rdms, named = _rdms(source, folder)
+    extra: dict[str, Any] = {} if source.benchmark is None else {"benchmark": source.benchmark}
+    if (choices := source.triplets) is not None:
+        extra["triplets"] = read_triplets(choices, folder, plan.stimuli).table()
+        place = (*choices.path, choices.region)
+        named.append(Region(choices.region, np.array([], np.int64), place, choices.title))
     told = source.responses
     notes += [f"subject {s}: {w.dropped} units with NaN were left out" for s, w in written.items() if w.dropped]
     dataset = Dataset(
@@ -100,8 +117,10 @@ def assemble(
         split_gap=plan.split.gap,
         time=_time_axis(source, written),
         timeline=plan.timeline,
-        extra={} if source.benchmark is None else {"benchmark": source.benchmark},
+        extra=extra,
     )
+    if judge is not None:
+        judge(facts_of(dataset))
     return Built(dataset, tuple(notes))
 
 
@@ -127,9 +146,15 @@ def read_files(source: Source, files: Mapping[str, Path], scratch: Path, *, prov
 
 
 def build_pack(
-    folder: Path, out: Path, *, jobs: int = 1, budget: int = BUDGET, progress: Progress = silent
+    folder: Path,
+    out: Path,
+    *,
+    jobs: int = 1,
+    budget: int = BUDGET,
+    judge: Judge | None = None,
+    progress: Progress = silent,
 ) -> tuple[str, Built]:
-    """Make the pack ``out`` of the source ``folder``; the content hash, and the dataset with its notes.
+    """Make the pack ``out`` of the source ``folder``; the content hash, and the dataset with its notes. Options as of `assemble`.
 
     Raises
     ------
@@ -151,7 +176,7 @@ def build_pack(
     with disk_faults(out):
         work.mkdir(parents=True, exist_ok=True)
         with FileLock(work.with_name(f".{out.name}.lock")):
-            built = assemble(source, folder, work, jobs=jobs, budget=budget, progress=progress)
+            built = assemble(source, folder, work, jobs=jobs, budget=budget, judge=judge, progress=progress)
             extra = {**built.dataset.extra, "provenance": _provenance(source, folder)}
             dataset = replace(built.dataset, extra=extra)
             digest = write_pack(dataset, out, recipe=f"source {MANIFEST}", progress=progress)
@@ -265,6 +290,8 @@ def _provenance(source: Source, folder: Path) -> str:
         return own.read_text("utf-8")
     about = source.about
     lines = [f"- Licence: {about.licence}", f"- Cite: {about.citation}", f"- Home: {about.url}"]
-    lines += ["- Made by `gyral data build` of:"]
+    reader = None if source.responses is None else source.responses.reader
+    by = READERS.origin(reader) if reader is not None else ""
+    lines += [f"- Made by `gyral data build`{f' and the reader {reader!r} of {by}' if by else ''} of:"]
     lines += [f"    {name}, {size} bytes" for name, size, _ in stamps(folder)[:200]]
     return "\n".join([f"# {about.title}", "", about.description, "", *lines, ""])

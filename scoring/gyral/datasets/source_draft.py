@@ -1,22 +1,19 @@
 """Draft of ``dataset.toml`` for a folder: what was recognised is filled in, what only its owner knows is marked."""
 
 import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from gyral.datasets.draft_tables import TRIALS, ResponseTables, columns_of, response_tables, stimulus_table
 from gyral.datasets.layouts.layout import Draft
 from gyral.datasets.manifest import is_safe_name
-from gyral.datasets.readers.files import column, read_table, texts
+from gyral.datasets.readers.nwb import intervals_of
 from gyral.datasets.source import TODO
-from gyral.datasets.source_look import IMAGES, Look
+from gyral.datasets.source_look import Look
 from gyral.errors import UserError
-
-_IDS = ("stimulus_id", "id", "item_id", "stimulus", "image_id", "name")
-_TEXTS = ("sentence", "text", "caption", "word")
-_GROUPS = ("group", "story", "passage", "run", "session", "block")
-_TRIALS = ("stimulus", "stimulus_id", "image", "stim_file", "item_id", "id", "trial_type")
 
 
 def draft(folder: Path, seen: Look) -> Draft:
@@ -29,7 +26,7 @@ def draft(folder: Path, seen: Look) -> Draft:
     """
     if seen.layout is not None:
         made = seen.layout.draft(folder)
-        return Draft("\n".join([*_HEAD[:2], made.text, *_TAIL]), made.others)
+        return Draft(_finished("\n".join([*_HEAD[:2], made.text])), made.others)
     others: dict[str, str] = {}
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._").lower() or "dataset"
     lines = [*_HEAD, *_about(name if is_safe_name(name) else "dataset"), *_stimuli(folder, seen, others)]
@@ -40,11 +37,12 @@ def draft(folder: Path, seen: Look) -> Draft:
         "cifti",
         "array",
         "recording",
+        "nwb",
     }:
         lines += _rdms(folder, seen)
     else:
         lines += [*_responses(folder, seen, others), *_regions(seen)]
-    return Draft("\n".join([*lines, *_TAIL]), others)
+    return Draft(_finished("\n".join(lines)), others)
 
 
 _HEAD = [
@@ -53,16 +51,43 @@ _HEAD = [
     "source = 1",
     "",
 ]
-_TAIL = [
+_SPLIT = [
     "# How stimuli are held out. Without this table a split is proposed; canaries judge either.",
     "# [split]",
     '# kind = "grouped"           # or "contiguous", "leave-one-group-out"',
     "# folds = 5",
     "",
-    "# With this table the pack gets a board (fields of `gyral.benchmarks.benchmark.Benchmark`).",
-    "# [benchmark]",
-    "",
 ]
+
+
+def _finished(text: str) -> str:
+    """With the tables that may be left out, commented, and filled in as far as the others say."""
+    told = tomllib.loads(text)
+    name, rdms = told["about"]["name"], told.get("rdms", [])
+    modality = "vision" if told["stimuli"]["modality"] == "image" else "language"
+    named = [r["region"] for r in rdms] or [r["name"] for r in told.get("regions", []) if "name" in r]
+    fields = {
+        f'name = "{name}-v1"': "of the board; no name of `gyral list benchmarks`",
+        "version = 0": "0 while it may still change",
+        f'title = "{TODO}"': "heading of the board",
+        f'modality = "{modality}"': 'which models are scored: "vision" or "language"',
+        f'dataset = "{name}"': "about.name",
+        f'task = "{"rsa" if rdms else "encoding"}"': '"encoding", "rsa" or "triplets"',
+        f'metric = "{"rsa-spearman" if rdms else "pearson"}"': "one of the task: `gyral list metrics`",
+        f'readout = "{"none" if rdms else "ridge"}"': '`gyral list readouts`; "none" where nothing is fitted',
+        f'ceiling = "{"rdm-bounds" if rdms else "none"}"': "of RDMs"
+        if rdms
+        else '"ncsnr", "split-half" (repeats), "loso", "extrapolation" (subjects), ...',
+        f'main_region = "{named[0] if named else TODO}"': "one of the regions",
+    }
+    if not rdms:
+        fields['rdm = "correlation"'] = 'how RDMs are made of responses: only with task "rsa"'
+    head = [
+        "# With this table the pack gets a board (fields of `gyral.benchmarks.benchmark.Benchmark`).",
+        "# [benchmark]",
+    ]
+    lines = [*_SPLIT, *head, *(f"# {field:<26} # {says}" for field, says in fields.items()), ""]
+    return "\n".join([text, *lines])
 
 
 def _about(name: str) -> list[str]:
@@ -83,7 +108,7 @@ def _about(name: str) -> list[str]:
 
 
 def _stimuli(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
-    table = _stimulus_table(folder, seen)
+    table = stimulus_table(folder, seen)
     if table is None and (images := seen.files.get("image")):
         others["stimuli.csv"] = "id,file\n" + "".join(f"{_stem(p)},{p}\n" for p in images)
         return ["[stimuli]", 'modality = "image"', 'table = "stimuli.csv"   # written beside this file', 'id = "id"',
@@ -114,7 +139,9 @@ def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
     many = bool(seen.subjects)
     if files.get("recording"):
         return [*lines, *_recordings(seen, subjects, many)]
-    if files.get("bold") and files.get("events"):
+    if files.get("nwb"):
+        lines += _spikes(folder, files["nwb"], subjects, many)
+    elif files.get("bold") and files.get("events"):
         lines += ['reader = "bold"', 'kind = "fMRI"', 'unit = "z"             # of one estimate a trial',
                   f"files = {_pattern(files['bold'], subjects, many)}", f"events = {_pattern(files['events'], subjects, many)}",
                   'stimulus = "trial_type"      # column of the events that names the stimulus',
@@ -133,12 +160,45 @@ def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
                   f'unit = "{TODO}"', f"files = {_pattern(files['array'], subjects, many)}"]  # fmt: skip
         lines += _trials(folder, seen, subjects, many)
     else:
-        found = _response_table(folder, seen)
-        lines += ['reader = "table"             # a row a trial, a column a unit', f'kind = "{TODO}"', f'unit = "{TODO}"',
-                  f'files = "{found[0] if found else TODO}"', f'stimulus = "{found[1] if found else TODO}"',
-                  "# units = [\"V1\"]             # columns that are units; without it all columns of numbers"]  # fmt: skip
+        found = response_tables(folder, seen)
+        if found is not None and (found.subjects or not found.files):
+            subjects = list(found.subjects) or [TODO]
+        lines += _tables(found)
     listed = ", ".join(f'"{s}"' for s in subjects)
     return [*lines, f"subjects = [{listed}]", *_mask(seen, subjects, many), "# zscore = \"file\"            # each unit over the trials of each file", ""]  # fmt: skip
+
+
+def _tables(found: ResponseTables | None) -> list[str]:
+    """Of tables with a row a trial."""
+    lines = ['reader = "table"             # a row a trial, a column a unit', f'kind = "{TODO}"              # "fMRI", "MEG", "EEG", "ECoG", "spikes", "behaviour"',
+             f'unit = "{TODO}"              # "z", "% signal change", "spikes/s", "s"']  # fmt: skip
+    if found is None:
+        lines += [f'files = "{TODO}"             # csv, tsv or parquet; "{{subject}}.csv" for a file a subject',
+                  f'stimulus = "{TODO}"          # column that names the stimulus of a trial']  # fmt: skip
+    else:
+        if found.renamed:
+            lines.append(
+                f"# Rename the column {found.renamed!r} of {found.files} to 'subject': by it rows are told apart."
+            )
+        lines += [f'files = "{found.files or TODO}"', f'stimulus = "{found.stimulus}"']
+    if found is not None and found.units:
+        return [*lines, "units = [" + ", ".join(f'"{u}"' for u in found.units) + "]   # columns that are units"]
+    return [*lines, '# units = ["V1"]             # columns that are units; without it all columns of numbers']
+
+
+def _spikes(folder: Path, paths: Sequence[str], subjects: Sequence[str], many: bool) -> list[str]:
+    try:
+        tables = intervals_of(folder / paths[0])
+    except UserError:  # h5py is not here, or the file is damaged: the build says so
+        tables = {}
+    chosen = "trials" if "trials" in tables else next(iter(tables), "trials")
+    stimulus = next((c for c in TRIALS if c in tables.get(chosen, ())), TODO)
+    known = ", ".join(f"{n} ({', '.join(c)})" for n, c in tables.items())
+    return [f"# Intervals in the first file: {known or 'none that can be read'}.",
+            'reader = "nwb"               # spikes of each unit, counted after the start of each trial', 'kind = "spikes"',
+            'unit = "spikes/s"            # or "spikes"', f"files = {_pattern(paths, subjects, many)}", f'intervals = "{chosen}"',
+            f'stimulus = "{stimulus}"         # column of the intervals that names the stimulus',
+            f'count = "{TODO}"             # seconds after the start of a trial: [0.05, 0.25]']  # fmt: skip
 
 
 def _recordings(seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
@@ -149,8 +209,18 @@ def _recordings(seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
     if seen.files.get("events"):
         lines += [f"events = {_pattern(seen.files['events'], subjects, many)}",
                   'stimulus = "trial_type"      # column of the events that names the stimulus']  # fmt: skip
+    inside = bool(seen.files.get("channels"))
+    if inside:
+        lines.append(
+            f"channels = {_pattern(seen.files['channels'], subjects, many)}   # types, and channels that are bad"
+        )
+    if seen.files.get("electrodes"):
+        lines.append(
+            f"electrodes = {_pattern(seen.files['electrodes'], subjects, many)}   # places; regions may name its columns"
+        )
     return [*lines, "", "[epochs]", "start = -0.1                 # seconds round each event", "stop = 0.6",
-            "window = [0.05, 0.5]         # first and last time that regions hold", 'picks = "eeg"                # or "mag", "grad", "seeg", "ecog"',
+            "window = [0.05, 0.5]         # first and last time that regions hold",
+            f'picks = "{"ecog" if inside else "eeg"}"                # or "mag", "grad", "seeg", "ecog"',
             '# events = { 1 = "house" }    # codes of a stimulus channel, where no table and no annotation names events',
             "# low = 0.1                  # filter before cutting, Hz", "# high = 40.0", "# rate = 100.0               # samples a second; divides that of the files",
             '# montage = "standard_1020"  # where files have no places of sensors', ""]  # fmt: skip
@@ -197,54 +267,14 @@ def _rdms(folder: Path, seen: Look) -> list[str]:
 def _trials(folder: Path, seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
     for path in seen.files.get("table", []):
         if "trial" in path.lower() or "design" in path.lower():
-            names = _columns(folder / path)
-            stimulus = next((c for c in _TRIALS if c in names), TODO)
+            names = columns_of(folder / path)
+            stimulus = next((c for c in TRIALS if c in names), TODO)
             own = [p for p in seen.files["table"] if "trial" in p.lower() or "design" in p.lower()]
             return [f"trials = {_pattern(own, subjects, many)}   # a row for each row of the responses",
                     f'stimulus = "{stimulus}"']  # fmt: skip
     return [
         '# trials = "trials.csv"      # a row for each row of the responses; without it rows are the stimuli, in order'
     ]
-
-
-def _stimulus_table(folder: Path, seen: Look) -> tuple[str, str, str, str, str | None] | None:
-    """Path, id column, ``file`` or ``text``, its column, and the group column of the likeliest stimulus table."""
-    for path in seen.files.get("table", []):
-        names = _columns(folder / path)
-        ids = next((c for c in _IDS if c in names), None)
-        if ids is None or "trial" in path.lower():
-            continue
-        table = read_table(folder / path)
-        group = next((c for c in _GROUPS if c in names and c != ids), None)
-        for name in names:
-            if len(table) and all(v.lower().endswith(IMAGES) for v in texts(table, name, path)[:20]):
-                return path, ids, "file", name, group
-        text = next((c for c in _TEXTS if c in names), None)
-        if text is not None:
-            return path, ids, "text", text, group
-    return None
-
-
-def _response_table(folder: Path, seen: Look) -> tuple[str, str] | None:
-    """Path and stimulus column of the table with most columns of numbers."""
-    best: tuple[int, str, str] | None = None
-    for path in seen.files.get("table", []):
-        names = _columns(folder / path)
-        stimulus = next((c for c in _TRIALS if c in names), None)
-        if stimulus is None:
-            continue
-        table = read_table(folder / path)
-        count = sum(column(table, c, path).dtype.kind in "fiu" for c in names if c != stimulus)
-        if count and (best is None or count > best[0]):
-            best = (count, path, stimulus)
-    return None if best is None else best[1:]
-
-
-def _columns(path: Path) -> list[str]:
-    try:
-        return [str(c) for c in read_table(path)]
-    except UserError:
-        return []
 
 
 def _pattern(paths: Sequence[str], subjects: Sequence[str], many: bool) -> str:
@@ -273,11 +303,12 @@ def _common(found: Sequence[str]) -> str:
 
 
 def _region_name(path: str, subjects: Sequence[str]) -> str:
-    stem = _without_subject(_stem(path), subjects).replace("{subject}", "")
-    stem = re.sub(r"(?:^|_)(?:space|res|desc)-[A-Za-z0-9]+|(?:^|_)(?:mask|roi|label-)(?=_|$)?", "", stem).strip(
-        "_-."
-    )
-    return stem if is_safe_name(stem) else "region"
+    """What is left of a mask's name; where nothing is, its description (``desc-V1``)."""
+    whole = _without_subject(_stem(path), subjects).replace("{subject}", "")
+    stem = re.sub(r"(?:^|_)(?:space|res|desc)-[A-Za-z0-9]+|(?:^|_)(?:mask|roi|label-)(?=_|$)?", "", whole)
+    described = re.search(r"(?:^|_)desc-([A-Za-z0-9]+)", whole)
+    names = [stem.strip("_-."), described[1] if described else ""]
+    return next((name for name in names if is_safe_name(name)), "region")
 
 
 def _stem(path: str) -> str:

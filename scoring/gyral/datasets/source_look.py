@@ -2,23 +2,27 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from gyral.datasets.layouts.known import layout_of
-from gyral.datasets.layouts.layout import Layout
+from gyral.datasets.layouts.layout import IMAGES, Layout
 from gyral.datasets.manifest import MANIFEST
 from gyral.errors import BadDataset
 
 MOST = 20_000  # files looked at
 _MOST_NAMES = 500_000  # files whose names are looked at for published datasets
 _SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+|subj?\d+|UTS\d+|P\d+)(?=[/_.-])")
-IMAGES = (".png", ".jpg", ".jpeg")
 RECORDINGS = (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr")
 TABLES = (".csv", ".tsv", ".parquet")
 _SURFACES = (".func.gii", ".shape.gii", ".gii", ".mgh", ".mgz")
 _CIFTI = (".dscalar.nii", ".dtseries.nii", ".pscalar.nii", ".ptseries.nii")
+LOOKED_FOR = (
+    "Looked for: responses in NIfTI, GIFTI, CIFTI, FreeSurfer maps, .npy, .npz, .mat, HDF5, NWB, M/EEG recordings "
+    f"({', '.join(RECORDINGS)}), or tables ({', '.join(TABLES)}); stimuli as images or in a table; BIDS names (sub-01, "
+    "_events.tsv); datasets of docs/published.md. Name the folder that holds such files."
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Look:
         BIDS-like names found in paths.
     files : dict of kind to list of path
         ``bold``, ``events``, ``confounds``, ``mask``, ``atlas``, ``volume``, ``surface``, ``cifti``, ``array``, ``rdm``,
-        ``table``, ``image``, ``recording``.
+        ``table``, ``image``, ``recording``, ``channels``, ``electrodes`` (of BIDS-iEEG), ``nwb``.
     cut : bool
         True where there are more files than were looked at.
     layout : Layout or None
@@ -68,17 +72,13 @@ class Look:
     layout: Layout | None = None
 
 
-# Files of datasets and formats that are known and not read: what gives them away, and what to do.
-_UNREAD: tuple[tuple[str, Callable[[str], bool], str], ...] = (
-    ("THINGS-fMRI", lambda p: re.search(r"ResponseData\.h5$", p) is not None, "its betas as .csv can be read"),
-)
+# Formats that are known and not read: what gives them away, and what to do.
 _FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "HDF5",
         (".h5", ".hdf5", ".hf5"),
         "arrays of trials x units are read (reader 'array'), and rsatoolbox's dissimilarities",
     ),
-    ("NWB", (".nwb",), "save spike counts as .npy, trials x neurons"),
     (
         "word times (TextGrid)",
         (".textgrid",),
@@ -113,7 +113,9 @@ def look(folder: Path) -> Look:
         raise BadDataset("there is no file in it.", where=str(folder), code="empty-folder")
     files: dict[str, list[str]] = {}
     for name in names:
-        if (kind := _kind(folder, name)) is not None:
+        kind = _kind(folder, name)
+        # a .mat of a published dataset holds other things than dissimilarities
+        if kind is not None and not (kind == "rdm" and layout is not None and layout.tell(name)):
             files.setdefault(kind, []).append(name)
     subjects = sorted({m for n in names for m in _SUBJECT.findall(n)})
     layout = layout_of(names) or layout
@@ -158,11 +160,17 @@ def _kind(folder: Path, name: str) -> str | None:
         return "surface"
     if base.endswith("_events.tsv"):
         return "events"
+    if base.endswith(".nwb"):
+        return "nwb"
+    if base.endswith("_channels.tsv"):
+        return "channels" if base.endswith("_ieeg_channels.tsv") or "/ieeg/" in f"/{name.lower()}" else None
+    if base.endswith("_electrodes.tsv"):
+        return "electrodes"
     if "confounds" in base and base.endswith(".tsv"):
         return "confounds"
     if base.endswith((".npy", ".npz", ".mat")):
         return _array_kind(folder / name)
-    if base.endswith(TABLES) and base not in ("participants.tsv",) and not base.endswith("_channels.tsv"):
+    if base.endswith(TABLES) and base not in ("participants.tsv",):
         return "table"
     return "image" if base.endswith(IMAGES) else None
 
@@ -213,6 +221,8 @@ def _sights(names: list[str], files: dict[str, list[str]], layout: Layout | None
         ("dissimilarity matrices", "rdm"),
         ("arrays (.npy)", "array"),
         ("M/EEG recordings", "recording"),
+        ("tables of electrodes (iEEG)", "electrodes"),
+        ("spikes (NWB)", "nwb"),
         ("tables", "table"),
         ("images", "image"),
     ):
@@ -220,9 +230,6 @@ def _sights(names: list[str], files: dict[str, list[str]], layout: Layout | None
             yield Sight(what, len(files[kind]), readable=True)
     if layout is not None:
         yield Sight(layout.name, max(1, sum(layout.tell(n) for n in names)), readable=True)
-    for what, fits, hint in _UNREAD:
-        if count := sum(fits(n) for n in names):
-            yield Sight(what, count, readable=False, hint=hint)
     own: set[str] = set() if layout is None else {n for n in names if layout.tell(n)}
     for what, endings, hint in _FORMATS:
         if count := sum(n.lower().endswith(endings) for n in names if n not in own):

@@ -4,8 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from gyral import __version__
+from gyral.datasets.dataset import Dataset
 from gyral.datasets.manifest import MANIFEST, SplitEntry
+from gyral.datasets.readers.electrodes import coordsystem_of
 from gyral.datasets.readers.files import find_files
 from gyral.datasets.readers.recording import Recording
 from gyral.datasets.source import Source
@@ -34,8 +40,10 @@ class Plan:
     timeline : Timeline or None
     rows, units : dict of subject to int
         Rows in files, and units before any is left out.
-    repeats : dict of subject to int
-        Most presentations of one stimulus.
+    shown : dict of subject to int array, stimuli that stay
+        How often each was presented; empty for samples in time.
+    regions : tuple of str
+        Names of all regions, before small ones are left out.
     keys : dict of subject to str
         Of `write_subject`'s result.
     split : SplitEntry
@@ -49,10 +57,15 @@ class Plan:
     timeline: Timeline | None
     rows: dict[str, int]
     units: dict[str, int]
-    repeats: dict[str, int]
+    shown: dict[str, NDArray[np.int64]]
+    regions: tuple[str, ...]
     keys: dict[str, str]
     split: SplitEntry
     notes: tuple[str, ...]
+
+    def repeats(self, subject: str) -> int:
+        """Most presentations of one stimulus."""
+        return int(self.shown[subject].max(initial=1)) if subject in self.shown else 1
 
 
 def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress = silent) -> Plan:
@@ -69,7 +82,8 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         if stimuli is None:
             raise BadDataset("stimuli need a table.", where="stimuli.table", code="source")
         split = source.split or propose_split(stimuli, None)
-        return Plan(stimuli, stimuli.ids, None, {}, {}, {}, {}, split, _proposed(source, split))
+        _require_split(source, folder, stimuli, None, split)
+        return Plan(stimuli, stimuli.ids, None, {}, {}, {}, (), {}, split, _proposed(source, split))
     recordings: dict[str, Recording] = {}
     for i, subject in enumerate(told.subjects):
         progress("look at files", i, len(told.subjects))
@@ -80,12 +94,14 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         timeline = read_timeline(source.timeline, list(recordings.values()))
     if stimuli is None:
         stimuli = _stimuli_of_all(source, folder, recordings)
-    kept, notes, repeats = stimuli, list[str](), dict.fromkeys(recordings, 1)
+    kept, notes, shown = stimuli, list[str](), dict[str, NDArray[np.int64]]()
     if timeline is None:
         recordings = {s: in_order(r, stimuli.ids) for s, r in recordings.items()}
         kept, notes = _seen_by_all(source, stimuli, recordings)
-        repeats = {s: int(places_of(r, kept.ids)[1].max(initial=0)) + 1 for s, r in recordings.items()}
+        rows = {s: places_of(r, kept.ids)[0] for s, r in recordings.items()}
+        shown = {s: np.bincount(own[own >= 0], minlength=len(kept)) for s, own in rows.items()}
     split = source.split or propose_split(kept, timeline)
+    _require_split(source, folder, kept, timeline, split)
     facts = source.model_dump(mode="json", include={"responses", "epochs", "regions", "timeline"})
     ids = None if timeline is not None else kept.ids
     return Plan(
@@ -94,7 +110,8 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         timeline=timeline,
         rows={s: len(r.shown) for s, r in recordings.items()},
         units={s: len(r.units) for s, r in recordings.items()},
-        repeats=repeats,
+        shown=shown,
+        regions=tuple(dict.fromkeys(region.name for r in recordings.values() for region in r.regions)),
         keys={s: hash_json([__version__, facts, ids, s, _stamps_of(source, folder, s)]) for s in recordings},
         split=split,
         notes=(*notes, *_proposed(source, split)),
@@ -117,6 +134,30 @@ def propose_split(stimuli: StimulusSet, timeline: Timeline | None) -> SplitEntry
     return SplitEntry(kind="contiguous", folds=FOLDS, gap=gap)
 
 
+def _require_split(
+    source: Source, folder: Path, stimuli: StimulusSet, timeline: Timeline | None, split: SplitEntry
+) -> None:
+    """Refuse a split that these rows do not allow before anything is read."""
+    rows = Dataset(
+        source.about,
+        stimuli,
+        responses=None,
+        rdms={},
+        units=pd.DataFrame(),
+        regions=(),
+        split_kind=split.kind,
+        split_folds=split.folds,
+        split_gap=split.gap,
+        timeline=timeline,
+    )
+    try:
+        rows.split()
+    except BadDataset as error:
+        raise BadDataset(
+            error.what, where=f"{folder / MANIFEST} [split]", mend=error.mend, code=error.code
+        ) from None
+
+
 def _proposed(source: Source, split: SplitEntry) -> tuple[str, ...]:
     if source.split is not None:
         return ()
@@ -136,14 +177,26 @@ def _stimuli_of_all(source: Source, folder: Path, recordings: dict[str, Recordin
         )
     for other in others:
         if other.shown["stimulus"].tolist() != first.shown["stimulus"].tolist():
-            raise BadDataset(
-                f"events of subject {other.subject!r} differ from those of {first.subject!r}.",
-                where="responses.events",
-                mend="Events that differ need a table of stimuli, so that rows can be matched by id.",
-                code="trial-count",
-            )
+            raise _of_their_own(source, folder, first, other)
     shown = first.shown[first.shown["stimulus"] != ""].reset_index(drop=True)
     return stimuli_of_events(shown, source.stimuli, folder)
+
+
+def _of_their_own(source: Source, folder: Path, first: Recording, other: Recording) -> BadDataset:
+    """What to do where every person has events of their own, which nobody can match."""
+    mne = source.responses is not None and source.responses.reader == "mne"
+    one = (
+        'If each trial is to stay a trial of its person (decoding), name all people as one subject: subjects = ["everyone"], '
+        'files = "*_raw.fif"; runs are then groups, and whoever was recorded in them may be joined as a column (docs/your_data.md).'
+    )
+    return BadDataset(
+        f"nothing says which of the {len(other.shown)} trials of subject {other.subject!r} showed what one of the {len(first.shown)} of "
+        f"{first.subject!r} showed: without a table of stimuli every trial is a stimulus of its own.",
+        where=f"{folder / MANIFEST} stimuli.table",
+        mend='If people saw the same stimuli, list them (table = "stimuli.csv"), and let the events, or a table of trials, name the '
+        "one that each trial showed (responses.stimulus)." + (f" {one}" if mne else ""),
+        code="trial-count",
+    )
 
 
 def _seen_by_all(
@@ -184,12 +237,19 @@ def _stamps_of(source: Source, folder: Path, subject: str) -> list[list[Any]]:
         return []
     confounds = None if told.confounds is None else told.confounds.files
     named = [told.files, told.trials, told.mask, told.events, told.volumes, told.units_table, confounds]
-    named += told.unit_images.values()
+    if told.project is not None:
+        named += [getattr(told.project, n) for n in ("left", "right", "inner_left", "inner_right", "within")]
+    named += [told.channels, told.electrodes, *told.unit_images.values()]
     for region in source.regions:
         named += [region.mask, region.atlas, region.labels]
+        if (localiser := region.localiser) is not None:
+            own = localiser.confounds
+            named += [localiser.files, localiser.events, None if own is None else own.files]
     paths = {path for pattern in named if pattern for path in find_files(folder, pattern, subject)}
     if told.reader == "mne":  # other files of a recording, and further pieces of a long one, share its name
         paths |= {f for p in paths for f in p.parent.iterdir() if f.name.startswith(p.name.split(".")[0])}
+    if told.electrodes is not None:
+        paths |= {side for p in paths if (side := coordsystem_of(p)).is_file()}
     # the sidecar may state the TR
     paths |= {side for p in paths if (side := p.with_name(p.name.split(".")[0] + ".json")).is_file()}
     return [_stamp(folder, path) for path in sorted(paths)]

@@ -1,6 +1,7 @@
 """Regions of a source over all subjects: what files say, joined by name."""
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from itertools import combinations
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from gyral.datasets.readers.recording import FoundRegion
 from gyral.datasets.region import Region
 from gyral.datasets.source import RegionSource, Source
+from gyral.datasets.source_parts import REGION_NAME
 from gyral.datasets.source_subject import Written
 from gyral.errors import BadDataset
 
@@ -26,7 +28,8 @@ def merge_regions(source: Source, written: dict[str, Written]) -> tuple[list[Reg
     if source.responses is None:
         return [], []
     offset, own, told = 0, defaultdict[str, list[np.ndarray]](list), dict[str, FoundRegion]()
-    for subject in written.values():
+    for name, subject in written.items():
+        _require_names(name, subject)
         for region in subject.regions:
             known = told.setdefault(region.name, region)
             if known.path != region.path:
@@ -66,6 +69,27 @@ def merge_regions(source: Source, written: dict[str, Written]) -> tuple[list[Reg
             code="no-region",
         )
     return regions, [*notes, *_overlaps(regions)]
+
+
+def _require_names(subject: str, written: Written) -> None:
+    """Refuse names that stand twice or that no region may have."""
+    names = [r.name for r in written.regions]
+    if twice := [n for (n, _), count in Counter((r.name, r.path) for r in written.regions).items() if count > 1]:
+        raise BadDataset(
+            f"{len(twice)} regions of subject {subject!r} are declared twice, {twice[0]!r} first.",
+            where="regions",
+            mend="Two atlases with names in common, or a mask beside an atlas that has the region: rename one of them in its table of labels. "
+            "Two hemispheres are two images of one atlas: atlas = ['lh.nii.gz', 'rh.nii.gz'].",
+            code="region-twice",
+        )
+    for name in names:
+        if re.fullmatch(REGION_NAME, name) is None:
+            raise BadDataset(
+                f"{name!r} cannot be a region's name: up to 100 characters, no slash, no < and >, no space at an end.",
+                where="regions",
+                mend="Rename it in the table of labels, or in the column.",
+                code="region-name",
+            )
 
 
 def _rule(source: Source, found: FoundRegion) -> RegionSource:

@@ -1,5 +1,6 @@
 """Rows of a subject on disk: ``.npy`` files written row by row in any order, and means over repeats."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -7,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.writer import plain
+from gyral.errors import BadDataset
+
+_NONE = 1e-9
+_APART = 100.0  # µV and V, percent and NSD's percent x 300 are further apart, runs of one scanner are not
 
 
 def rounded(values: NDArray[Any], decimals: int | None) -> NDArray[Any]:
@@ -27,6 +32,74 @@ def average_repeats(scratch: Path, samples: int, repeats: int, decimals: int | N
             own = own[~np.isnan(own).all(axis=1)]
             rows.put(sample, plain(rounded(own.mean(axis=0, dtype=np.float64), decimals)))
         rows.finish()
+
+
+class Sizes:
+    """How large the numbers of each file are, so that files in different units are noticed."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, name: str, values: NDArray[Any]) -> None:
+        """Take in a row of a file."""
+        self.sums[name] = self.sums.get(name, 0.0) + float(np.abs(values).mean(dtype=np.float64))
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    @property
+    def mean(self) -> float:
+        """Mean absolute value over all rows; 0 without rows."""
+        return sum(self.sums.values()) / max(1, sum(self.counts.values()))
+
+    def require_one(self, subject: str) -> None:
+        """Refuse files whose numbers are of another size altogether.
+
+        Raises
+        ------
+        BadDataset
+            Mean absolute values are more than `_APART` times apart (``mixed-units``).
+        """
+        every = {name: s / self.counts[name] for name, s in self.sums.items()}
+        # a file that is constant has estimates of 0 but for the last digits
+        sizes = {name: s for name, s in every.items() if s > _NONE * max(every.values())}
+        if len(sizes) < 2:
+            return
+        low, high = min(sizes, key=lambda n: sizes[n]), max(sizes, key=lambda n: sizes[n])
+        if sizes[high] > _APART * sizes[low]:
+            raise BadDataset(
+                f"its numbers are of a size of {sizes[high]:.3g}, those of {Path(low).name} of {sizes[low]:.3g}: the files of subject "
+                f"{subject!r} are not in one unit.",
+                where=high,
+                mend='Bring them to one unit; or take each by itself: responses.zscore = "file".',
+                code="mixed-units",
+            )
+
+
+def require_one_unit(sizes: Mapping[str, float]) -> None:
+    """Refuse subjects whose numbers are of another size altogether.
+
+    Parameters
+    ----------
+    sizes : mapping of subject to float
+        Mean absolute value; 0 where it is not known, or nothing was measured.
+
+    Raises
+    ------
+    BadDataset
+        More than `_APART` times apart (``mixed-units``).
+    """
+    known = {s: size for s, size in sizes.items() if size > 0}
+    if len(known) < 2:
+        return
+    low, high = min(known, key=lambda s: known[s]), max(known, key=lambda s: known[s])
+    if known[high] > _APART * known[low]:
+        raise BadDataset(
+            f"the numbers of subject {high!r} are of a size of {known[high]:.3g}, those of {low!r} of {known[low]:.3g}: "
+            "they are not in one unit.",
+            where="responses.unit",
+            mend='Bring all subjects to one unit; or take each file by itself: responses.zscore = "file".',
+            code="mixed-units",
+        )
 
 
 class Rows:

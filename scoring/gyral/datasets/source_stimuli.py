@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from gyral.datasets.png import png
 from gyral.datasets.readers.files import column, find_file, numbers, read_table, texts
 from gyral.datasets.readers.hdf5 import opened, variable
-from gyral.datasets.source import JoinSource, PixelsSource, StimuliSource
+from gyral.datasets.source import StimuliSource
+from gyral.datasets.source_parts import JoinSource, PixelsSource
 from gyral.datasets.stimulus import StimulusSet
 from gyral.datasets.timeline import OFFSET, ONSET
 from gyral.errors import BadDataset
@@ -126,8 +127,25 @@ def _files(source: StimuliSource, table: pd.DataFrame, folder: Path, path: Path)
                 mend="stimuli.folder says what paths of images are relative to.",
                 code="stimulus-missing",
             )
+        _require_picture(file)
         found.append(file)
     return found
+
+
+def _require_picture(file: Path) -> None:
+    """Refuse what is no image, or ends early: PNG by its checksums, what has none by unpacking it."""
+    from PIL import Image, UnidentifiedImageError  # slow import, only when a pack is built
+
+    try:
+        with Image.open(file) as image:
+            image.verify()
+            sums = image.format == "PNG"
+        if not sums:
+            with Image.open(file) as image:
+                image.draft("RGB", (1, 1))  # JPEG in an eighth of its size: the whole file is read all the same
+                image.load()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:  # SyntaxError: of a broken PNG
+        raise BadDataset(f"not an image: {error}.", where=str(file), code="not-an-image") from None
 
 
 def _rows_of_pixels(

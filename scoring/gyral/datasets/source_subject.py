@@ -14,18 +14,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.arrays import open_array
-from gyral.datasets.readers.bold import open_bold
-from gyral.datasets.readers.brainio import open_brainio
 from gyral.datasets.readers.files import texts
-from gyral.datasets.readers.images import open_images
-from gyral.datasets.readers.plain import open_table
-from gyral.datasets.readers.recording import FoundRegion, Recording, divided, finite_units, standardised
-from gyral.datasets.readers.sensors import in_window, open_sensors
+from gyral.datasets.readers.known import told_of
+from gyral.datasets.readers.opening import open_recording_of
+from gyral.datasets.readers.recording import (
+    FoundRegion,
+    Recording,
+    divided,
+    finite_units,
+    standardised,
+    standardised_by,
+)
+from gyral.datasets.readers.sensors import in_window
 from gyral.datasets.readers.space import table_regions
-from gyral.datasets.readers.things_eeg2 import open_things_eeg2
 from gyral.datasets.source import Source
-from gyral.datasets.source_rows import Rows, average_repeats, rounded
+from gyral.datasets.source_rows import Rows, Sizes, average_repeats, rounded
 from gyral.datasets.writer import plain
 from gyral.errors import BadDataset
 from gyral.progress import Progress, silent
@@ -47,6 +50,8 @@ class Written:
     regions : tuple of FoundRegion
     dropped : int
         Units left out because they had NaN.
+    size : float
+        Mean absolute value of all numbers.
     """
 
     values: NDArray[np.float32]
@@ -54,6 +59,7 @@ class Written:
     units: pd.DataFrame
     regions: tuple[FoundRegion, ...]
     dropped: int
+    size: float
 
 
 def open_subject(source: Source, folder: Path, subject: str) -> Recording:
@@ -61,29 +67,16 @@ def open_subject(source: Source, folder: Path, subject: str) -> Recording:
 
     Raises
     ------
-    BadDataset, UnknownName
-        As the readers.
+    BadDataset, UnknownName, UserError
+        As `gyral.datasets.readers.opening.open_recording_of`.
     """
-    told = source.responses
-    if told is None:
-        raise BadDataset("there is no table [responses].", where="dataset.toml", code="source")
-    named = source.stimuli.table is not None
-    if told.reader == "table":
-        recording = open_table(told, folder, subject)
-    elif told.reader == "array":
-        recording = open_array(told, source.regions, folder, subject)
-    elif told.reader == "images":
-        recording = open_images(told, source.regions, folder, subject)
-    elif told.reader == "mne":
-        recording = open_sensors(told, source.epochs, folder, subject, named=named)
-    elif told.reader == "brainio":
-        recording = open_brainio(told, folder, subject)
-    elif told.reader == "things-eeg2":
-        recording = open_things_eeg2(told, source.epochs, folder, subject, named=named)
-    else:
-        recording = open_bold(told, source.regions, folder, subject, named=named)
+    told = told_of(source)
+    recording = open_recording_of(source, folder, subject)
+    _require_names(recording)
     found = table_regions(recording.units, source.regions, subject)
     recording = replace(recording, regions=(*recording.regions, *found))
+    if told.outside == "drop":
+        recording = _inside(recording)
     if source.epochs is not None:
         recording = in_window(recording, source.epochs)
     parts = recording.parts
@@ -92,6 +85,8 @@ def open_subject(source: Source, folder: Path, subject: str) -> Recording:
     if told.zscore == "file":
         parts = tuple(standardised(p) for p in parts)
     shown = recording.shown
+    if told.zscore_by is not None:
+        parts = standardised_by(parts, texts(shown, told.zscore_by, f"trials of subject {subject!r}"))
     if told.ignore and told.reader != "bold":
         out = shown["stimulus"].isin(told.ignore)
         if "label" in shown:  # events that are stimuli of their own are called by their labels
@@ -107,6 +102,29 @@ def open_subject(source: Source, folder: Path, subject: str) -> Recording:
             )
         shown = shown.assign(stimulus=np.where(own, shown["stimulus"], ""))
     return replace(recording, shown=shown, parts=parts)
+
+
+def _require_names(recording: Recording) -> None:
+    """Refuse units of one name: nobody could tell them apart."""
+    names = recording.units["unit"].astype(str)
+    if names.duplicated().any():
+        raise BadDataset(
+            f"two units are called {names[names.duplicated()].iloc[0]!r}.",
+            where=f"units of subject {recording.subject!r}",
+            code="unit-names",
+        )
+
+
+def _inside(recording: Recording) -> Recording:
+    """The recording of the units that are in some region."""
+    units = np.unique(np.concatenate([r.units for r in recording.regions] or [np.array([], np.int64)]))
+    if not len(units):
+        raise BadDataset(
+            f"no unit of subject {recording.subject!r} is in a region, and those outside are to be left out.",
+            where="responses.outside",
+            code="no-region",
+        )
+    return recording.kept(units.astype(np.int64))
 
 
 def in_order(recording: Recording, ids: Sequence[str]) -> Recording:
@@ -179,7 +197,7 @@ def write_subject(
     """
     told = source.responses
     recording = open_subject(source, folder, subject)
-    most = max(1, budget // (8 * _COPIES * max(1, len(recording.units))))
+    most = max(1, budget // (8 * _COPIES * max(1, recording.width or len(recording.units))))
     dropped = 0
     if told is not None and told.not_a_number == "drop":
         kept = np.flatnonzero(finite_units(recording, most)).astype(np.int64)
@@ -202,13 +220,14 @@ def write_subject(
     name = "responses.npy" if repeats == 1 else "repeats.npy"
     with (scratch / name).open("wb") as stream:
         rows = Rows(stream, (samples, repeats, len(recording.units)))
-        done, total = 0, len(stimulus)
-        for row, values in _numbers(recording, most, stimulus >= 0):
+        done, total, sizes = 0, len(stimulus), Sizes()
+        for row, values in _numbers(recording, most, stimulus >= 0, sizes):
             rows.put(stimulus[row] * repeats + repeat[row], plain(rounded(values, decimals)))
             done = row + 1
             if done % 16 == 0 or done == total:
                 progress(f"read {subject}", done, total)
         rows.finish()
+    sizes.require_one(subject)
     if repeats > 1:
         average_repeats(scratch, samples, repeats, decimals)
     recording.units.to_parquet(scratch / "units.parquet", index=False)
@@ -216,7 +235,9 @@ def write_subject(
         {"name": r.name, "path": list(r.path), "title": r.title, "units": r.units.tolist()}
         for r in recording.regions
     ]
-    (scratch / "regions.json").write_text(json.dumps({"regions": regions, "dropped": dropped}), "utf-8")
+    (scratch / "regions.json").write_text(
+        json.dumps({"regions": regions, "dropped": dropped, "size": sizes.mean}), "utf-8"
+    )
     shutil.rmtree(target, ignore_errors=True)
     scratch.rename(target)
 
@@ -235,17 +256,21 @@ def read_written(target: Path) -> Written:
         units=pd.read_parquet(target / "units.parquet"),
         regions=regions,
         dropped=int(found["dropped"]),
+        size=float(found["size"]),
     )
 
 
-def _numbers(recording: Recording, most: int, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Row number and values of each wanted row, checked."""
+def _numbers(
+    recording: Recording, most: int, wanted: NDArray[np.bool_], sizes: Sizes
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Row number and values of each wanted row, checked and measured."""
     row = 0
     for part in recording.parts:
         for block in part.blocks(most):
             for values in block:
                 if wanted[row]:
                     _check(values, row, part.name, recording)
+                    sizes.add(part.name, values)
                     yield row, values
                 row += 1
 

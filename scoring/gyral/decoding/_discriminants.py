@@ -222,7 +222,7 @@ def _cholesky(pools: Sequence[_Shrunk], fold: int, means: Floats) -> Floats:
         covariance[:: units + 1] += pool.prior[fold] * amount * pool.target[fold]
     _, solved, fault = dposv(covariance.reshape(units, units).T, means.T, overwrite_a=True)
     if fault:
-        raise _singular()
+        raise singular()
     return np.asarray(solved.T)
 
 
@@ -238,7 +238,7 @@ def _through_samples(pools: Sequence[_Shrunk], fold: int, means: Floats) -> Floa
         diagonal += pool.prior[fold] * amount * pool.target[fold]
         rows.append(np.sqrt(pool.prior[fold] * (1 - amount) / pool.count[fold]) * some)
     if not (diagonal > 0).all():
-        raise _singular()
+        raise singular()
     low = np.concatenate(rows)
     scaled = low / diagonal
     start = means / diagonal
@@ -246,11 +246,12 @@ def _through_samples(pools: Sequence[_Shrunk], fold: int, means: Floats) -> Floa
     inner.reshape(-1)[:: len(inner) + 1] += 1.0
     _, middle, fault = dposv(inner, low @ start.T, overwrite_a=True)
     if fault:
-        raise _singular()
+        raise singular()
     return np.asarray(start - middle.T @ scaled)
 
 
-def _singular() -> BadArrays:
+def singular() -> BadArrays:
+    """A covariance has no inverse."""
     return BadArrays(
         "the covariance of the units has no inverse: there are more units than samples, or units that say the same.",
         where="shrinkage",

@@ -1,4 +1,4 @@
-"""Classifiers: out-of-fold decisions by scikit-learn's estimators, by name; features are never scaled or selected here.
+"""Classifiers: out-of-fold decisions as scikit-learn's estimators give them, by name; features are never scaled or selected here.
 
 ==============  ====================================================================================================
 ``lda``         linear discriminant analysis, Ledoit-Wolf shrinkage of each class (`gyral.decoding.lda`)
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.split import Fold
+from gyral.decoding._squared_hinge import hinge_decisions
 from gyral.decoding.labels import Labels
 from gyral.decoding.lda import cross_decisions
 from gyral.registry import Registry
@@ -62,10 +63,8 @@ def lda(x: Floats, labels: Labels, folds: Sequence[Fold]) -> Floats:
 
 
 def svc(x: Floats, labels: Labels, folds: Sequence[Fold]) -> Floats:
-    """Signed distances of ``LinearSVC(C=0.01)``."""
-    from sklearn.svm import LinearSVC  # slow import, only when decoding
-
-    return _each(lambda: LinearSVC(C=STRENGTH, random_state=0, max_iter=10_000), x, labels, folds)
+    """Signed distances of ``LinearSVC(C=0.01)``, by Newton steps for all folds at once."""
+    return hinge_decisions(x, labels.codes, len(labels.classes), folds, STRENGTH)
 
 
 def logistic(x: Floats, labels: Labels, folds: Sequence[Fold]) -> Floats:

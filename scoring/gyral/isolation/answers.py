@@ -12,6 +12,8 @@ from gyral.models.activation import require_finite
 from gyral.models.card import ModelCard
 from gyral.models.model import Array, Batch
 
+_MOST_COUNTED = 10**18
+
 
 def read_facts(message: dict[str, Any]) -> tuple[ModelCard, tuple[str, ...]]:
     """Card and layers of a guest that says which model it opened.
@@ -25,6 +27,22 @@ def read_facts(message: dict[str, Any]) -> tuple[ModelCard, tuple[str, ...]]:
     if not isinstance(card, dict):
         raise wire.broken("it does not say which model it opened")
     return ModelCard.checked(card), wire.layer_names(message.get("layers"))
+
+
+def read_count(message: dict[str, Any]) -> int | None:
+    """What a guest counted of its model; None where it could not.
+
+    Raises
+    ------
+    BadUpload
+        It is no number that a model could take.
+    """
+    found = message.get("multiply_adds")
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 < found < _MOST_COUNTED:
+        raise wire.broken("its count is no number of multiply-adds")
+    return found
 
 
 def receive(guest: Guest, stimuli: StimulusSet, layers: tuple[str, ...]) -> Iterator[Batch]:

@@ -75,9 +75,19 @@ class Guest:
         model = open_folder(Path(facts["model"]), device=facts["device"], twin=facts["twin"], seed=facts["seed"])
         card = model.card.model_dump(mode="json", exclude_none=True)
         self.say({"say": "model", "card": card, "layers": list(model.layers())})
-        while self.hear() == "features":
+        while (asked := self.hear()) in ("count", "features"):
+            if asked == "count":
+                self.say({"say": "count", "multiply_adds": self._count(model)})
+                continue
             self._features(model)
             self.say({"say": "done"})
+
+    def _count(self, model: Any) -> int | None:
+        from gyral.models.compute import multiply_adds  # nested: after the limits are set
+
+        request = json.loads((self.job / "request.json").read_text("utf-8"))
+        stimuli = wire.unpack_stimuli(request["stimuli"], self.job / "stimuli")
+        return multiply_adds(model, stimuli, tuple(request["layers"]))
 
     def _features(self, model: Any) -> None:
         """Write batch after batch, never more than ``ahead`` of them that the host has not taken."""

@@ -1,5 +1,6 @@
 """Host: a model whose batches come from a guest process; it looks like any other Model."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import Any, Self
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import UnknownName
 from gyral.isolation import wire
-from gyral.isolation.answers import read_facts, receive
+from gyral.isolation.answers import read_count, read_facts, receive
 from gyral.isolation.launch import GUEST
 from gyral.isolation.limits import Limits
 from gyral.isolation.session import Guest
@@ -134,6 +135,26 @@ class IsolatedModel:
             yield from receive(guest, stimuli, tuple(layers))
         finally:
             self.close()
+
+    def multiply_adds(self, stimuli: StimulusSet, layers: Sequence[str]) -> int | None:
+        """See `gyral.models.compute.Countable`; asked of the guest, which then waits for the pass over the stimuli.
+
+        Raises
+        ------
+        UserError
+            The guest's own error, or BadUpload where what it says is no count.
+        """
+        guest = self._started()
+        # Of images the card says the size: one is enough.
+        shown = stimuli if stimuli.files is None else stimuli.subset([0])
+        staged = guest.job.stage(shown, link=self.tier != "process")
+        guest.job.write("request.json", {"layers": list(layers), "stimuli": staged})
+        guest.process.tell(do="count")
+        try:
+            return read_count(guest.listen(["count"], time.monotonic() + self.limits.opening))
+        except BaseException:
+            self.close()
+            raise
 
     def _described(self) -> tuple[ModelCard, tuple[str, ...]]:
         if self._facts is None:

@@ -2,10 +2,11 @@
 
 ::
 
-    host -> guest   stdin    {"do": "open"} | {"do": "features"} | {"do": "next"} | {"do": "check"} | {"do": "end"}
+    host -> guest   stdin    {"do": "open"} | {"do": "count"} | {"do": "features"} | {"do": "next"} | {"do": "check"} | {"do": "end"}
     guest -> host   stdout   {"say": "confined"}, before anything of the model is read
                              {"say": "ready"}, where it waits for a model
                              {"say": "model", "card": {...}, "layers": [...]}
+                             {"say": "count", "multiply_adds": 4087136256}, or null
                              {"say": "batch", "start": 0, "rows": 32}
                              {"say": "done"} | {"say": "report", "report": {...}}
                              {"say": "error", "error": {"kind", "code", "what", "where", "mend"}}
@@ -35,7 +36,7 @@ from numpy.typing import NDArray
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures, BadUpload, EngineError, OutOfResources, Unavailable, UserError
 
-PROTOCOL = 3
+PROTOCOL = 4
 ALLOWED_DTYPES = (np.dtype("<f4"), np.dtype("<f2"))
 
 _MAX_HEADER = 4096

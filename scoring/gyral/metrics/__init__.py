@@ -1,7 +1,7 @@
 """Metrics: numbers from measured and predicted responses; ``METRICS`` names them all.
 
 Those of RDMs are comparators (`gyral.rsa.comparator.Comparator`), those of identification kinds
-(`gyral.metrics.identification.Kind`).
+(`gyral.metrics.identification.Kind`). What a third party's must be: `gyral.metrics.metric`.
 """
 
 from gyral.registry import Registry
@@ -48,10 +48,10 @@ METRICS = Registry(
         "triplet-cosine": "odd-one-out accuracy by cosine similarity of features",
         "triplet-dot": "odd-one-out accuracy by dot product of features",
         "triplet-correlation": "odd-one-out accuracy by Pearson r of features",
-        "rsa-spearman": "Spearman rho-a between correlation RDMs",
-        "rsa-pearson": "Pearson r between correlation RDMs",
-        "rsa-cosine": "cosine between correlation RDMs",
-        "trsa-0-100": "Pearson r between ranks of correlation RDMs",
+        "rsa-spearman": "Spearman rho-a between the dissimilarities of pairs of stimuli in a region and in a layer (their RDMs)",
+        "rsa-pearson": "Pearson r between the RDM of a region and that of a layer",
+        "rsa-cosine": "cosine between the RDM of a region and that of a layer",
+        "trsa-0-100": "Pearson r between ranks of dissimilarities in the RDM of a region and that of a layer",
         "trsa-20-80": "the same after clipping ranks at the quantiles .2 and .8",
         "trsa-40-60": "the same after clipping ranks at the quantiles .4 and .6 (topology)",
         "trsa-0-30": "the same after clipping ranks at the quantile .3 (local geometry)",

@@ -4,61 +4,18 @@ Importing this table imports no torch, transformers or onnxruntime.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from gyral.errors import UnknownName, UserError
 from gyral.models.card import ImageInput, ModelCard, TextInput
 from gyral.models.model import Model
+from gyral.models.others import OTHERS, open_other, other_reference
+from gyral.models.reference import Kind, Reference
 from gyral.models.twins import SEEDS, Twin
-from gyral.models.weights import Source, fetch_weights, is_fetched
+from gyral.models.weights import Source
 from gyral.models.wheel import Wheel
 from gyral.progress import Progress, silent
-
-Kind = Literal["folder", "vectors", "floor"]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """One named model.
-
-    Parameters
-    ----------
-    card : ModelCard
-    summary : str
-        One line for lists.
-    kind : {"folder", "vectors", "floor"}
-        How it is opened: as any model folder, as word vectors, or as code without files.
-    source : Source or None
-        Where the files come from; None for floors.
-    """
-
-    card: ModelCard
-    summary: str
-    kind: Kind
-    source: Source | None = None
-
-    @property
-    def modality(self) -> Literal["vision", "language"]:
-        """What it can be shown."""
-        return self.card.modality
-
-    @property
-    def has_twin(self) -> bool:
-        """Floors have no weights to draw again."""
-        return self.kind != "floor"
-
-    @property
-    def is_here(self) -> bool:
-        """True if it can be opened without fetching anything."""
-        return self.source is None or is_fetched(self.card, self.source)
-
-    def fetch(self, *, progress: Progress = silent, force: bool = False) -> Path | None:
-        """Fetch the weights (see `fetch_weights`); None for floors."""
-        if self.source is None:
-            return None
-        return fetch_weights(self.card, self.source, progress=progress, force=force)
 
 
 def open_model(reference: str, *, device: str = "cpu", progress: Progress = silent) -> tuple[Model, ...]:
@@ -67,7 +24,7 @@ def open_model(reference: str, *, device: str = "cpu", progress: Progress = sile
     Parameters
     ----------
     reference : str
-        A name out of `MODELS`, or the path of a model folder or ``.onnx`` file; ``:untrained`` behind it
+        A name out of `MODELS` or of another package's, or the path of a model folder or ``.onnx`` file; ``:untrained`` behind it
         gives the five redrawn twins, ``:permuted`` the permuted-weights control.
     device : str
         "cpu", "cuda" ...
@@ -83,10 +40,11 @@ def open_model(reference: str, *, device: str = "cpu", progress: Progress = sile
     BadUpload
         The path holds no model that can be opened.
     UserError
-        A twin was asked of a floor (``no-twin``).
+        A twin was asked of a model that has none (``no-twin``); another package's model cannot be opened
+        (``plugin-broken``, ``plugin-failed``).
     """
     name, twin = split_twin(reference)
-    known = MODELS.get(name)
+    known = find_reference(name)
     if known is None:
         path = Path(name).expanduser()
         if not path.exists():
@@ -95,14 +53,27 @@ def open_model(reference: str, *, device: str = "cpu", progress: Progress = sile
     else:
         if twin is not None and not known.has_twin:
             raise UserError(
-                f"{name!r} has no weights, so no twin.",
+                f"{name!r} has no weights that are known here, so no twin.",
                 mend=f"Score {name!r} itself.",
                 code="no-twin",
             )
+        if known.kind == "code":
+            return (open_other(name, known, device),)
         opened = _opener(known.kind, known.fetch(progress=progress), device, known.card)
     if twin is None:
         return (opened(None, 0),)
     return tuple(opened(twin, seed) for seed in SEEDS[twin])
+
+
+def find_reference(name: str) -> Reference | None:
+    """The model of that name, ours or another package's; None where there is none.
+
+    Raises
+    ------
+    UserError
+        As `gyral.models.others.other_reference`.
+    """
+    return MODELS[name] if name in MODELS else other_reference(name)
 
 
 def modality_of(reference: str) -> str | None:
@@ -114,7 +85,7 @@ def modality_of(reference: str) -> str | None:
         Neither a name of the catalogue nor a path (``unknown-name``).
     """
     name, _ = split_twin(reference)
-    known = MODELS.get(name)
+    known = find_reference(name)
     if known is None and not Path(name).expanduser().exists():
         raise _unknown(name)
     return None if known is None else known.modality
@@ -128,7 +99,7 @@ def _unknown(name: str) -> UserError:
             mend=f"Known suffixes: {', '.join(SEEDS)}.",
             code="unknown-name",
         )
-    error = UnknownName("model", name, MODELS)
+    error = UnknownName("model", name, (*MODELS, *OTHERS))
     error.what = f"unknown model {name!r}, and there is no folder of that name."
     return error
 

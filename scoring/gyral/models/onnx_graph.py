@@ -22,9 +22,11 @@ from gyral.models.activation import (
     spans,
 )
 from gyral.models.card import ModelCard
+from gyral.models.compute import Typical
 from gyral.models.image import load_images, normalised
 from gyral.models.model import CARD_LAYERS, Batch, Reduction, choose_layers
 from gyral.models.onnx_check import parse
+from gyral.models.onnx_compute import graph_multiply_adds
 from gyral.models.onnx_inputs import (
     TEXT_INPUTS,
     check_image_input,
@@ -131,6 +133,26 @@ class OnnxModel:
                     arrays[name] = reduced(values, reduction)
                 require_finite(name, arrays[name], stimuli, start)
             yield Batch(start, arrays)
+
+    def multiply_adds(self, stimuli: StimulusSet, layers: Sequence[str]) -> int | None:
+        """See `gyral.models.compute.Countable`: of the part of the graph that computes ``layers``."""
+        tensors = list(dict.fromkeys(self._chosen[name].layer.tensor for name in layers))
+        if self._tokenizer is None:
+            return graph_multiply_adds(self._proto, tensors, self._made_feed(1), where=self._where)
+        texts = stimuli.texts or ()
+        if stimuli.contexts is None:
+            tokens = self._tokenizer.encode(texts, stimuli.ids)
+        else:
+            policy = self.card.text.pooling
+            seen = windows(
+                self._tokenizer, texts, stimuli.contexts, stimuli.ids, words=0, policy=policy, causal=False
+            )
+            tokens = seen.tokens
+        typical = Typical.of(tokens, len(texts))
+        ids = np.full((1, typical.length), tokens.ids[0, 0])
+        feed = self._text_feed(Tokens(ids, np.ones_like(ids), np.zeros_like(ids)))
+        found = graph_multiply_adds(self._proto, tensors, feed, where=self._where)
+        return None if found is None else round(found * typical.passes)
 
     def verify(self) -> None:
         """Refuse what opening alone lets pass: layers that are not finite for made stimuli.

@@ -42,7 +42,15 @@ from gyral.models.transformers_check import (
     stored_elements,
     stored_names,
 )
-from gyral.models.transformers_net import fresh, has_head, pretrained, run, states_of, with_fresh_head
+from gyral.models.transformers_net import (
+    fresh,
+    has_head,
+    network_multiply_adds,
+    pretrained,
+    run,
+    states_of,
+    with_fresh_head,
+)
 from gyral.models.transformers_probe import probe_images, probe_texts
 from gyral.models.transformers_text import TextReader
 from gyral.models.twins import Twin, permuted
@@ -144,6 +152,18 @@ class TransformersModel:
                     arrays[name] = reduced(states[name], reduction, self._prefix(name))
                 require_finite(name, arrays[name], stimuli, start)
             yield Batch(start, arrays)
+
+    def multiply_adds(self, stimuli: StimulusSet, layers: Sequence[str]) -> int | None:
+        """See `gyral.models.compute.Countable`: of the whole network, with its head where the layer ``surprisal`` is read."""
+        if self._reader is None:
+            side = self.card.image.size
+            return network_multiply_adds(self._config, [{"pixel_values": (1, 3, side, side)}])
+        typical = self._reader.typical(stimuli)
+        shape: tuple[int, ...] = (1, typical.length)
+        # Some families look into a mask that is given, one into a mask that it makes itself.
+        tried = [{"input_ids": shape}, {"input_ids": shape, "attention_mask": shape}]
+        found = network_multiply_adds(self._config, tried, head=SURPRISAL in layers)
+        return None if found is None else round(found * typical.passes)
 
     def verify(self) -> None:
         """Load the weights and run made stimuli, in two batch sizes, and texts of two lengths: opening does not do that.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.errors import BadUpload
+from gyral.models.compute import counted
 from gyral.models.families import Family
 from gyral.models.transformers_check import quiet
 
@@ -112,6 +113,33 @@ def has_head(config: Any, stored: Sequence[str]) -> bool:
     if net.get_output_embeddings() is None:
         return False
     return bool(getattr(config, "tie_word_embeddings", False)) or bool(_HEADS.intersection(stored))
+
+
+def network_multiply_adds(
+    config: Any, tried: Sequence[dict[str, tuple[int, ...]]], *, head: bool = False
+) -> int | None:
+    """Multiply-adds of one pass, found on the meta device: no weight is read and nothing is computed.
+
+    Parameters
+    ----------
+    config : transformers configuration
+    tried : sequence of dict of str to shape
+        Inputs by name; the first ones that the network takes on that device count.
+    head : bool
+        With the head that expects the next token.
+    """
+    import torch  # nested: slow to import
+
+    with quiet(), torch.device("meta"), torch.inference_mode():
+        net = fresh(config)
+        net = with_fresh_head(net, config) if head else net
+        for shapes in tried:
+            kinds = {name: torch.float32 if name == "pixel_values" else torch.long for name in shapes}
+            shown = {name: torch.ones(shape, dtype=kinds[name]) for name, shape in shapes.items()}
+            found = counted(lambda shown=shown: net(**shown))  # type: ignore[misc]
+            if found is not None:
+                return found
+    return None
 
 
 def states_of(net: Any, family: Family, inputs: dict[str, Any]) -> Sequence[Any]:

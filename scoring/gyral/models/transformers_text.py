@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gyral.datasets.stimulus import StimulusSet
 from gyral.models.card import Pooling
+from gyral.models.compute import Typical
 from gyral.models.families import Family
 from gyral.models.surprisal import mean_bits, token_bits, with_first, word_bits
 from gyral.models.tokenizer import TextTokenizer, Tokens, read_out
@@ -45,6 +46,10 @@ class TextReader:
         if seen is None:
             return read
         return [by_text if words else by_text[:, 0] for by_text in map(seen.by_text, read)]
+
+    def typical(self, stimuli: StimulusSet) -> Typical:
+        """What is run for one of the texts."""
+        return Typical.of(self._tokens(stimuli, 0)[0], len(stimuli))
 
     def surprisal(self, net: Any, stimuli: StimulusSet, words: int) -> Floats:
         """Bits, texts x 1 (the mean over words), or texts x words x 1."""

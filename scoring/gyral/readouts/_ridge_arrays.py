@@ -63,6 +63,14 @@ class Arrays(Protocol):
         """``left @ right``, with bfloat16 factors where ``reduced``."""
         ...
 
+    def sizes(self, values: Matrix) -> Matrix:
+        """Squared size of each row, summed in float64."""
+        ...
+
+    def less_outer(self, values: Matrix, *pairs: tuple[Matrix, Matrix]) -> Matrix:
+        """``values`` less the outer product of each pair, a column and a row."""
+        ...
+
 
 class NumpyArrays:
     """Arrays in the memory of the host; see `Arrays`."""
@@ -103,6 +111,20 @@ class NumpyArrays:
             return left @ right
         halves = (torch.from_numpy(side).bfloat16() for side in (left, right))
         return torch.matmul(*halves).float().numpy()
+
+    def sizes(self, values: Matrix) -> Matrix:
+        found = np.empty(len(values))
+        for rows in some_rows(values):
+            found[rows] = np.square(values[rows]).sum(axis=1, dtype=np.float64)
+        return found
+
+    def less_outer(self, values: Matrix, *pairs: tuple[Matrix, Matrix]) -> Matrix:
+        found = np.empty_like(values)
+        for rows in some_rows(values):
+            part = values[rows]
+            for column, row in pairs:
+                part = np.subtract(part, column[rows, None] * row, out=found[rows])
+        return found
 
 
 class TorchArrays:
@@ -148,6 +170,14 @@ class TorchArrays:
 
     def product(self, left: Matrix, right: Matrix, reduced: bool) -> Matrix:
         return (left.bfloat16() @ right.bfloat16()).float() if reduced else left @ right
+
+    def sizes(self, values: Matrix) -> Matrix:
+        return (values * values).sum(dim=1, dtype=torch.float64)
+
+    def less_outer(self, values: Matrix, *pairs: tuple[Matrix, Matrix]) -> Matrix:
+        for column, row in pairs:
+            values = torch.addr(values, column, row, alpha=-1)
+        return values
 
 
 _NUMPY = {"single": np.float32, "double": np.float64}

@@ -15,6 +15,8 @@ from gyral.readouts.readout import Rows
 # Bytes of what one block of units makes.
 _BLOCK = 192 << 20
 _FEWEST, _MOST = 256, 4096
+# Rows by which units are told that may be constant.
+_ASKED = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,12 +182,11 @@ class _Room:
 
 def _block(arrays: Arrays, raw: Host, mean: Host, present: NDArray[np.bool_], units: Rows, room: _Room) -> Block:
     # A large offset costs no precision: what is left of it after one subtraction, each fold takes off again.
-    y, squares = room.like(raw), np.zeros(len(mean), raw.dtype)
-    for rows in some_rows(raw):
-        part = np.subtract(raw[rows], mean, out=y[rows])
-        squares += np.ones(len(part), raw.dtype) @ (part * part)
-    still = np.flatnonzero(squares <= 1e-8 * len(y) * mean**2)
-    # What is left of a constant unit is rounding of its mean; few units are so still that they are asked.
+    y = np.subtract(raw, mean, out=room.like(raw))
+    # What is left of a constant unit is rounding of its mean in these rows as in all; few units are so still in them
+    # that all their rows are asked.
+    some = y[:: max(1, len(y) // _ASKED)]
+    still = np.flatnonzero(np.square(some).sum(axis=0) <= 1e-8 * len(some) * mean**2)
     constant = still[~varies(raw[present][:, still])]
     y[:, constant] = 0.0
     return Block(units, arrays.put(y), mean.astype(np.float64), present)
@@ -194,5 +195,9 @@ def _block(arrays: Arrays, raw: Host, mean: Host, present: NDArray[np.bool_], un
 def _sums(design: Design, block: Block, rows: Rows, primal: bool) -> Sums:
     y = design.arrays.take(block.y, rows)
     products = design.arrays.take(design.z, rows).T @ y if primal else None
-    ones = design.arrays.put(np.ones(len(rows)))
-    return Sums(products, ones @ y, ones @ (y * y))
+    responses, squares = design.arrays.zeros((2, y.shape[1]))
+    for some in some_rows(y):
+        ones = design.arrays.put(np.ones(some.stop - some.start))
+        responses += ones @ y[some]
+        squares += ones @ (y[some] * y[some])
+    return Sums(products, responses, squares)

@@ -167,10 +167,10 @@ class Chooser:
             assert test.products is not None  # noqa: S101 - a primal system has products
             # A'y of centred features and responses, from sums that other folds need as well.
             system = self._design.system(found.centre.train)
-            crossed = system.turn(test.products.T)
-            crossed -= mean[:, None] * found.held.sum(axis=0)
-            crossed -= test.responses[:, None] * system.turn(found.centre.mean)
-            return crossed
+            middle = system.turn(found.centre.mean)
+            return arrays.less_outer(
+                system.turn(test.products.T), (mean, found.held.sum(axis=0)), (test.responses, middle)
+            )
         target = arrays.take(block.y, ahead) - mean
         return target.T @ found.held if isinstance(found, TurnedGains) and found.tall else arrays.turn(target)
 

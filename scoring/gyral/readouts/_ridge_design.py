@@ -180,7 +180,7 @@ class Design:
             # Eigenvectors of a centred kernel sum to zero: the mean of the responses leaves no trace.
             return self.arrays.take(responses, centre.train).T
         assert products is not None  # noqa: S101 - the caller asks `is_dual`
-        return products.T - mean[:, None] * (len(centre.train) * centre.mean)
+        return self.arrays.less_outer(products, (len(centre.train) * centre.mean, mean)).T
 
     def rotated(self, system: System, held: Matrix) -> Matrix:
         """``A`` of rows (primal) or of rows of the kernel (dual)."""
@@ -243,10 +243,10 @@ class Design:
 
     def _scatter(self, train: Rows) -> tuple[Matrix, Matrix]:
         """Mean row and centred Gram of training rows, float64."""
-        total, sums = self.kept.get("gram", lambda: self._sums(np.arange(len(self.rows))))
         rest = np.setdiff1d(np.arange(len(self.rows)), train)
         if len(rest) < len(train):
             out, less = self._sums(rest)
+            total, sums = self.kept.get("gram", lambda: _added((out, less), self._sums(train)))
             total, sums = total - out, sums - less
         else:
             total, sums = self._sums(train)
@@ -289,6 +289,10 @@ class Design:
         assert self._features is not None  # noqa: S101 - kept where the standardised features are not
         block = _read(self._features, self.rows, columns)
         return self.arrays.put((block - self._mean[columns]) * self._scale[columns])
+
+
+def _added(one: tuple[Matrix, Matrix], other: tuple[Matrix, Matrix]) -> tuple[Matrix, Matrix]:
+    return one[0] + other[0], one[1] + other[1]
 
 
 def _read(features: Features, rows: Rows, columns: slice) -> Host:

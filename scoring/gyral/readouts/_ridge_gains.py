@@ -126,8 +126,7 @@ class TurnedGains(Gains):
         total = self.arrays.zeros((len(shrunk),), "double")
         for skip, rows in self._parts():
             made = self.arrays.product(shrunk[:, skip:], self._design[rows, skip:].T, reduced=False)
-            made = self.arrays.cast(made, "double")
-            total += (made * made).sum(axis=1)
+            total += self.arrays.sizes(made)
         return total
 
     def crossed(self, target: Matrix) -> Matrix:

@@ -30,7 +30,7 @@ def open_readout(spec: str, *, device: str = "cpu", exchangeable: bool = False) 
     UnknownName
         No such readout, or the family has no such option.
     UserError
-        A value that the option does not take (``bad-readout``).
+        A value that the option does not take, or no option behind the colon (``bad-readout``).
 
     Examples
     --------
@@ -43,7 +43,15 @@ def open_readout(spec: str, *, device: str = "cpu", exchangeable: bool = False) 
     family = READOUTS.load(name)
     options = _options(family)
     given: dict[str, Any] = {}
-    for part in filter(None, rest.split(",")):
+    parts = rest.split(",") if ":" in spec else []
+    if not all(parts):
+        raise UserError(
+            f"{spec!r} names an option without a name.",
+            where="readout",
+            mend=f"Write {name!r} alone, or {name}:OPTION=VALUE; options are {', '.join(options) or 'none'}.",
+            code="bad-readout",
+        )
+    for part in parts:
         key, equals, text = part.partition("=")
         if key not in options:
             error = UnknownName("option", key, options)

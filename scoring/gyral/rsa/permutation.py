@@ -1,6 +1,6 @@
 """Permutation: would the same layers score as well if their stimuli were exchanged at random?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,39 @@ def permutation_p(
 
     Parameters
     ----------
+    comparator, subjects, layers, picks, masks, draws, seed
+        As for `permuted`.
+
+    Returns
+    -------
+    dict of region to array
+        p of the mean over subjects and of each; of the only one where there is one.
+    """
+    scores = permuted(comparator, subjects, layers, picks, masks, draws=draws, seed=seed)
+    observed = {name: with_mean(values) for name, values in next(scores).items()}
+    reached = {name: np.ones(len(o)) for name, o in observed.items()}
+    for null in scores:
+        for name, values in null.items():
+            reached[name] += with_mean(values) >= observed[name] - 1e-12
+    return {name: r / (1 + draws) for name, r in reached.items()}
+
+
+def permuted(
+    comparator: Product,
+    measured: Mapping[str, NDArray[np.floating[Any]]],
+    layers: NDArray[np.floating[Any]],
+    picks: Mapping[str, Sequence[int]],
+    masks: Sequence[Mask],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Iterator[dict[str, Floats]]:
+    """Scores of every measured RDM: first as they are, then with the stimuli of the model's RDM in random orders.
+
+    Parameters
+    ----------
     comparator : Product
-    subjects : dict of region to array, subjects x pairs
+    measured : dict of region to array, RDMs x pairs
     layers : array, layers x pairs
     picks : dict of region to sequence of int
         Layer of each fold.
@@ -36,15 +67,10 @@ def permutation_p(
         Pairs each fold is scored on; it weighs as many.
     draws : int
     seed : int
-
-    Returns
-    -------
-    dict of region to array
-        p of the mean over subjects and of each; of the only one where there is one.
     """
     sizes = np.array([m.sum() for m in masks]) / sum(m.sum() for m in masks)
-    theirs = {name: [comparator.embedded(s[:, m]) for m in masks] for name, s in subjects.items()}
-    used = {k for name in subjects for k in picks[name]}
+    theirs = {name: [comparator.embedded(s[:, m]) for m in masks] for name, s in measured.items()}
+    used = {k for name in measured for k in picks[name]}
 
     def scores(rdms: Mapping[int, Floats]) -> dict[str, Floats]:
         found: dict[tuple[int, int], Floats] = {}
@@ -55,19 +81,15 @@ def permutation_p(
                 if (f, k) not in found:
                     found[f, k] = comparator.embedded(rdms[k][None, masks[f]])[0]
                 total += sizes[f] * (parts[f] @ found[f, k])
-            out[name] = with_mean(total)
+            out[name] = total
         return out
 
     squares = {k: squared(np.asarray(layers[k], np.float64)) for k in used}
-    observed = scores({k: condensed(s) for k, s in squares.items()})
-    reached = {name: np.ones(len(o)) for name, o in observed.items()}
+    yield scores({k: condensed(s) for k, s in squares.items()})
     rng = np.random.default_rng([seed, 0x9A1E])
     for _ in range(draws):
         order = rng.permutation(len(next(iter(squares.values()))))
-        null = scores({k: condensed(s[np.ix_(order, order)]) for k, s in squares.items()})
-        for name, values in null.items():
-            reached[name] += values >= observed[name] - 1e-12
-    return {name: r / (1 + draws) for name, r in reached.items()}
+        yield scores({k: condensed(s[np.ix_(order, order)]) for k, s in squares.items()})
 
 
 def with_mean(values: Floats) -> Floats:

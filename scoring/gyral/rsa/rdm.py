@@ -20,6 +20,7 @@ Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 Kind = Literal["correlation", "cosine", "euclidean", "squared-euclidean", "mahalanobis", "crossnobis"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+REPEATED: tuple[Kind, ...] = ("mahalanobis", "crossnobis")  # made of single presentations
 
 
 def rdm(responses: Array, kind: Kind = "correlation", *, covariance: Array | None = None) -> Floats:

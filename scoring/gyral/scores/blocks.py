@@ -172,12 +172,12 @@ def block_sums(
             if repeats is not None and noise is not None:
                 terms = _noise_terms(repeats[rows, :, here], y, present)
                 noise[members, :, here] = np.add.reduceat(terms, starts, axis=0)
-            y = _standardised(y, present)
+            y = standardised(y, present)
             for d in range(len(predicted)):
                 p = predicted[d][rows, here].astype(np.float64)
                 if not np.isfinite(p[present]).all():
                     raise BadArrays("a prediction is missing where there is a measurement.", where="predicted")
-                p = _standardised(p, present, FLAT_PREDICTED)
+                p = standardised(p, present, FLAT_PREDICTED)
                 terms = np.stack([present.astype(np.float64), y, p, y * y, p * p, y * p], axis=1)
                 out[d, members, :, here] = np.add.reduceat(terms, starts, axis=0)
     return Blocks(out, fold_of, np.array([len(b) for b in blocks], np.int64), noise)
@@ -226,7 +226,7 @@ def autocorrelation(values: Array, split: Split) -> Floats:
     covariance = np.zeros(max(len(f.test) for f in split.folds))
     for fold in split.folds:
         y = values[fold.test, ::step].astype(np.float64)
-        y = _standardised(y, np.isfinite(y))
+        y = standardised(y, np.isfinite(y))
         spectrum = np.fft.rfft(y, 2 * len(y), axis=0)
         covariance[: len(y)] += np.fft.irfft((np.abs(spectrum) ** 2).sum(axis=1), 2 * len(y))[: len(y)]
     return covariance / covariance[0] if covariance[0] > 0 else covariance
@@ -239,7 +239,7 @@ def pairs_of_lags(rho: Floats) -> Floats:
     return np.minimum.accumulate(pairs[: max(stop, 1)])
 
 
-def _standardised(values: Floats, present: NDArray[np.bool_], least: float = FLAT_MEASURED) -> Floats:
+def standardised(values: Floats, present: NDArray[np.bool_], least: float = FLAT_MEASURED) -> Floats:
     """Centred and scaled over present rows; 0 where missing or constant."""
     values = np.where(present, values, 0.0)
     count = np.maximum(present.sum(axis=0), 1)

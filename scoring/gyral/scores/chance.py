@@ -1,5 +1,6 @@
 """Chance: the p-value of each value of a region, by the null its data demand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,28 +75,44 @@ def region_chance(
     if found is None:
         return Chance(nothing, None)
     runs, null = found
-    rows = np.sort(np.concatenate(runs))
-    measured = np.asarray(problem.responses[:, region.units])
-    whole = np.isfinite(np.stack([measured[rows], predictions[rows]])).all(axis=(0, 1))
-    most = max(_LEAST_UNITS, _ENTRIES // len(rows))
     several = len(score.members) > 1
-    parts = [units[whole[units]] for units in score.members[several:]]
-    parts = [units[:: -(-len(units) // most)] if len(units) else units for units in parts]
-    tested = np.unique(np.concatenate(parts))
+    tested, parts = complete_units(problem, region, predictions, score.members[several:], np.concatenate(runs))
     if not len(tested):
         return Chance(nothing, null)
     own = significance(
-        measured[:, tested],
+        np.asarray(problem.responses[:, region.units[tested]]),
         predictions[:, tested],
         runs,
         null,
-        parts=[np.searchsorted(tested, units) for units in parts],
+        parts=parts,
         mean=several,
         groups=problem.split.groups,
         stretch=twice_stretch(problem),
         seed=seed,
     )
     return Chance(own.p, null)
+
+
+def complete_units(
+    problem: Problem, region: Region, predictions: Array, members: Sequence[NDArray[np.int64]], rows: Rows
+) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+    """Units of a region that lack nothing in some rows, every k-th of them where they are many.
+
+    Returns
+    -------
+    tested : int array
+        Positions in the region.
+    parts : list of int array
+        Those of each subject, as positions in ``tested``.
+    """
+    rows = np.sort(rows)
+    measured = np.asarray(problem.responses[:, region.units])
+    whole = np.isfinite(np.stack([measured[rows], predictions[rows]])).all(axis=(0, 1))
+    most = max(_LEAST_UNITS, _ENTRIES // len(rows))
+    parts = [units[whole[units]] for units in members]
+    parts = [units[:: -(-len(units) // most)] if len(units) else units for units in parts]
+    tested = np.unique(np.concatenate(parts)).astype(np.int64)
+    return tested, [np.searchsorted(tested, units) for units in parts]
 
 
 def twice_stretch(problem: Problem) -> float:

@@ -4,7 +4,7 @@
 subjects all follow from them, and those of one board belong together draw by draw.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gyral.errors import BadArrays
 from gyral.scores.confidence import FEW, LEVEL, Interval, Kind, percentile_interval, t_interval
 from gyral.scores.jackknife import jackknife_variance
-from gyral.scores.resampling import DRAWS, Scored, Statistic
+from gyral.scores.resampling import DRAWS, MEMORY, Scored, Statistic, block_weights
 
 Floats = NDArray[np.float64]
 
@@ -127,6 +127,50 @@ def redraws(scored: Scored, *, draws: int = DRAWS, seed: int = 0) -> Redraws:
     alive = [part[np.isfinite(scored.units[part])] for part in scored.parts]
     mean = Scored(scored.blocks, Statistic("mean"), alive, scored.memory)
     return calibrated(scored.values, drawn, mean.drawn(CALIBRATION_DRAWS, seed), mean.left_out(), seed=seed)
+
+
+def redraws_of(
+    unit_values: Callable[[NDArray[np.number[Any]]], Floats],
+    blocks: int,
+    units: int,
+    parts: Sequence[NDArray[np.integer[Any]]],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    memory: int = MEMORY,
+) -> Redraws:
+    """Redraws of the median of each part of the units, of any value that follows from a weighting of blocks.
+
+    Parameters
+    ----------
+    unit_values : callable
+        Weightings x blocks -> weightings x units; NaN where there is none.
+    blocks, units : int
+    parts : sequence of int array
+        Units of each.
+    draws : int
+    seed : int
+        The same for all models of a board.
+    memory : int
+        Bytes that one chunk of draws may take.
+    """
+    missing = ~np.isfinite(unit_values(np.ones((1, blocks)))[0])
+
+    def regions(weights: NDArray[np.number[Any]], over: Statistic) -> Floats:
+        found = unit_values(weights)
+        found[:, missing] = np.nan
+        return np.stack([over.of(found[:, part]) for part in parts], axis=1)
+
+    def streamed(count: int, over: Statistic) -> Floats:
+        chunk = max(1, memory // (8 * 8 * max(1, units)))
+        return np.concatenate([regions(w, over) for w in block_weights(blocks, count, seed, chunk=chunk)])
+
+    median, mean = Statistic(), Statistic("mean")
+    values = regions(np.ones((1, blocks)), median)[0]
+    if blocks < 2:
+        return Redraws(values, np.full((draws, len(parts)), np.nan), blocks, seed=seed)
+    left_out = np.concatenate([regions(1 - row[None], mean) for row in np.eye(blocks)])
+    return calibrated(values, streamed(draws, median), streamed(CALIBRATION_DRAWS, mean), left_out, seed=seed)
 
 
 def calibrated(

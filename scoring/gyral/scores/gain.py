@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from gyral.datasets.split import Rows, Split
 from gyral.scores.blocks import each_fold
-from gyral.scores.conditional import CALIBRATION_DRAWS, Redraws, calibrated
-from gyral.scores.resampling import DRAWS, MEMORY, Statistic, block_weights
+from gyral.scores.conditional import Redraws, redraws_of
+from gyral.scores.resampling import DRAWS, MEMORY
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -53,24 +53,10 @@ class Errors:
     ) -> Redraws:
         """Redraws of the median gain of each part (units of a subject), as those of a score
         (`gyral.scores.conditional.redraws`)."""
-        blocks = len(self.sums)
-        missing = ~np.isfinite(self.gain(without, of))
-
-        def medians(weights: NDArray[np.number[Any]], over: Statistic) -> Floats:
-            units = self._gain(weights, without, of)
-            units[:, missing] = np.nan
-            return np.stack([over.of(units[:, part]) for part in parts], axis=1)
-
-        def streamed(count: int, over: Statistic) -> Floats:
-            chunk = max(1, memory // (8 * 8 * max(1, self.sums.shape[2])))
-            return np.concatenate([medians(w, over) for w in block_weights(blocks, count, seed, chunk=chunk)])
-
-        median, mean = Statistic(), Statistic("mean")
-        values = medians(np.ones((1, blocks)), median)[0]
-        if blocks < 2:
-            return Redraws(values, np.full((draws, len(parts)), np.nan), blocks, seed=seed)
-        left_out = np.concatenate([medians(1 - row[None], mean) for row in np.eye(blocks)])
-        return calibrated(values, streamed(draws, median), streamed(CALIBRATION_DRAWS, mean), left_out, seed=seed)
+        blocks, _, units = self.sums.shape
+        return redraws_of(
+            lambda w: self._gain(w, without, of), blocks, units, parts, draws=draws, seed=seed, memory=memory
+        )
 
     def _gain(self, weights: NDArray[np.number[Any]], without: int, of: int) -> Floats:
         w = weights.astype(np.float64)

@@ -247,7 +247,7 @@ def _null_scores(
                 total += lagged[k][rng.integers(len(lagged[k]), size=size)]
             else:
                 for d in range(size):
-                    order = _shuffled(len(y), block, rng) if groups is None else _regrouped(groups[k], rng)
+                    order = _shuffled(len(y), block, rng) if groups is None else regrouped(groups[k], rng)
                     total[d] += weight[k] * (y[order] * p).sum(axis=0)
         yield total
 
@@ -288,7 +288,7 @@ def _shuffled(count: int, block: int, rng: np.random.Generator) -> NDArray[np.in
     return np.concatenate([parts[k] for k in rng.permutation(len(parts))])
 
 
-def _regrouped(codes: NDArray[np.integer[Any]], rng: np.random.Generator) -> NDArray[np.int64]:
+def regrouped(codes: NDArray[np.integer[Any]], rng: np.random.Generator) -> NDArray[np.int64]:
     """For each place the row that another group has there; groups of other sizes are stretched or squeezed."""
     starts, sizes = _extents(codes)
     other = rng.permutation(len(starts))
@@ -296,7 +296,7 @@ def _regrouped(codes: NDArray[np.integer[Any]], rng: np.random.Generator) -> NDA
 
 
 def _at_places(values: Floats, codes: NDArray[np.integer[Any]]) -> Floats:
-    """Mean over all orders of `_regrouped`: at each place the mean over the groups that can stand there."""
+    """Mean over all orders of `regrouped`: at each place the mean over the groups that can stand there."""
     starts, sizes = _extents(codes)
     total = np.zeros_like(values)
     for k in range(len(starts)):

@@ -108,6 +108,14 @@ def region_blocks(
     return block_sums(measured, np.stack(list(predictions)), rows, fold_of, repeats=repeats)
 
 
+def names_of_values(problem: Problem, region: Region) -> tuple[str, ...]:
+    """Whose each value of a region is: `ALL`, and, of several subjects, each that has units there."""
+    if len(problem.subjects) < 2:
+        return (ALL,)
+    owners = problem.subject_of[region.units]
+    return (ALL, *(str(owners[units[0]]) for units in problem.members(region)))
+
+
 def score_region(
     problem: Problem, region: Region, blocks: Blocks, *, twice: Array | None = None, seed: int = 0
 ) -> RegionScore:
@@ -143,11 +151,10 @@ def score_region(
         found, intervals = with_everyone(found)
         bounds = None if bounds is None else bounds.with_mean()
         draws = [np.concatenate([[_mean(d)], d]) for d in draws]
-        owners = problem.subject_of[region.units]
-        names = (ALL, *(str(owners[units[0]]) for units in members))
         members = [np.arange(len(region)), *members]
     else:
-        intervals, names = found.intervals(), (ALL,)
+        intervals = found.intervals()
+    names = names_of_values(problem, region)
     return RegionScore(
         names,
         tuple(members),

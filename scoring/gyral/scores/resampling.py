@@ -45,6 +45,8 @@ class Statistic:
         """Region value: ... x units -> ...; NaN where no unit has a score."""
         known = np.isfinite(units)
         count = known.sum(axis=-1)
+        if not units.shape[-1]:
+            return np.full(units.shape[:-1], np.nan)
         if self.over == "mean":
             total = np.where(known, units, 0.0).sum(axis=-1)
             return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))

@@ -153,8 +153,12 @@ def _cancel_waiting_twin(run_id: uuid.UUID) -> None:
 
 
 def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> bool:
-    scores = _scores(run_id, record)
+    dry = Run.objects.filter(pk=run_id, dry=True).exists()
+    # What has no scores can stand on no board.
+    scores = [] if dry else _scores(run_id, record)
     summary = record.model_dump(mode="json", exclude={"rows"})
+    if dry:
+        summary["rows"] = [row.model_dump(mode="json") for row in record.chosen if row.subject == ALL]
     with transaction.atomic():
         stored = move(
             run_id,
@@ -164,11 +168,13 @@ def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> boo
             progress=1.0,
             record_path=f"{run_id}/{kept.name}",
             record=summary,
-            by_region=None if record.model.twin else by_region(scores),
+            multiply_adds=record.model.multiply_adds,
+            by_region=None if record.model.twin or dry else by_region(scores),
         )
         if stored:
             Score.objects.bulk_create(scores, batch_size=500)
-            _show(run_id)
+            if not dry:
+                _show(run_id)
             notice.note_end(run_id)
     return stored
 

@@ -6,7 +6,7 @@ no new runs. Opens datasets and computes ceilings: for management commands, neve
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gyral.benchmarks.benchmark import Benchmark as Recipe
     from gyral.datasets.dataset import About, Dataset
     from gyral.datasets.region import Region
+    from gyral.datasets.responses import RegionRdms
     from gyral.datasets.triplets import Triplets
 
 _FACTS = 2  # of what a row says of its data; another number makes every row again
@@ -111,7 +112,7 @@ def _audit(recipe: "Recipe", dataset: "Dataset", progress: Progress) -> "Audit":
     from gyral.audit import RDM_METRIC, audit
 
     metric = recipe.metric if recipe.task == "rsa" else RDM_METRIC
-    return audit(dataset, ceiling=recipe.ceiling, metric=metric, progress=progress)
+    return audit(dataset, ceiling=recipe.ceiling, metric=metric, rdm=recipe.rdm, progress=progress)
 
 
 def _leaky(row: Benchmark | None, recipe: "Recipe", fault: UserError) -> Synced:
@@ -160,6 +161,8 @@ def _columns(recipe: "Recipe", dataset: "Dataset", report: "Audit") -> dict[str,
 
 
 def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
+    from gyral.metrics.metric import told_of
+
     responses = dataset.responses
     if responses is not None:
         kinds, subjects = [responses.kind], list(responses.subjects)
@@ -182,6 +185,7 @@ def _about(recipe: "Recipe", dataset: "Dataset") -> dict[str, Any]:
         "split": dataset.split().name,
         "split_hash": dataset.split().content_hash,
         "ceiling": recipe.ceiling,
+        "metric": asdict(told_of(recipe.metric)),
         "holdout": recipe.holdout,
         "times": None if dataset.time is None else [dataset.time.times[0], dataset.time.times[-1]],
         "window": None if dataset.time is None else list(dataset.time.window),
@@ -197,15 +201,16 @@ def _said(about: "About") -> dict[str, Any]:
 
 
 def _regions(recipe: "Recipe", dataset: "Dataset") -> list[dict[str, Any]]:
-    ceilings = _ceilings(recipe, dataset)
+    rdms = _rdms(recipe, dataset)
+    ceilings = _ceilings(recipe, dataset, rdms)
     none: dict[str, Any] = dict.fromkeys(("ceiling", "ceiling_low", "ceiling_high"))
     none |= dict.fromkeys(("ceiling_lower", "ceiling_lower_low", "ceiling_lower_high"))
     none |= {"ceiling_unit": "", "ceiling_kind": "none"}
     listed = []
     for region in dataset.regions:
-        if recipe.task == "rsa" and region.name not in dataset.rdms:
+        if recipe.task == "rsa" and region.name not in rdms:
             continue
-        count = _count(recipe, dataset, region)
+        count = len(rdms[region.name].subjects) if rdms else _count(dataset, region)
         listed.append(
             {
                 "name": region.name,
@@ -218,18 +223,26 @@ def _regions(recipe: "Recipe", dataset: "Dataset") -> list[dict[str, Any]]:
     return listed
 
 
-def _count(recipe: "Recipe", dataset: "Dataset", region: "Region") -> int:
-    """What a region's score is over: units, subjects with RDMs, or people who judged triplets."""
-    if recipe.task == "rsa":
-        return len(dataset.rdms[region.name].subjects)
+def _rdms(recipe: "Recipe", dataset: "Dataset") -> "Mapping[str, RegionRdms]":
+    """The RDMs that models are compared with, of RSA."""
+    if recipe.task != "rsa":
+        return {}
+    from gyral.dissimilarities import measured_rdms
+    from gyral.fitting import MEMORY
+
+    return measured_rdms(dataset, recipe.rdm, memory=MEMORY).rdms
+
+
+def _count(dataset: "Dataset", region: "Region") -> int:
+    """What a region's score is over: units, or people who judged triplets."""
     if dataset.triplets is not None:
         return len(set(dataset.triplets.participants.tolist()))
     return len(region)
 
 
-def _ceilings(recipe: "Recipe", dataset: "Dataset") -> dict[str, dict[str, Any]]:
+def _ceilings(recipe: "Recipe", dataset: "Dataset", rdms: "Mapping[str, RegionRdms]") -> dict[str, dict[str, Any]]:
     if recipe.task == "rsa":
-        return _rdm_bounds(recipe.metric, dataset)
+        return _rdm_bounds(recipe.metric, rdms)
     if dataset.triplets is not None:
         return {region.name: _choice_bounds(dataset.triplets) for region in dataset.regions}
     return _unit_ceilings(recipe, dataset) if recipe.task == "encoding" else {}
@@ -276,18 +289,16 @@ def _choice_bounds(triplets: "Triplets") -> dict[str, Any]:
     }
 
 
-def _rdm_bounds(metric: str, dataset: "Dataset") -> dict[str, dict[str, Any]]:
+def _rdm_bounds(metric: str, rdms: "Mapping[str, RegionRdms]") -> dict[str, dict[str, Any]]:
     """Lower and upper bound of each region with two or more subjects, with their intervals."""
     import numpy as np
 
     from gyral.metrics import METRICS
     from gyral.rsa.bounds import bound_intervals
-    from gyral.rsa.vector import condensed
 
     found, comparator = {}, METRICS.load(metric)
-    for name, region in dataset.rdms.items():
-        subjects = condensed(np.asarray(region.values, np.float64).mean(axis=1))
-        lower, upper = bound_intervals(subjects, comparator)
+    for name, region in rdms.items():
+        lower, upper = bound_intervals(region.pooled(), comparator)
         if np.isfinite(upper.value):
             known = np.isfinite([upper.low, lower.low]).all()
             found[name] = {

@@ -92,7 +92,9 @@ def execute(
     if run is None:
         return None
     log.note(
-        run.pk, attempt, f"Scoring {run.submission}{f' ({run.twin} twin)' if run.twin else ''} on {run.benchmark}."
+        run.pk,
+        attempt,
+        f"{'Dry run of' if run.dry else 'Scoring'} {run.submission}{f' ({run.twin} twin)' if run.twin else ''} on {run.benchmark}.",
     )
     scratch = conf.runs() / str(run.pk) / f"scratch-{attempt}"
     try:
@@ -130,6 +132,8 @@ def arguments(run: Run, out: Path) -> list[str]:
     argv += ["--out", str(out), "--progress", "json"]
     if run.readout != run.benchmark.readout:
         argv += ["--readout", run.readout]
+    if run.dry:
+        argv.append("--no-controls")
     if submission.format in RUNS_CODE:
         argv.append("--isolated")
     return argv

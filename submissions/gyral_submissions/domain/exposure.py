@@ -90,7 +90,7 @@ def require(owner: User, benchmarks: Sequence[Benchmark]) -> None:
     for benchmark in benchmarks:
         answered = Exposure.objects.filter(owner=owner, benchmark=benchmark).count()
         waiting = Run.objects.filter(
-            submission__owner=owner, benchmark=benchmark, twin=Twin.NONE, state__in=ACTIVE
+            submission__owner=owner, benchmark=benchmark, twin=Twin.NONE, dry=False, state__in=ACTIVE
         ).count()
         if not may_be_answered(benchmark, owner, answered + waiting):
             limit = answer_limit(benchmark, owner)

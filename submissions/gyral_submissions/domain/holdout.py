@@ -66,6 +66,7 @@ def standing_runs(benchmark: Benchmark) -> list[Run]:
             benchmark=benchmark,
             state=State.FINISHED,
             twin=Twin.NONE,
+            dry=False,
             readout=benchmark.readout,
             submission__visibility=Visibility.PUBLIC,
             submission__withdrawn=None,

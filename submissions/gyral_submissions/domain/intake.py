@@ -13,12 +13,13 @@ from pathlib import Path
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from gyral.errors import BadUpload, UserError
 from gyral.hashing import hash_file, hash_json
 from gyral.models.card import ModelCard
 from gyral_submissions import conf
-from gyral_submissions.domain import quota
+from gyral_submissions.domain import dry_run, quota
 from gyral_submissions.domain.announcement import require_open
 from gyral_submissions.domain.fault import readable
 from gyral_submissions.domain.payload import (
@@ -30,7 +31,8 @@ from gyral_submissions.domain.payload import (
     scratch_folder,
     stream,
 )
-from gyral_submissions.enums import Format, Tier, Visibility
+from gyral_submissions.domain.run import cancel
+from gyral_submissions.enums import ACTIVE, Format, Tier, Visibility
 from gyral_submissions.models import Submission
 from gyral_submissions.rules import may_upload
 
@@ -73,7 +75,8 @@ def receive(
     Returns
     -------
     Submission
-        Version 1 of a new name, or the next version of a name that is already the owner's.
+        Version 1 of a new name, or the next version of a name that is already the owner's; the version that was there
+        where the same model was only tried so far (`gyral_submissions.domain.dry_run`).
 
     Raises
     ------
@@ -122,11 +125,10 @@ def receive(
         path=kept.name,
     )
     try:
-        _insert(submission, owner)
+        return _insert(submission, owner)
     except BaseException:
         shutil.rmtree(kept, ignore_errors=True)
         raise
-    return submission
 
 
 def require_welcome(owner: User, format_: Format) -> None:
@@ -200,13 +202,15 @@ def _content_hash(folder: Path, card: ModelCard) -> str:
     return hash_json([hashes, card.decisive()])
 
 
-def _insert(submission: Submission, owner: User) -> None:
+def _insert(submission: Submission, owner: User) -> Submission:
     """Number the version and write the row; names and duplicates are looked at again under the owner's lock."""
     try:
         with transaction.atomic():
             quota.lock(owner)
             same = Submission.objects.filter(owner=owner, content_hash=submission.content_hash, withdrawn=None)
             if (before := same.first()) is not None:
+                if before.name == submission.name and before.moderated is None and dry_run.was_only_tried(before):
+                    return _taken_up(before, submission)
                 raise Refused(
                     f"you sent the same model before, as {before}.",
                     mend="Start its runs from its page, or withdraw it first.",
@@ -218,3 +222,18 @@ def _insert(submission: Submission, owner: User) -> None:
         # Somebody else took the name between our look and our write.
         _next_version(submission.name, owner)
         raise
+    return submission
+
+
+def _taken_up(before: Submission, sent: Submission) -> Submission:
+    """The version that was only tried, with the files and the card that came now; a dry run that still goes is ended."""
+    for run in before.runs.filter(state__in=ACTIVE):
+        cancel(run)
+    old = conf.uploads() / before.path
+    if sent.visibility == Visibility.PUBLIC != before.visibility:
+        before.published = timezone.now()
+    for field in ("title", "card", "visibility", "sha256", "size", "path"):
+        setattr(before, field, getattr(sent, field))
+    before.save()
+    transaction.on_commit(lambda: shutil.rmtree(old, ignore_errors=True))
+    return before

@@ -93,7 +93,9 @@ def _message(notice: Notice, site: str, connection: BaseEmailBackend | None) -> 
     run = notice.run
     finished = run.state == State.FINISHED
     what = f"{run.submission.name} version {run.submission.version} on {run.benchmark}"
-    lines = [f"The run of {what} {'has finished: its scores are there.' if finished else 'has failed.'}"]
+    lines = [
+        f"The {'dry run' if run.dry else 'run'} of {what} {'has finished: its scores are there.' if finished else 'has failed.'}"
+    ]
     if not finished:
         lines += [f"{run.fault_text} {run.fault_mend}".strip()]
     where = f"{site.rstrip('/')}/runs/{run.pk}/"

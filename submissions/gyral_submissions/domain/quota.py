@@ -1,4 +1,4 @@
-"""Quota: how many evaluations a person may start in a day, and how many runs may be active.
+"""Quota: how many evaluations and dry runs a person may start in a day, and how many runs may be active.
 
 A day is a calendar day in UTC. An evaluation is a model on a benchmark; its untrained twin is a control and
 costs nothing. What failed by the site's fault, or was cancelled before it started, is given back.
@@ -11,6 +11,7 @@ from math import ceil
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
+from django.db.models import Count
 from django.utils import timezone
 
 from gyral.errors import UserError
@@ -37,6 +38,8 @@ class Quota:
         Next midnight, UTC.
     active, active_limit : int
         Runs queued or running now, and how many there may be.
+    dry_limit, dry_remaining : int
+        Dry runs a day, and those left.
     """
 
     limit: int
@@ -45,6 +48,8 @@ class Quota:
     resets: datetime
     active: int
     active_limit: int
+    dry_limit: int
+    dry_remaining: int
 
 
 def quota_of(owner: User) -> Quota:
@@ -52,9 +57,12 @@ def quota_of(owner: User) -> Quota:
     now = timezone.now()
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     limit, active_limit = _limits(owner)
-    used = Charge.objects.filter(owner=owner, created__gte=today, refunded=None).count()
+    spent = Charge.objects.filter(owner=owner, created__gte=today, refunded=None).order_by()
+    counted = dict(spent.values_list("dry").annotate(n=Count("pk")))
+    used, tried, tries = counted.get(False, 0), counted.get(True, 0), conf.DRY_RUNS_PER_DAY()
     active = Run.objects.filter(submission__owner=owner, state__in=ACTIVE).count()
-    return Quota(limit, used, max(0, limit - used), today + timedelta(days=1), active, active_limit)
+    tomorrow = today + timedelta(days=1)
+    return Quota(limit, used, max(0, limit - used), tomorrow, active, active_limit, tries, max(0, tries - tried))
 
 
 def _limits(owner: User) -> tuple[int, int]:
@@ -79,8 +87,8 @@ def lock(owner: User) -> None:
     get_user_model().objects.select_for_update().only("pk").get(pk=owner.pk)
 
 
-def require(owner: User, *, evaluations: int, runs: int) -> None:
-    """Check that ``evaluations`` and ``runs`` more fit; call inside a transaction, after ``lock``.
+def require(owner: User, *, evaluations: int, runs: int, dry_runs: int = 0) -> None:
+    """Check that ``evaluations``, ``dry_runs`` and ``runs`` more fit; call inside a transaction, after ``lock``.
 
     Raises
     ------
@@ -102,13 +110,21 @@ def require(owner: User, *, evaluations: int, runs: int) -> None:
             mend=f"New ones come at {quota.resets:%Y-%m-%d %H:%M} UTC.",
             code="quota-day",
         )
+    if dry_runs > quota.dry_remaining:
+        raise QuotaExceeded(
+            f"your {quota.dry_limit} dry run{'s' if quota.dry_limit != 1 else ''} of today are spent."
+            if quota.dry_limit
+            else "this site has no dry runs.",
+            mend=f"New ones come at {quota.resets:%Y-%m-%d %H:%M} UTC." if quota.dry_limit else None,
+            code="quota-dry",
+        )
 
 
 def charge(run: Run) -> None:
-    """Take one evaluation for this attempt of ``run``; twins and reference models cost nothing."""
+    """Take one evaluation, or dry run, for this attempt of ``run``; twins and reference models cost nothing."""
     owner = run.submission.owner
     if owner is not None and run.twin == Twin.NONE:
-        Charge.objects.create(owner=owner, run=run, attempt=run.attempt, created=timezone.now())
+        Charge.objects.create(owner=owner, run=run, attempt=run.attempt, dry=run.dry, created=timezone.now())
 
 
 def refund(run_id: uuid.UUID) -> None:

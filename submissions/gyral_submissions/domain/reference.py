@@ -23,7 +23,7 @@ from gyral_submissions.enums import ACTIVE, Format, State, Tier, Twin, Visibilit
 from gyral_submissions.models import Benchmark, Run, Submission
 
 if TYPE_CHECKING:
-    from gyral.models.catalogue import Reference
+    from gyral.models.reference import Reference
 
 Outcome = Literal["scored", "reused", "failed", "busy", "skipped"]
 

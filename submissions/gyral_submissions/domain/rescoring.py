@@ -16,7 +16,7 @@ from gyral_submissions.rules import Viewer
 def mark_stale(benchmark: Benchmark, *, by: Viewer, reason: str = "") -> int:
     """Mark every finished run of a benchmark that is not; returns how many."""
     with transaction.atomic():
-        finished = Run.objects.filter(benchmark=benchmark, state=State.FINISHED, stale=None)
+        finished = Run.objects.filter(benchmark=benchmark, state=State.FINISHED, dry=False, stale=None)
         count = finished.update(stale=timezone.now())
         if count:
             audit.note(by, "mark as stale", benchmark, runs=count, reason=reason)
@@ -29,7 +29,7 @@ def score_again(benchmark: Benchmark, *, by: Viewer) -> list[Run]:
     One that is queued or running already is left alone, and a run that has a fresh score beside it.
     """
     stale = (
-        Run.objects.filter(benchmark=benchmark, state=State.FINISHED, submission__withdrawn=None)
+        Run.objects.filter(benchmark=benchmark, state=State.FINISHED, dry=False, submission__withdrawn=None)
         .exclude(stale=None)
         .exclude(submission__format=Format.REFERENCE)  # `manage.py score_reference_models` scores those
         .select_related("submission")
@@ -45,6 +45,7 @@ def score_again(benchmark: Benchmark, *, by: Viewer) -> list[Run]:
                 "benchmark": benchmark,
                 "twin": run.twin,
                 "readout": benchmark.readout,
+                "dry": False,
             }
             if Run.objects.filter(**same, state__in=ACTIVE).exists():
                 continue

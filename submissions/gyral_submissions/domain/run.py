@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -25,12 +26,14 @@ def create(
     benchmarks: Sequence[Benchmark],
     *,
     twin: bool = True,
+    dry: bool = False,
     publish: bool = True,
 ) -> list[Run]:
     """Queue an evaluation on each benchmark, and by default one of the untrained twin beside it.
 
     Quota is checked and spent, and the runs are written, in one transaction; messages leave on commit
-    (none with ``publish=False``: the caller runs them).
+    (none with ``publish=False``: the caller runs them). With ``dry`` they are dry runs, which have no twins
+    (`gyral_submissions.domain.dry_run`).
 
     Raises
     ------
@@ -45,18 +48,19 @@ def create(
     _require_standing(submission)
     for benchmark in benchmarks:
         _require_fitting(submission, benchmark)
-    twins = [Twin.NONE, Twin.UNTRAINED] if twin and submission.has_twin else [Twin.NONE]
+    twins = [Twin.NONE, Twin.UNTRAINED] if twin and submission.has_twin and not dry else [Twin.NONE]
     published = timezone.now() if publish else None
     planned = [
-        Run(submission=submission, benchmark=b, twin=t, readout=b.readout, published=published)
+        Run(submission=submission, benchmark=b, twin=t, readout=b.readout, dry=dry, published=published)
         for b in benchmarks
         for t in twins
     ]
     with transaction.atomic():
         if submission.owner is not None:
             quota.lock(submission.owner)
-            quota.require(submission.owner, evaluations=len(benchmarks), runs=len(planned))
-            exposure.require(submission.owner, benchmarks)
+            _require_quota(submission.owner, len(benchmarks), runs=len(planned), dry=dry)
+            if not dry:
+                exposure.require(submission.owner, benchmarks)
         for run in planned:
             _require_unscored(run)
             _insert(run)
@@ -75,7 +79,7 @@ def cancel(run: Run) -> bool:
         False where it had ended before.
     """
     cancelled = _cancel(run.pk)
-    if not run.twin:
+    if not run.twin and not run.dry:
         twins = Run.objects.filter(
             submission_id=run.submission_id, benchmark_id=run.benchmark_id, readout=run.readout, state__in=ACTIVE
         ).exclude(twin=Twin.NONE)
@@ -105,8 +109,8 @@ def retry(run: Run) -> Run:
         if run.submission.owner is not None:
             quota.lock(run.submission.owner)
             evaluations, count = (0 if run.twin else 1), (1 if twin is None else 2)
-            quota.require(run.submission.owner, evaluations=evaluations, runs=count)
-            if not run.twin:
+            _require_quota(run.submission.owner, evaluations, runs=count, dry=run.dry)
+            if not run.twin and not run.dry:
                 exposure.require(run.submission.owner, [run.benchmark])
         for one in filter(None, (run, twin)):
             _queue_again(one)
@@ -114,6 +118,10 @@ def retry(run: Run) -> Run:
             quota.charge(one)
             publish_on_commit(one.pk, one.attempt)
     return run
+
+
+def _require_quota(owner: User, count: int, *, runs: int, dry: bool) -> None:
+    quota.require(owner, evaluations=0 if dry else count, dry_runs=count if dry else 0, runs=runs)
 
 
 def _queue_again(run: Run) -> None:
@@ -162,9 +170,16 @@ def _require_unscored(run: Run) -> None:
         benchmark=run.benchmark,
         twin=run.twin,
         readout=run.readout,
+        dry=run.dry,
         state=State.FINISHED,
         stale=None,
     )
+    if same.exists() and run.dry:
+        raise CannotRun(
+            f"{run.submission} went through its dry run already.",
+            mend="Score it on the benchmarks you want.",
+            code="already-scored",
+        )
     if same.exists():
         raise CannotRun(
             f"{run.submission} has a score on {run.benchmark} already.",

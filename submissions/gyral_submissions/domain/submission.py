@@ -115,5 +115,5 @@ def let_go(submission: Submission, *, by: Viewer) -> None:
 
 def _rank_again(submission: Submission) -> None:
     """Where a model comes or goes, the others' ranks are others."""
-    scored = submission.runs.filter(state=State.FINISHED).order_by()
+    scored = submission.runs.filter(state=State.FINISHED, dry=False).order_by()
     standing.want(Benchmark.objects.filter(pk__in=scored.values("benchmark_id")))

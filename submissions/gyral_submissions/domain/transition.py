@@ -52,8 +52,8 @@ def move(run_id: uuid.UUID, attempt: int, states: Sequence[State], /, **changes:
 
 
 def twin_of(run: Run) -> Run | None:
-    """Newest run of the untrained twin beside a model's ``run``; None beside a twin's."""
-    if run.twin:
+    """Newest run of the untrained twin beside a model's ``run``; None beside a twin's, and beside a dry run."""
+    if run.twin or run.dry:
         return None
     same = Run.objects.filter(submission_id=run.submission_id, benchmark_id=run.benchmark_id, readout=run.readout)
     return same.exclude(twin=Twin.NONE).defer("record").order_by("-created").first()

@@ -47,6 +47,15 @@ class Benchmark(models.Model):
         """``name@version``."""
         return f"{self.name}@{self.version}"
 
+    def region_title(self, name: str) -> str:
+        """What pages call a region; its name where it has no title or is not of this benchmark."""
+        return next((str(r.get("title") or name) for r in self.regions if r["name"] == name), name)
+
+    @property
+    def main_title(self) -> str:
+        """Of the region that stands for the benchmark in overviews."""
+        return self.region_title(self.main_region)
+
     @property
     def region_names(self) -> list[str]:
         """Names of the regions in page order."""

@@ -1,4 +1,4 @@
-"""Charge: one evaluation taken from somebody's daily quota."""
+"""Charge: one evaluation, or one dry run, taken from what somebody may start in a day."""
 
 from django.conf import settings
 from django.db import models
@@ -12,6 +12,8 @@ class Charge(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="charges")
     run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="charges")
     attempt = models.PositiveIntegerField()
+    # Dry runs are counted by themselves.
+    dry = models.BooleanField("dry run", default=False)
     created = models.DateTimeField()
     refunded = models.DateTimeField(null=True, blank=True)
 

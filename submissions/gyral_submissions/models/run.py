@@ -18,6 +18,8 @@ class Run(models.Model):
     benchmark = models.ForeignKey(Benchmark, on_delete=models.PROTECT, related_name="runs")
     twin = models.CharField(max_length=16, choices=Twin.choices, default=Twin.NONE, blank=True)
     readout = models.CharField(max_length=120)
+    # Tries an upload; its result is on no board, and only its owner's and the operators' to see.
+    dry = models.BooleanField("dry run", default=False)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=1)
     # When its message was last handed to the broker; the sweeper publishes lost ones again.
@@ -41,13 +43,15 @@ class Run(models.Model):
     reference = models.CharField(max_length=16, blank=True)
     # Folder of the stored record, relative to GYRAL_HOME/runs; set once, with the scores.
     record_path = models.CharField(max_length=200, blank=True)
-    # The record without its rows, which are the scores.
+    # The record without its rows, which are the scores; of a dry run, which has none, with those of chosen layers.
     record = models.JSONField(null=True, blank=True)
     # Share of other models left behind, mean over the board's regions; null unless all models have all regions.
     borda = models.FloatField(null=True, blank=True)
     # {region: value} over all subjects, layers chosen inside training rows: what boards order and average by, so that
     # they read one row a run instead of one a cell. Written with the scores; null for twins.
     by_region = models.JSONField(null=True, blank=True)
+    # Of one stimulus, in the model; null where it is not known.
+    multiply_adds = models.BigIntegerField("multiply-adds", null=True, blank=True)
     # When operators found that the score has to be made again; it stays where it is until then, marked.
     stale = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -58,7 +62,7 @@ class Run(models.Model):
         ordering = ["-created"]
         constraints = [
             models.UniqueConstraint(
-                fields=["submission", "benchmark", "twin", "readout"],
+                fields=["submission", "benchmark", "twin", "readout", "dry"],
                 condition=Q(state__in=[s.value for s in ACTIVE]),
                 name="run_one_active",
             )
@@ -69,7 +73,7 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.submission} on {self.benchmark}{f' ({self.twin})' if self.twin else ''}: {self.state}"
+        return f"{self.submission} on {self.benchmark}{f' ({self.twin})' if self.twin else ''}{' (dry run)' if self.dry else ''}: {self.state}"
 
     @property
     def is_active(self) -> bool:

@@ -87,4 +87,4 @@ class Score(models.Model):
     @property
     def nothing_left(self) -> bool:
         """See `gyral.left.nothing_left`."""
-        return nothing_left(self.unique_r2, self.unique_low, self.partial_low)
+        return nothing_left(self.unique_r2, self.unique_low, self.partial, self.partial_low)

@@ -46,6 +46,9 @@ def test_every_field_that_decides_a_score_is_in_the_hash() -> None:
         "channels": 5,
         "context": "group",
         "simulated": True,
+        "rdm": "crossnobis",
+        "metric": "r2",
+        "readout": "ols",
     }
     for field in fields(Benchmark):
         if field.name in told:

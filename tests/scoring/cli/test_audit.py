@@ -81,12 +81,22 @@ def test_leaky_pack_is_refused_at_every_door(
 
 
 def test_folder_named_like_a_dataset_does_not_stand_in_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_pack(sound(), tmp_path / "sim-language")
     monkeypatch.chdir(tmp_path)
     assert open_named("sim-language").about.name == "sim-language"
+    assert "for the folder here write ./sim-language" in capsys.readouterr().err
     assert open_named("./sim-language").about.name == "told"
+    assert not capsys.readouterr().err
+    for target in ("sim-language", "./sim-language"):
+        status, out, err = run(capsys, "data", "check", target, "--files", "--quiet")
+        assert (status, out) == (0, "")
+        assert ("write ./sim-language" in err) == (target == "sim-language")
+    status, out, _ = run(capsys, "data", "check", "./sim-language", "--files")
+    told = int(out.split()[1])
+    status, out, _ = run(capsys, "data", "check", "sim-language", "--files")
+    assert int(out.split()[1]) != told
 
 
 def test_shuffle_is_for_an_audit_only(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -121,12 +131,33 @@ def test_misuse_is_said(capsys: pytest.CaptureFixture[str], arguments: list[str]
     assert status in (1, 2) and says in err
 
 
+def test_a_pack_is_asked_by_its_own_benchmark(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    similar = {**BENCHMARK, "task": "rsa", "metric": "rsa-cosine", "readout": "none", "ceiling": "rdm-bounds"}
+    write_pack(replace(sound(), extra={"benchmark": similar}), tmp_path / "unsaid")
+    status, _, err = run(capsys, "audit", str(tmp_path / "unsaid"), "--quiet")
+    assert status == 1 and "Set rdm in [benchmark], one of correlation, cosine" in err
+    write_pack(replace(sound(), extra={"benchmark": similar | {"rdm": "cosine"}}), tmp_path / "said")
+    assert run(capsys, "audit", str(tmp_path / "said"), "--quiet")[0] == 0
+
+
+def test_benchmarks_of_one_dataset_share_its_canaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GYRAL_CACHE", str(tmp_path))
+    ran = []
+    monkeypatch.setattr("gyral.audit.run_canaries", lambda *args, **options: ran.append(args) or ())
+    from gyral.datasets.catalogue import open_dataset
+
+    dataset = open_dataset("sim-language")
+    kinds = [audit(dataset, ceiling=kind).ceilings[0].kind for kind in ("ncsnr", "split-half")]
+    rdms = audit(dataset, ceiling="rdm-bounds", rdm="euclidean").ceilings[0]
+    assert kinds == ["ncsnr", "split-half"] and (rdms.kind, rdms.units) == ("rdm-bounds", 3)
+    assert len(ran) == 1
+
+
 def test_ceilings_are_those_of_the_units(monkeypatch: pytest.MonkeyPatch) -> None:
     from gyral.datasets.catalogue import open_dataset
     from gyral.scores.problem import problem_of
 
     monkeypatch.setattr("gyral.audit.run_canaries", lambda *args, **options: ())
-    monkeypatch.setattr("gyral.audit._kept", lambda folder: None)
     dataset = replace(open_dataset("sim-language"), content_hash="")  # so that this report is not kept
     report = audit(dataset, ceiling="ncsnr")
     ceiling = problem_of(dataset, "ncsnr").ceiling

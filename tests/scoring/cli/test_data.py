@@ -185,6 +185,7 @@ def test_install_refuses_a_bundled_name_with_other_content(gyral, home, tmp_path
         ({"task": "rsa"}, "metric must be one of ['rsa-cosine', 'rsa-pearson', 'rsa-spearman'"),
         ({"readout": "rigde"}, "readout must be one of ['assist-alone', "),
         ({"ceiling": "rdm-bounds"}, "ceiling must be one of "),
+        ({"rdm": "cosine"}, "rdm goes with task 'rsa'"),
         ({"version": "0"}, "version must be a whole number"),
         ({"name": "tuckute2024"}, "'tuckute2024' is the name of a bundled benchmark"),
         ({"reagion": "V4"}, "unknown field of [benchmark] 'reagion'"),
@@ -197,6 +198,14 @@ def test_install_refuses_a_wrong_benchmark_table(gyral, home, tmp_path, change, 
     assert status == 1
     assert words in err
     assert not (home / "packs" / "tiny").exists()
+
+
+def test_a_board_of_rdms_made_of_responses_needs_to_say_how(gyral, home, tmp_path):
+    similar = {"task": "rsa", "metric": "rsa-cosine", "readout": "none", "ceiling": "rdm-bounds"}
+    named = packed(tmp_path / "named", BENCHMARK | similar | {"rdm": "corelation"})
+    status, _, err = gyral("data", "install", named)
+    assert status == 1 and "rdm goes with task 'rsa' and must be one of ['correlation', 'cosine'" in err
+    assert gyral("data", "install", packed(tmp_path / "made", BENCHMARK | similar | {"rdm": "euclidean"}))[0] == 0
 
 
 def test_check_names_every_fault(gyral, tmp_path):

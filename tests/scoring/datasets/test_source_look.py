@@ -1,14 +1,17 @@
 """What `gyral data init` recognises, and that its drafts are descriptions."""
 
+import re
 import tomllib
 
 import numpy as np
 import pytest
 
-from gyral.datasets.source import Source, unfinished
+from gyral.benchmarks.benchmark import CEILINGS, Benchmark
+from gyral.datasets.source import TODO, Source, unfinished
 from gyral.datasets.source_draft import draft
 from gyral.datasets.source_look import look
 from gyral.errors import BadDataset
+from gyral.metrics.metric import metrics_of
 from source_folder import SHAPE, image_stimuli, write_csv, write_nifti
 
 
@@ -33,8 +36,6 @@ def finished(told):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("betas_csv/sub-01_ResponseData.h5", "THINGS-fMRI"),
-        ("cell.nwb", "NWB"),
         ("story.TextGrid", "word times (TextGrid)"),
         ("some.hdf5", "HDF5"),
     ],
@@ -55,7 +56,11 @@ def test_what_is_known_and_not_read_is_said_with_a_way_out(tmp_path, name, what)
         ),
         ("subj01/training_split/training_fmri/lh_training_fmri.npy", "Algonauts 2023"),
         ("preprocessed/preprocessed_P1-epo.fif", "THINGS-MEG"),
+        ("betas_csv/sub-01_ResponseData.h5", "THINGS-fMRI"),
+        ("sub-01/voxel-metadata/sub-01_task-things_voxel-wise-responses.h5", "THINGS-fMRI"),
         ("sub-01/preprocessed_eeg_training.npy", "THINGS-EEG2"),
+        ("stimuli/gentle/pieman/align.csv", "Narratives"),
+        ("M02/data_243sentences.mat", "Pereira 2018"),
         ("UTS01/wheretheressmoke.hf5", "LeBel/Huth stories"),
         ("assy_dicarlo_MajajHong2015_public.nc", "BrainIO netCDF"),
     ],
@@ -137,3 +142,69 @@ def test_packs_and_hidden_files_are_passed_over(tmp_path):
     put(tmp_path / "empty", ".hidden")
     with pytest.raises(BadDataset, match="no file in it"):
         look(tmp_path / "empty")
+
+
+def responses(folder):
+    return fields(folder)["responses"]
+
+
+def test_a_mask_that_only_its_description_names_is_called_so(tmp_path):
+    for subject in ("sub-01", "sub-02"):
+        for mask in ("desc-V1_mask", "space-T1w_FFA_mask"):
+            write_nifti(tmp_path / f"{subject}/{subject}_{mask}.nii.gz", np.ones(SHAPE))
+        write_nifti(tmp_path / f"{subject}/{subject}_betas.nii.gz", np.ones((*SHAPE, 5)))
+    assert {r["name"] for r in fields(tmp_path)["regions"]} == {"V1", "FFA"}
+
+
+def test_tables_of_responses_name_their_subjects_and_follow_one_pattern(tmp_path):
+    write_csv(tmp_path / "stimuli.csv", id=["a", "b"], sentence=["One.", "Two."], length=[4, 4])
+    for name in ("anna", "ben"):
+        write_csv(
+            tmp_path / f"data/{name}.csv", stimulus_id=["a", "b"], run=[1, 2], IFG=[0.5, 1.0], MTG=[1.0, 2.0]
+        )
+    told = responses(tmp_path)
+    assert (told["files"], told["stimulus"]) == ("data/{subject}.csv", "stimulus_id")
+    assert told["subjects"] == ["anna", "ben"]
+    assert told["units"] == ["IFG", "MTG"], "a run is no response"
+
+
+def test_bids_like_names_of_tables_become_subjects_wherever_they_stand(tmp_path):
+    for name in ("sub-01", "sub-02"):
+        write_csv(tmp_path / f"{name}/{name}_responses.csv", stimulus=["a", "b"], IFG=[0.5, 1.0])
+    told = responses(tmp_path)
+    assert told["files"] == "{subject}/{subject}_responses.csv"
+    assert told["subjects"] == ["sub-01", "sub-02"] and "units" not in told
+
+
+@pytest.mark.parametrize(("people", "subjects"), [(["kim", "kim"], ["kim"]), (["kim", "lee"], ["kim", "lee"])])
+@pytest.mark.parametrize("head", ["subject", "participant"])
+def test_one_table_names_its_subjects(tmp_path, people, subjects, head):
+    write_csv(tmp_path / "r.csv", **{head: people}, id=["a", "b"], rt=[0.5, 0.4])
+    told = responses(tmp_path)
+    assert (told["files"], told["subjects"]) == ("r.csv", subjects)
+    # several in one file are told apart by a column of that name
+    renamed = "# Rename the column 'participant' of r.csv to 'subject'" in draft(tmp_path, look(tmp_path)).text
+    assert renamed == (head == "participant" and len(subjects) > 1)
+
+
+def test_tables_that_differ_in_more_than_one_word_are_left_to_their_owner(tmp_path):
+    for name in ("anna_1", "ben_2"):
+        write_csv(tmp_path / f"{name}.csv", stimulus=["a", "b"], IFG=[0.5, 1.0])
+    assert responses(tmp_path)["subjects"] == [TODO]
+
+
+@pytest.mark.parametrize("kind", ["table", "rdms"])
+def test_the_commented_benchmark_is_one_once_it_is_uncommented(tmp_path, kind):
+    image_stimuli(tmp_path, 4)
+    if kind == "table":
+        write_csv(tmp_path / "r.csv", stimulus=["item00", "item01"], IFG=[0.5, 1.0])
+    else:
+        np.savez(tmp_path / "rdms.npz", it=np.zeros((4, 4)))
+    text = draft(tmp_path, look(tmp_path)).text
+    declared = re.sub("^# ", "", text[text.index("# [benchmark]") :], flags=re.MULTILINE).partition("\nrdm = ")[0]
+    table = tomllib.loads(declared)["benchmark"]
+    assert unfinished(table) == ["title"]
+    made, source = Benchmark(**table), tomllib.loads(text)
+    assert made.dataset == source["about"]["name"] and made.modality == "vision"
+    assert made.metric in metrics_of(made.task) and made.ceiling in CEILINGS[made.task]
+    assert made.main_region == ("all" if kind == "table" else "it")

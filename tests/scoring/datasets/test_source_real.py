@@ -1,8 +1,10 @@
 """Real data through the door a user takes: the packs are those of the recipes."""
 
 import shutil
+from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 import pytest
 import tomli_w
 
@@ -11,7 +13,7 @@ from gyral.cli.main import main
 from gyral.datasets.catalogue import RECIPES
 from gyral.datasets.pack import read_pack
 from gyral.datasets.readers.volume import load_image
-from gyral.datasets.recipes import haxby2001, kriegeskorte2008, tuckute2024
+from gyral.datasets.recipes import alice, haxby2001, kriegeskorte2008, tuckute2024
 from source_folder import write_nifti
 
 pytestmark = pytest.mark.data
@@ -65,6 +67,40 @@ def test_tuckute_enters_as_two_tables(tmp_path):
     shutil.copytree(mirror("tuckute2024"), folder)
     (folder / "ratings_2000_sentences.csv").rename(folder / "norms.csv")
     assert build(folder, described(tuckute2024)).content_hash == RECIPES.load("tuckute2024").content_hash
+
+
+def test_alice_enters_as_tables_of_words_and_of_samples(tmp_path):
+    """As a laboratory holds it after its own cleaning: a table of words in time, and one of samples a listener."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    words = pd.read_csv(mirror("alice") / "words.csv", dtype=str, keep_default_na=False)
+    words = words.rename(columns={"onset_s": "onset", "offset_s": "offset"}).assign(story=alice.STORY)
+    words.insert(0, "id", [f"{i + 1:04d}" for i in range(len(words))])
+    words.to_csv(folder / "stimuli.csv", index=False)
+    with np.load(mirror("alice") / "timecourses.npz") as found:
+        held = {name: found[name] for name in ("subjects", alice.SPHERE, "motion", "sound_power")}
+    subjects = [str(s) for s in held["subjects"]]
+    for subject, series, motion in zip(subjects, held[alice.SPHERE], held["motion"], strict=True):
+        samples = pd.DataFrame(
+            alice.clean(series.astype(float), motion.astype(float)), columns=list(alice.REGIONS)
+        )
+        power = held["sound_power"][0].astype(float).round(4)
+        samples.assign(story=alice.STORY, power=power).to_csv(folder / f"{subject}.csv", index=False)
+    fields = {
+        "source": 1,
+        "about": {name: value for name, value in asdict(alice.ABOUT).items() if value is not None},
+        "stimuli": {"modality": "text", "table": "stimuli.csv", "text": "word", "group": "story"}
+        | {"onset": "onset", "offset": "offset"},
+        "responses": {"reader": "table", "kind": "fMRI", "unit": "z", "subjects": subjects, "story": "story"}
+        | {"files": "{subject}.csv", "units": list(alice.REGIONS)},
+        "regions": [
+            {"name": name, "title": title, "path": ["language"], "units": [name]}
+            for name, title in alice.REGIONS.items()
+        ],
+        "timeline": {"period": alice.TR, "signals": {"sound-power": ["power"]}, "convolved": ["sound-power"]},
+        "split": {"kind": "contiguous", "folds": alice.FOLDS, "gap": alice.GAP},
+    }
+    assert build(folder, fields).content_hash == RECIPES.load("alice").content_hash
 
 
 def test_single_block_betas_of_haxby_know_their_category(tmp_path):

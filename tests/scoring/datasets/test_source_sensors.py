@@ -225,6 +225,35 @@ def test_jobs_and_two_subjects_make_the_same_pack(runs):
     assert alone.responses.subjects == ("sub-01", "sub-02")
 
 
+def test_trials_of_several_people_are_matched_by_a_table_or_stand_behind_one_another(runs):
+    save_fif(runs / "sub-02_run-1_raw.fif", made_raw(((200, 2), (350, 1))))
+    save_fif(runs / "sub-02_run-2_raw.fif", made_raw(((150, 2), (350, 1), (500, 2))))
+    two = {"subjects": ["sub-01", "sub-02"]}
+    told = refused("trial-count", runs, tables(responses=two))
+    assert "which of the 5 trials of subject 'sub-02' showed what one of the 5 of 'sub-01' showed" in told
+    assert f"{runs / 'dataset.toml'} stimuli.table" in told
+    assert 'table = "stimuli.csv"' in told and 'subjects = ["everyone"], files = "*_raw.fif"' in told
+    # the first way: what each trial showed, in the order of the recordings
+    for subject, shown in (("sub-01", "01010"), ("sub-02", "10101")):
+        write_csv(runs / f"{subject}_trials.csv", stimulus=[f"item0{k}" for k in shown])
+    stimuli = image_stimuli(runs, 2) | {"group": "id"}
+    matched = tables(stimuli=stimuli, responses=two | {"trials": "{subject}_trials.csv"})
+    pack, _ = built(runs, matched | {"split": {"kind": "contiguous", "folds": 2}})
+    assert pack.responses.subjects == ("sub-01", "sub-02") and pack.stimuli.ids == ("item00", "item01")
+    # the second, as the message has it
+    write_csv(
+        runs / "people.csv",
+        group=[f"sub-0{s}_run-{r}" for s in (1, 2) for r in (1, 2)],
+        person=["Ann", "Ann", "Ben", "Ben"],
+    )
+    join = {"table": "people.csv", "on": "group", "columns": ["person"]}
+    told = tables(stimuli={"join": [join]}, responses={"subjects": ["everyone"], "files": "*_raw.fif"})
+    pack, _ = built(runs, told)
+    assert pack.stimuli.columns["person"].tolist() == ["Ann"] * 5 + ["Ben"] * 5
+    assert len(set(pack.stimuli.groups)) == 4 and pack.stimuli.ids[5] == "sub-02_run-1-001"
+    assert pack.responses.values["everyone"].shape[0] == 10
+
+
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
@@ -326,3 +355,26 @@ def test_real_set_edf_and_fif_files_hold_what_mne_reads(tmp_path):
     np.testing.assert_array_equal(sensor_times(pack, "s")[0], joined(erp).values.astype(np.float32))
     assert pack.stimuli.groups[0] == "sub-015"
     assert ABOUT["name"] == pack.name
+
+
+@pytest.mark.parametrize(
+    ("epochs", "code", "words"),
+    [
+        ({"low": 30.0, "high": 10.0}, "filter-band", "above 30 and below 10 Hz"),
+        ({"baseline": [-5.0, -4.0]}, "time-axis", "no stretch of the trial, -0.1 to 0.3 s"),
+        ({"baseline": [0.1, 0.0]}, "time-axis", "[0.1, 0.0]"),
+        ({"montage": "standard_1030"}, "no-positions", "no montage 'standard_1030'"),
+        ({"labels": ["car"]}, "no-events", "none of the events ['face', 'house'] is one of ['car']"),
+    ],
+)
+def test_epochs_that_make_no_sense_are_refused(runs, epochs, code, words):
+    assert words in refused(code, runs, tables(epochs=epochs))
+
+
+def test_late_events_are_called_milliseconds_only_where_none_is_in_time(runs):
+    told = tables(responses={"events": "events-*.tsv", "stimulus": "trial_type"}, epochs={"events": None})
+    del told["epochs"]["events"]
+    for onsets, hint in (([2.0, 300.0], False), ([2000.0, 3000.0], True)):
+        for run in (1, 2):
+            write_csv(runs / f"events-{run}.tsv", onset=onsets, duration=[0.0, 0.0], trial_type=["face", "house"])
+        assert ("milliseconds" in refused("events-outside", runs, told)) is hint

@@ -60,3 +60,10 @@ def test_a_default_value_is_left_out_of_the_label() -> None:
 def test_wrong_specifications_are_named(spec: str, words: str) -> None:
     with pytest.raises((UserError, UnknownName), match=words):
         open_readout(spec)
+
+
+@pytest.mark.parametrize("spec", ["ridge:", "ridge:,", "banded:,spread=3"])
+def test_a_colon_needs_an_option_behind_it(spec: str) -> None:
+    with pytest.raises(UserError, match="names an option without a name") as caught:
+        open_readout(spec)
+    assert caught.value.code == "bad-readout"

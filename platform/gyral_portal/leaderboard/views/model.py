@@ -9,13 +9,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from gyral.datasets.corpus import CORPORA, Overlap, declared_overlap
+from gyral_portal.leaderboard.layers import layers_context
+from gyral_portal.leaderboard.people import person_of
 from gyral_portal.leaderboard.picture import draw_profile
-from gyral_portal.leaderboard.table import heat
 from gyral_portal.leaderboard.views.record import command_at_home
 from gyral_submissions.domain.queries.profile import (
-    LayerMap,
     Profile,
-    layer_by_region,
     submission_profile,
     versions_of,
 )
@@ -34,7 +33,8 @@ def models(request: HttpRequest) -> HttpResponse:
         found = found.filter(Q(name__icontains=word) | Q(title__icontains=word) | Q(card__family__icontains=word))
     if modality in ("vision", "language"):
         found = found.filter(modality=modality)
-    scored = Count("runs__benchmark", filter=Q(runs__state=State.FINISHED, runs__twin=Twin.NONE), distinct=True)
+    finished = Q(runs__state=State.FINISHED, runs__twin=Twin.NONE, runs__dry=False)
+    scored = Count("runs__benchmark", filter=finished, distinct=True)
     context = {
         "models": found.annotate(boards=scored).order_by("name", "-version"),
         "words": words,
@@ -62,8 +62,7 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
             {
                 "profile": profile,
                 "picture": draw_profile(profile),
-                "regions": (layers := layer_by_region(run)).regions,
-                "layers": map_lines(layers),
+                "layers": layers_context(run),
                 "command": command_at_home(found, commands.get(run.pk)),
                 "overlap": overlap_of(found, profile.benchmark),
                 "has_main": has_main(profile),
@@ -73,6 +72,7 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
         "facts": card_facts(found),
         "trust": trust_words(found, scored=bool(profiles)),
         "twin_words": twin_words([p.twin_run for p in everywhere]),
+        "person": person_of(found.owner) if found.visibility == Visibility.PUBLIC else None,
         "owned": may_be_changed(found, request.user),
         "public": found.visibility == Visibility.PUBLIC and found.withdrawn is None,
         "site": request.build_absolute_uri("/").rstrip("/"),
@@ -100,21 +100,6 @@ def twin_words(twins: Sequence[Run | None]) -> str:
         some = "" if scored == len(twins) else f" on {scored} of {len(twins)} benchmarks"
         return f"scored beside it{some}"
     return ", ".join(dict.fromkeys(states)) or "not run"
-
-
-def map_lines(found: LayerMap) -> list[tuple[str, list[tuple[float | None, int, int]]]]:
-    """Each layer with (value, heat, folds in which it was chosen) by region; heat by column, as on boards."""
-    best = [max((v for v in column if v is not None), default=0.0) for column in zip(*found.values, strict=True)]
-    return [
-        (
-            layer,
-            [
-                (value, heat(value, best[n]), found.chosen.get(region, {}).get(layer, 0))
-                for n, (region, value) in enumerate(zip(found.regions, values, strict=True))
-            ],
-        )
-        for layer, values in zip(found.layers, found.values, strict=True)
-    ]
 
 
 def card_facts(submission: Submission) -> list[tuple[str, str]]:

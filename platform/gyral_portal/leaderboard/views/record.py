@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ from django.shortcuts import render
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
+from gyral.field_map import fields_svg
 from gyral.heatmap import heatmap_svg
 from gyral.line_chart import line_chart_svg
+from gyral_portal.leaderboard.brain import record_context
+from gyral_portal.leaderboard.layers import layers_context
+from gyral_portal.leaderboard.rdms import rdms_context
 from gyral_submissions import conf
 from gyral_submissions.domain.queries.board import ALL, CHOSEN
 from gyral_submissions.enums import State
-from gyral_submissions.models import Run, Submission
+from gyral_submissions.models import Run, Score, Submission
 from gyral_submissions.rules import may_be_seen
 
 # Files of a record, and the media type each is sent as.
@@ -40,8 +45,16 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
         "run": found,
         "record": found.record or {},
         "command": command_at_home(found.submission, (found.record or {}).get("provenance", {}).get("command")),
+        "layers": layers_context(found),
         "maps": draw_maps(folder, found.record or {}),
+        "fields": draw_fields(folder, scores) if found.benchmark.modality == "vision" else [],
         "curves": draw_curves(folder, found.record or {}),
+        "rdms": rdms_context(found, request.GET.get("rdm", ""), list(dict.fromkeys(row.region for row in scores))),
+        "brain": record_context(
+            found,
+            {k: request.GET[k] for k in ("brain", "subject") if k in request.GET},
+            [s for s in dict.fromkeys(row.subject for row in scores if row.layer == CHOSEN) if s != ALL],
+        ),
         "scores": scores,
         "main": [s for s in scores if (s.subject, s.layer) == (ALL, CHOSEN)],
         "others": [s for s in scores if (s.subject, s.layer) != (ALL, CHOSEN)],
@@ -61,6 +74,25 @@ def draw_maps(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
             svg = heatmap_svg(arrays[m["name"]][0], tuple(m["grid"]), f"{m['region']}, {m['subject']}")
             # Made of numbers and a title that heatmap_svg escapes.
             drawn.append({**m, "svg": mark_safe(svg)})  # noqa: S308
+    return drawn
+
+
+def draw_fields(folder: Path, scores: Sequence[Score]) -> list[dict[str, Any]]:
+    """Receptive fields of images, a picture a region, all subjects; none for readouts that have none."""
+    from gyral.datasets.tables import read_frame  # nested: loads pandas
+
+    file = folder / "units.parquet"
+    units = read_frame(file) if file.is_file() else None
+    if units is None or not {"region", "rf_x", "rf_y", "rf_size"} <= set(units.columns):
+        return []
+    drawn = []
+    for region in dict.fromkeys(score.region for score in scores):
+        own = units.loc[units["region"] == region, ["rf_x", "rf_y", "rf_size"]].dropna()
+        if len(own):
+            x, y, size = own.to_numpy(float).T
+            svg = fields_svg(x, y, size, str(region))
+            # Made of numbers and a title that fields_svg escapes.
+            drawn.append({"region": region, "units": len(own), "svg": mark_safe(svg)})  # noqa: S308
     return drawn
 
 
@@ -118,7 +150,11 @@ def download(request: HttpRequest, run: uuid.UUID, name: str) -> FileResponse:
 
 def find_finished(request: HttpRequest, run: uuid.UUID) -> Run:
     """The finished run, if the viewer may see its submission; else 404, as if it did not exist."""
-    found = Run.objects.select_related("submission", "benchmark").filter(pk=run, state=State.FINISHED).first()
+    found = (
+        Run.objects.select_related("submission", "benchmark")
+        .filter(pk=run, state=State.FINISHED, dry=False)
+        .first()
+    )
     if found is None or not may_be_seen(found.submission, request.user):
         raise Http404
     return found

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from gyral_portal.leaderboard.kept import answer
 from gyral_portal.leaderboard.page import title_of
-from gyral_portal.leaderboard.scatter import LISTED, PARAMETERS, Scatter, draw_scatter, read_scatter
+from gyral_portal.leaderboard.scatter import COMPUTE, LISTED, SIZES, Scatter, draw_scatter, read_scatter
 from gyral_portal.leaderboard.scope import Scope, find_scope
 from gyral_portal.leaderboard.selected import address_of, column_words, narrowed
 from gyral_portal.leaderboard.views.board import key_of, read_look
@@ -71,7 +71,9 @@ def _context(found: Scatter, scope: Scope) -> dict[str, Any]:
         "x_words": found.words(found.x),
         "y_words": found.words(found.y) if found.y else "",
         "columns": columns,
-        "parameters": PARAMETERS,
+        "sizes": [(key, size.choice) for key, size in SIZES.items()],
+        "size": None if found.x else SIZES[found.size],
+        "is_compute": found.x is None and found.size == COMPUTE,
         "chosen": found.chosen,
         "hidden": list(look.query().items()),
         "svg": mark_safe(_drawn(found, scope)) if found.points else "",  # noqa: S308 - escaped by gyral.chart

@@ -13,11 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gyral.errors import UserError
 from gyral_portal.portal.fault_pages import page_of
+from gyral_portal.portal.forms import BenchmarksForm
 from gyral_submissions import rules
 from gyral_submissions.domain import notice
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain.log import read_log
 from gyral_submissions.domain.queries.profile import expected_seconds, queue_place
+from gyral_submissions.enums import State
 from gyral_submissions.models import Run
 
 
@@ -76,7 +78,7 @@ def retry(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def find_run(request: HttpRequest, pk: uuid.UUID) -> Run:
     """The run, if the viewer may see its submission; else 404, as if it did not exist."""
     found = Run.objects.select_related("submission", "benchmark").filter(pk=pk).first()
-    if found is None or not rules.may_be_seen(found.submission, request.user):
+    if found is None or not rules.run_may_be_seen(found, request.user):
         raise Http404
     return found
 
@@ -101,7 +103,27 @@ def _context(request: HttpRequest, found: Run) -> dict[str, Any]:
         "may_cancel": rules.may_be_cancelled(found, request.user),
         "may_retry": rules.may_be_retried(found, request.user),
         "twin": _sibling(found),
+        "tried": _tried(found) if found.dry and found.state == State.FINISHED else [],
+        "form": _scoring(request, found),
     }
+
+
+def _tried(found: Run) -> list[dict[str, Any]]:
+    """Rows of a dry run's result, in the benchmark's order, with the regions' titles."""
+    rows = {row["region"]: row for row in (found.record or {}).get("rows", ())}
+    return [
+        {**rows[region["name"]], "title": region.get("title") or region["name"]}
+        for region in found.benchmark.regions
+        if region["name"] in rows
+    ]
+
+
+def _scoring(request: HttpRequest, found: Run) -> BenchmarksForm | None:
+    """Where to go on after a dry run that went well."""
+    done = found.dry and found.state == State.FINISHED and found.submission.withdrawn is None
+    if not done or not rules.owns(request.user, found.submission):
+        return None
+    return BenchmarksForm(owner=cast(User, request.user), submission=found.submission)
 
 
 def _step(step: dict[str, Any], *, current: bool) -> dict[str, Any]:
@@ -110,6 +132,8 @@ def _step(step: dict[str, Any], *, current: bool) -> dict[str, Any]:
 
 
 def _sibling(found: Run) -> Run | None:
-    """The run of the twin beside a model's run, or the model's run beside its twin's."""
-    others = Run.objects.filter(submission_id=found.submission_id, benchmark_id=found.benchmark_id)
+    """The run of the twin beside a model's run, or the model's run beside its twin's; none beside a dry run."""
+    if found.dry:
+        return None
+    others = Run.objects.filter(submission_id=found.submission_id, benchmark_id=found.benchmark_id, dry=False)
     return others.exclude(twin=found.twin).defer("record", "steps").order_by("-created").first()

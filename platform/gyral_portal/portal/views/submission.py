@@ -17,7 +17,7 @@ from gyral_portal.portal.fault_pages import page_of
 from gyral_portal.portal.forms import BenchmarksForm
 from gyral_portal.portal.views.submit import queued_words
 from gyral_submissions import rules
-from gyral_submissions.domain import notice
+from gyral_submissions.domain import dry_run, notice
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain import submission as verbs
 from gyral_submissions.domain.queries.profile import submission_runs
@@ -39,7 +39,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
     """All of yours, with counts of runs by state."""
     owner = cast(User, request.user)
     counts = {
-        str(state): Count("runs", filter=Q(runs__state=state))
+        str(state): Count("runs", filter=Q(runs__state=state, runs__dry=False))
         for state in (State.QUEUED, State.RUNNING, State.FINISHED, State.FAILED)
     }
     found = Submission.objects.filter(owner=owner, deleted=None).annotate(**counts)
@@ -122,6 +122,18 @@ def score(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("portal:submission", pk)
 
 
+@require_POST
+@login_required
+def try_out(request: HttpRequest, pk: int) -> HttpResponse:
+    """Queue a dry run."""
+    found = find_own(request, pk)
+    try:
+        return redirect("portal:run", dry_run.begin(found).pk)
+    except UserError as error:
+        messages.error(request, f"Not queued: {error}")
+    return redirect("portal:submission", pk)
+
+
 def find_own(request: HttpRequest, pk: int) -> Submission:
     """The submission, if the viewer may change it; else 404, as if it did not exist."""
     found = Submission.objects.filter(pk=pk, deleted=None).first()
@@ -138,9 +150,12 @@ def _page(
     context: dict[str, Any] = {
         "submission": found,
         "runs": [(r, page_of(r.fault_code) if r.fault == Fault.SUBMITTER else None) for r in listed],
-        "trust": trust_words(found, scored=any(r.state == State.FINISHED and not r.twin for r in listed)),
+        "trust": trust_words(
+            found, scored=any(r.state == State.FINISHED and not r.twin and not r.dry for r in listed)
+        ),
         "facts": card_facts(found),
         "form": form or BenchmarksForm(owner=owner, submission=found),
         "quota": quota_of(owner),
+        "may_try": dry_run.may_begin(found),
     }
     return render(request, "portal/submission.html", context, status=status)

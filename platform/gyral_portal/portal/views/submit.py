@@ -7,17 +7,19 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.files import File
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from gyral.errors import UserError
+from gyral_portal.portal.again import carried, find_earlier, next_version
 from gyral_portal.portal.capped import TOO_LARGE
 from gyral_portal.portal.forms import SubmitForm, upload_limit
 from gyral_portal.portal.held import hold, let_go, open_held
 from gyral_portal.portal.views.pieces import PIECE, find_upload
 from gyral_submissions import rules
+from gyral_submissions.domain import dry_run
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain import upload as uploads
 from gyral_submissions.domain.intake import receive
@@ -34,24 +36,33 @@ _NOT_THE_FILE = {"disk-full", "upload-busy", "duplicate", "unsandboxed"}
 @never_cache
 @require_http_methods(["GET", "POST"])
 def submit(request: HttpRequest) -> HttpResponse:
-    """Take a model in and queue its runs; a form with mistakes comes back whole, its file included."""
+    """Take a model in and queue its runs; a form with mistakes comes back whole, its file included.
+
+    ``?of=`` names a submission of yours that a new version is made from.
+    """
     owner = cast(User, request.user)
+    named = (request.POST if request.method == "POST" else request.GET).get("of", "")
+    earlier = find_earlier(named, owner)
+    if named and earlier is None:
+        raise Http404("There is no such submission of yours.")
     if request.method != "POST":
-        return _page(request, SubmitForm(owner=owner))
+        return _page(request, SubmitForm(owner=owner, earlier=earlier))
     sent = request.FILES.get("file")
     pieces = None if sent else find_upload(request.POST.get("upload", ""), owner)
     file = sent or (None if pieces else open_held(request.POST.get("held", ""), owner))
     try:
-        return _take(request, owner, file, sent, pieces)
+        return _take(
+            request, SubmitForm(request.POST, request.FILES, owner=owner, earlier=earlier), file, sent, pieces
+        )
     finally:
         if file is not None:
             file.close()
 
 
 def _take(
-    request: HttpRequest, owner: User, file: "File[bytes] | None", sent: Any, pieces: Upload | None
+    request: HttpRequest, form: SubmitForm, file: "File[bytes] | None", sent: Any, pieces: Upload | None
 ) -> HttpResponse:
-    form = SubmitForm(request.POST, request.FILES, owner=owner)
+    owner = form.owner
     token = request.POST.get("held", "")
     here = file or pieces
     if form.is_valid() and here is None:
@@ -93,6 +104,10 @@ def _receive(owner: User, here: "File[bytes] | Upload", form: SubmitForm) -> Sub
 def _start(request: HttpRequest, submission: Submission, form: SubmitForm) -> HttpResponse:
     """Queue the runs; the submission stands even where they cannot be queued."""
     try:
+        if form.cleaned_data["dry_run"]:
+            run = dry_run.begin(submission)
+            messages.success(request, f"{submission} is here, and its dry run is queued.")
+            return redirect("portal:run", run.pk)
         queued = runs.create(submission, form.cleaned_data["benchmarks"])
     except UserError as error:
         messages.error(request, f"The model is here, but nothing was queued: {error}")
@@ -124,6 +139,9 @@ def _page(
         "piece": PIECE,
         "quota": quota_of(form.owner),
         "limit": upload_limit(),
+        "earlier": form.earlier,
+        "version": next_version(form.earlier) if form.earlier else 1,
+        "carried": carried(form.earlier) if form.earlier else {},
         "runs_models": rules.may_upload(form.owner, Format.ONNX),
     }
     return render(request, "portal/submit.html", context, status=400 if form.is_bound else 200)

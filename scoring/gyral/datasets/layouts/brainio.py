@@ -1,14 +1,19 @@
-"""BrainIO assemblies (Brain-Score): netCDF-4 with coordinates, and a stimulus set as a table of files or sentences."""
+"""BrainIO assemblies (Brain-Score): netCDF-4 with coordinates, and a stimulus set as a table of files or sentences.
+
+Other netCDF is described as a plain array, whose dimensions the owner names.
+"""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from gyral.datasets.layouts.layout import Draft, Layout, Published, described, relative
-from gyral.datasets.readers.brainio import assembly
+from gyral.datasets.layouts.layout import IMAGES, Draft, Layout, Published, csv, described, relative
+from gyral.datasets.readers.brainio import BRAINIO, assembly
 from gyral.datasets.readers.files import read_table, texts
 from gyral.datasets.source import TODO
+from gyral.errors import BadDataset
 
 _IDS = ("stimulus_id", "image_id")
 _SUBJECTS = ("subject", "animal")
@@ -27,7 +32,61 @@ def draft(folder: Path) -> Draft:
     BadDataset
         As `gyral.datasets.readers.brainio.assembly`.
     """
-    files = sorted(p for p in folder.glob("**/*.nc") if not any(s.startswith(".") for s in p.parts))
+    files = _shown_files(folder, (".nc",))
+    try:
+        return _assemblies(folder, files)
+    except BadDataset as error:
+        if error.code == "assembly":
+            return _arrays(folder, files, error)
+        if error.code == "netcdf-version" and (why := _why_no_assembly(files[0])) is not None:
+            return _arrays(folder, files, why)
+        raise
+
+
+def _shown_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Files with such names that are not hidden, in the order of their paths."""
+    found = sorted(p for p in folder.glob("**/*") if p.name.lower().endswith(endings) and p.is_file())
+    return [p for p in found if not any(s.startswith(".") for s in p.relative_to(folder).parts)]
+
+
+def _why_no_assembly(path: Path) -> BadDataset | None:
+    """What a netCDF-3 file that can be read as a plain array lacks of an assembly; None where it is one, or of no known version."""
+    try:
+        with assembly(path, replace(BRAINIO, classic=True)):
+            return None
+    except BadDataset as error:
+        return error if error.code == "assembly" else None
+
+
+def _arrays(folder: Path, files: list[Path], why: BadDataset) -> Draft:
+    """A description of arrays that are no assemblies."""
+    responses: dict[str, object] = {
+        "reader": "netcdf",
+        "kind": TODO,
+        "unit": TODO,
+        "subjects": ["subject-01"],
+        "files": [relative(folder, f) for f in files] if len(files) > 1 else relative(folder, files[0]),
+        "key": TODO,
+        "dimensions": [TODO, TODO],
+        "stimulus": TODO,
+    }
+    notes = (
+        f"netCDF. {files[0].name} is no assembly of Brain-Score's: {why.mend or ''}",
+        "`key` is the variable that holds the responses, `dimensions` are that of trials and that of units, `stimulus` is a variable along trials.",
+    )
+    published = Published(
+        re.sub(r"[^a-z0-9.]+", "-", files[0].stem.lower()).strip(".-") or "arrays", TODO, TODO, TODO, ""
+    )
+    regions = [{"name": "all", "all": True}]
+    stimuli, others = _stimuli(folder), dict[str, str]()
+    if stimuli["table"] == TODO and (images := _shown_files(folder, IMAGES)):
+        stimuli = {"modality": "image", "table": "stimuli.csv", "id": "id", "file": "file"}
+        others["stimuli.csv"] = csv("id,file", [(p.stem, relative(folder, p)) for p in images])
+    tables = [("stimuli", stimuli), ("responses", responses), ("regions", regions)]
+    return Draft(described(published, tables, notes), others)
+
+
+def _assemblies(folder: Path, files: list[Path]) -> Draft:
     with assembly(files[0]) as held:
         rows = {str(c) for c in held.coords if held.coords[c].dims == ("presentation",)}
         columns = {str(c) for c in held.coords if held.coords[c].dims == ("neuroid",)}

@@ -1,5 +1,6 @@
 """Layout: how a published dataset lies on the disk, and the description that reads it."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,8 @@ import tomli_w
 
 from gyral.datasets.source import TODO
 from gyral.errors import BadDataset
+
+IMAGES = (".png", ".jpg", ".jpeg")  # how names of stimuli end that are pictures
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,9 @@ class Published:
     licence: str = TODO
 
 
-def described(told: Published, tables: Sequence[tuple[str, object]], notes: Sequence[str]) -> str:
+def described(
+    told: Published, tables: Sequence[tuple[str, object]], notes: Sequence[str], *, ordered: bool = False
+) -> str:
     """Text of a ``dataset.toml``: notes as comments, ``[about]``, then the tables.
 
     Parameters
@@ -59,6 +64,8 @@ def described(told: Published, tables: Sequence[tuple[str, object]], notes: Sequ
         A dictionary is a table, a list of them an array of tables.
     notes : sequence of str
         One line each.
+    ordered : bool
+        Whether rows are in the order of measurement (samples in time).
     """
     about = {
         "name": told.name,
@@ -70,7 +77,7 @@ def described(told: Published, tables: Sequence[tuple[str, object]], notes: Sequ
         "url": told.url,
         "species": "human",
         "display": "none",
-        "ordered": False,
+        "ordered": ordered,
     }
     # One document: a short array of tables is written inline, and would otherwise fall into the table before it.
     whole = tomli_w.dumps({"source": 1, "about": about, **dict(tables)})
@@ -84,6 +91,18 @@ def csv(header: str, rows: Sequence[Sequence[object]]) -> str:
         cells = [str(c) for c in row]
         lines.append(",".join('"' + c.replace('"', '""') + '"' if set(c) & set(',"\n') else c for c in cells))
     return "\n".join([*lines, ""])
+
+
+def spoken(words: Sequence[tuple[str, str, float, float]]) -> tuple[tuple[str, dict[str, str]], str]:
+    """Table ``stimuli`` of words in stories, and its file ``stimuli.csv``, from (word, story, onset, offset) in order."""
+    count: Counter[str] = Counter()
+    rows = []
+    for word, story, onset, offset in words:
+        count[story] += 1
+        rows.append((f"{story}-{count[story]:05d}", word, story, onset, offset))
+    columns = {"text": "word", "group": "story", "onset": "onset", "offset": "offset"}
+    table = ("stimuli", {"modality": "text", "table": "stimuli.csv", **columns})
+    return table, csv("id,word,story,onset,offset", rows)
 
 
 def relative(folder: Path, path: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gyral.datasets.layouts.layout import Draft, Layout, Published, csv, described, relative
+from gyral.datasets.layouts.layout import Draft, Layout, Published, csv, described, relative, spoken
 from gyral.datasets.readers.hdf5 import opened, variable
 from gyral.errors import BadDataset, Unavailable
 
@@ -63,24 +63,15 @@ def draft(folder: Path) -> Draft:
     if len(keys) > 1:
         raise BadDataset(f"variables are called {sorted(keys)!r} in turn.", where=str(folder), code="layout")
     said = [
-        (f"{s}-{n + 1:05d}", w, s, a, b)
+        (w, s, a, b)
         for s in stories
-        for n, (w, a, b) in enumerate(words(grids[s]))
+        for w, a, b in words(grids[s])
         if a < _FIRST + _TR * rows[s]  # the ends of stories are cut off, too
     ]
     base = relative(folder, homes[0].parent / "{subject}") if homes[0].parent != folder else "{subject}"
+    table, stimuli = spoken(said)
     tables = [
-        (
-            "stimuli",
-            {
-                "modality": "text",
-                "table": "stimuli.csv",
-                "text": "word",
-                "group": "story",
-                "onset": "onset",
-                "offset": "offset",
-            },
-        ),
+        table,
         (
             "responses",
             {
@@ -98,10 +89,10 @@ def draft(folder: Path) -> Draft:
         ("timeline", {"period": _TR, "start": _FIRST}),
     ]
     others = {
-        "stimuli.csv": csv("id,word,story,onset,offset", said),
+        "stimuli.csv": stimuli,
         "samples.csv": csv("story", [(s,) for s in stories for _ in range(rows[s])]),
     }
-    return Draft(described(_PUBLISHED, tables, _NOTES), others)
+    return Draft(described(_PUBLISHED, tables, _NOTES, ordered=True), others)
 
 
 def words(path: Path) -> list[tuple[str, float, float]]:

@@ -1,8 +1,9 @@
-"""Arrays of trials x units in ``.npy`` or HDF5, one file or one a hemisphere, read a block of rows at a time."""
+"""Arrays of trials x units in ``.npy``, HDF5 or ``.mat``, one file or one a hemisphere, read a block of rows at a time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,15 @@ from numpy.typing import NDArray
 
 from gyral.datasets.readers.files import find_files
 from gyral.datasets.readers.hdf5 import is_hdf5, opened, variable
+from gyral.datasets.readers.matlab import matrix_shape, read_matrix
 from gyral.datasets.readers.plain import described_units, shown_trials
 from gyral.datasets.readers.recording import Array, Part, Recording
 from gyral.datasets.readers.space import choose_units
 from gyral.datasets.readers.surface import hemisphere_of, pair_hemispheres
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset
+
+_AT_ONCE = 1 << 28  # bytes of float32 that one pass over a file with units as rows brings
 
 
 def open_array(source: ResponsesSource, regions: Sequence[RegionSource], folder: Path, subject: str) -> Recording:
@@ -31,7 +35,9 @@ def open_array(source: ResponsesSource, regions: Sequence[RegionSource], folder:
         are more or fewer than the table's.
     """
     groups = _grouped(find_files(folder, source.files, subject))
-    matrices = [{side: _matrix(path, source.key) for side, path in group.items()} for group in groups]
+    matrices = [
+        {side: _matrix(path, source.key, source.transposed) for side, path in group.items()} for group in groups
+    ]
     widths = [{side: m.columns for side, m in group.items()} for group in matrices]
     for width, group in zip(widths, groups, strict=True):
         if width != widths[0]:
@@ -44,7 +50,7 @@ def open_array(source: ResponsesSource, regions: Sequence[RegionSource], folder:
     space = Columns(widths[0])
     chosen = choose_units(space, source, regions, folder, subject, every=True)
     parts = tuple(_part(group, chosen.places) for group in matrices)
-    units = space.units(chosen.places, common=False)
+    units = space.units(chosen.places, space=None)
     return Recording(
         subject=subject,
         shown=shown_trials(source, folder, subject, sum(p.rows for p in parts)),
@@ -86,7 +92,7 @@ class Columns:
             parts[side] = np.where(values > 0, values, parts[side])
         return np.concatenate(list(parts.values())), {}
 
-    def units(self, chosen: NDArray[np.int64], *, common: bool) -> pd.DataFrame:
+    def units(self, chosen: NDArray[np.int64], *, space: str | None) -> pd.DataFrame:
         """``unit-001`` ..., or ``lh-000001`` ... and the hemisphere."""
         if "" in self.counts:
             digits = max(3, len(str(self.size)))
@@ -105,17 +111,34 @@ class _Matrix:
     key: str
     rows: int
     columns: int
+    transposed: bool = False
 
     def blocks(self, most: int) -> Iterator[Array]:
+        if self.transposed:
+            yield from self._turned(most)
+            return
         if is_hdf5(self.path):
             with opened(self.path) as file:
                 held = variable(file, self.key, self.path, 2)
                 for start in range(0, self.rows, most):
                     yield held[start : start + most]
             return
-        array = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        if self.path.suffix == ".mat":
+            array: NDArray[Any] = read_matrix(self.path, self.key)
+        else:
+            array = np.load(self.path, mmap_mode="r", allow_pickle=False)
         for start in range(0, self.rows, most):
             yield np.asarray(array[start : start + most])
+
+    def _turned(self, most: int) -> Iterator[Array]:
+        # Rows of the file are units: each pass over it costs as much as the next, so that a pass fetches many trials.
+        width = max(most, _AT_ONCE // (4 * max(1, self.columns)))
+        with opened(self.path) as file:
+            held = variable(file, self.key, self.path, 2)
+            for start in range(0, self.rows, width):
+                block = held[:, start : start + width].astype(np.float32).T
+                for at in range(0, len(block), most):
+                    yield np.ascontiguousarray(block[at : at + most])
 
 
 def _grouped(paths: list[Path]) -> list[dict[str, Path]]:
@@ -126,11 +149,20 @@ def _grouped(paths: list[Path]) -> list[dict[str, Path]]:
     return pair_hemispheres(paths) if len(sides) == 2 else [{"": p} for p in paths]
 
 
-def _matrix(path: Path, key: str) -> _Matrix:
+def _matrix(path: Path, key: str, transposed: bool) -> _Matrix:
     if is_hdf5(path):
         with opened(path) as file:
-            rows, columns = variable(file, key, path, 2).shape
-        return _Matrix(path, key, int(rows), int(columns))
+            rows, columns = (int(n) for n in variable(file, key, path, 2).shape)
+        return _Matrix(path, key, columns, rows, True) if transposed else _Matrix(path, key, rows, columns)
+    if transposed:
+        raise BadDataset(
+            "only HDF5 is read with units as rows.",
+            where="responses.transposed",
+            mend="numpy.save(path, array.T) saves an array turned round.",
+            code="source",
+        )
+    if path.suffix == ".mat":
+        return _Matrix(path, key, *matrix_shape(path, key))
     array = _loaded(path)
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise BadDataset(
@@ -156,7 +188,12 @@ def _loaded(path: Path) -> NDArray[np.generic]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise BadDataset(f"not a plain .npy array: {error}.", where=str(path), code="array") from None
+        raise BadDataset(
+            f"not a plain .npy array: {error}.",
+            where=str(path),
+            mend="Arrays are read from .npy, .mat and HDF5 (.h5, .hdf5); tables by the reader 'table'.",
+            code="array",
+        ) from None
     if not isinstance(array, np.ndarray):
         raise BadDataset("an archive of arrays, not one.", where=str(path), code="array")
     return array

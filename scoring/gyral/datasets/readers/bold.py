@@ -1,16 +1,16 @@
 """BOLD series with events: one estimate a trial, by windows or by nilearn's general linear model, run by run."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.design import design_of
 from gyral.datasets.readers.events import Events, check_events
 from gyral.datasets.readers.images import open_series
+from gyral.datasets.readers.plain import described_units
 from gyral.datasets.readers.recording import Array, Part, Recording
 from gyral.datasets.readers.runs import Run, runs_of, series_of
 from gyral.datasets.source import RegionSource, ResponsesSource
@@ -43,7 +43,9 @@ def open_bold(
     return Recording(
         subject=subject,
         shown=pd.concat(shown, ignore_index=True),
-        units=series.space.units(series.chosen.places, common=source.space is not None),
+        units=described_units(
+            series.space.units(series.chosen.places, space=source.space), source, folder, subject
+        ),
         parts=tuple(_part(run, source, len(own)) for run, own in zip(runs, shown, strict=True)),
         regions=series.chosen.regions,
     )
@@ -52,7 +54,9 @@ def open_bold(
 def _shown(run: Run, source: ResponsesSource, *, named: bool) -> pd.DataFrame:
     labels = run.events.without(source.ignore).label
     if not labels:
-        raise BadDataset(f"run {run.name!r} has no event besides {source.ignore!r}.", where=run.part.name)
+        raise BadDataset(
+            f"run {run.name!r} has no event besides {source.ignore!r}.", where=run.part.name, code="no-events"
+        )
     if named:
         return pd.DataFrame({"stimulus": list(labels)})
     seen: dict[str, int] = {}
@@ -120,45 +124,17 @@ def trial_betas(series: Floats, run: Run, source: ResponsesSource) -> Floats:
     ignored = [(o, d, n) for o, d, n in _rows(run.events) if n in source.ignore]
     trials = [(o, d) for o, d, n in _rows(run.events) if n not in source.ignore]
     if source.estimate == "lsa":
-        design = _design([(o, d, f"trial{i:05d}") for i, (o, d) in enumerate(trials)] + ignored, run, source)
+        design = design_of([(o, d, f"trial{i:05d}") for i, (o, d) in enumerate(trials)] + ignored, run, source)
         _, results = run_glm(series, design.to_numpy(), noise_model="ols")
         wanted = [design.columns.get_loc(f"trial{i:05d}") for i in range(len(trials))]
         return np.asarray(next(iter(results.values())).theta[wanted])
     found = []
     for i, (onset, duration) in enumerate(trials):
         others = [(o, d, "others") for j, (o, d) in enumerate(trials) if j != i]
-        design = _design([(onset, duration, "this"), *others, *ignored], run, source)
+        design = design_of([(onset, duration, "this"), *others, *ignored], run, source)
         _, results = run_glm(series, design.to_numpy(), noise_model="ols")
         found.append(next(iter(results.values())).theta[design.columns.get_loc("this")])
     return np.stack(found)
-
-
-def _design(events: list[tuple[float, float, str]], run: Run, source: ResponsesSource) -> Any:
-    from nilearn.glm.first_level import make_first_level_design_matrix  # slow import, only for this estimate
-
-    confounds = source.confounds.columns if source.confounds is not None else None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of rank: it is looked at below, and is no warning there
-            design = make_first_level_design_matrix(
-                run.tr * np.arange(run.volumes),
-                pd.DataFrame(events, columns=["onset", "duration", "trial_type"]),
-                hrf_model=source.hrf,
-                drift_model="cosine" if source.high_pass else None,
-                high_pass=source.high_pass or 0.01,
-                add_regs=run.confounds,
-                add_reg_names=None if confounds is None else list(confounds),
-            )
-    except ValueError as error:
-        raise BadDataset(f"no design can be made: {error}.", where=run.part.name, code="design-rank") from None
-    if np.linalg.matrix_rank(design.to_numpy()) < design.shape[1]:
-        raise BadDataset(
-            f"{len(events)} events in {run.volumes} volumes cannot be told apart.",
-            where=f"{run.part.name} {run.name}",
-            mend="Trials overlap too much: use estimate = 'lss', fewer confounds or a lower high_pass.",
-            code="design-rank",
-        )
-    return design
 
 
 def _rows(events: Events) -> list[tuple[float, float, str]]:
@@ -179,6 +155,14 @@ def _check_windows(run: Run, source: ResponsesSource) -> None:
         f"run of {run.volumes} volumes of {run.tr:g} s",
         f"{run.part.name} {run.name}",
     )
+    empty = [o for o in events.onset.tolist() if not _within(run.volumes, o, run.tr, source.window).any()]
+    if empty and empty[0] + source.window[0] < run.volumes * run.tr:
+        raise BadDataset(
+            f"no volume starts from {source.window[0]:g} to {source.window[1]:g} s after the event at {empty[0]:g} s.",
+            where=f"{run.part.name} {run.name}",
+            mend=f"responses.window must hold a volume of {run.tr:g} s, and begin before it ends.",
+            code="events-outside",
+        )
     end = run.volumes * run.tr
     last = float(events.onset[-1]) + source.window[1]
     if last > end + run.tr or not _within(run.volumes, float(events.onset[-1]), run.tr, source.window).any():

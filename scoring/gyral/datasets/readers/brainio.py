@@ -1,9 +1,13 @@
-"""BrainIO assemblies: netCDF-4 files of presentations x neuroids (x time bins) with coordinates, through xarray."""
+"""netCDF through xarray: BrainIO assemblies (presentations x neuroids (x time bins), netCDF-4), and any array of two dimensions.
+
+Coordinates along rows and units become columns of their tables.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,11 +19,62 @@ from gyral.datasets.readers.recording import Array, Part, Recording
 from gyral.datasets.source import ResponsesSource
 from gyral.errors import BadDataset, Unavailable, UnknownName
 
-_ROWS, _COLUMNS, _BINS = "presentation", "neuroid", "time_bin"
+_BINS = "time_bin"
 _STIMULUS = ("stimulus_id", "image_id")  # the second is the older name
-_UNIT = "neuroid_id"
 _TAKEN = {"unit", "subject", "regions"}
 _CLASSIC = {1: "classic", 2: "64-bit offset", 5: "64-bit data"}
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """Which dimensions an array has.
+
+    Parameters
+    ----------
+    rows, units : str
+    unit : str
+        Coordinate that names units.
+    key : str
+        Variable; "": the only one of these dimensions.
+    classic : bool
+        Whether netCDF-3 is read, too.
+    bins : bool
+        Whether time bins may be a third.
+    """
+
+    rows: str
+    units: str
+    unit: str
+    key: str = ""
+    classic: bool = False
+    bins: bool = False
+
+
+BRAINIO = Dimensions("presentation", "neuroid", "neuroid_id", bins=True)
+
+
+def open_netcdf(source: ResponsesSource, folder: Path, subject: str) -> Recording:
+    """A subject's rows of an array with two dimensions, ``responses.dimensions``: rows, then units.
+
+    Variables and coordinates along rows are columns of the trials, those along units columns of the unit table; a coordinate of
+    the units' own name names them.
+
+    Raises
+    ------
+    BadDataset
+        Nothing says which dimension is which (``source``), or as `open_brainio`; netCDF-3 is read.
+    UnknownName, Unavailable
+        As `open_brainio`.
+    """
+    if source.dimensions is None or source.dimensions[0] == source.dimensions[1]:
+        raise BadDataset(
+            "nothing says which dimension holds trials and which units.",
+            where="responses.dimensions",
+            mend='dimensions = ["trial", "unit"], by their names in the file (`ncdump -h` shows them).',
+            code="source",
+        )
+    rows, units = source.dimensions
+    return _opened(source, folder, subject, Dimensions(rows, units, units, source.key, classic=True))
 
 
 def open_brainio(source: ResponsesSource, folder: Path, subject: str) -> Recording:
@@ -38,14 +93,18 @@ def open_brainio(source: ResponsesSource, folder: Path, subject: str) -> Recordi
     Unavailable
         xarray or h5netcdf is not installed (``extra-missing``).
     """
+    return _opened(source, folder, subject, BRAINIO)
+
+
+def _opened(source: ResponsesSource, folder: Path, subject: str, dims: Dimensions) -> Recording:
     parts, shown, tables = [], [], []
     for path in find_files(folder, source.files, subject):
-        with assembly(path) as held:
+        with assembly(path, dims) as held:
             _require_one_bin(held, source, path)
-            chosen = _neuroids(held, source, subject, path)
-            tables.append(_units(held, chosen, path))
-            shown.append(_shown(held, source, path))
-            parts.append(_part(path, source, chosen, held.sizes[_ROWS]))
+            chosen = _neuroids(held, source, subject, path, dims)
+            tables.append(_units(held, chosen, path, dims))
+            shown.append(_shown(held, source, path, dims))
+            parts.append(_part(path, source, chosen, held.sizes[dims.rows], dims))
         if tables[-1]["unit"].tolist() != tables[0]["unit"].tolist():
             raise BadDataset(
                 f"its neuroids of subject {subject!r} are not those of the first file.",
@@ -61,7 +120,7 @@ def open_brainio(source: ResponsesSource, folder: Path, subject: str) -> Recordi
 
 
 @contextmanager
-def assembly(path: Path) -> Iterator[Any]:
+def assembly(path: Path, dims: Dimensions = BRAINIO) -> Iterator[Any]:
     """The array of a file, on the disk still, with its coordinates (an xarray DataArray).
 
     Raises
@@ -69,7 +128,7 @@ def assembly(path: Path) -> Iterator[Any]:
     BadDataset, Unavailable
         As `open_brainio`.
     """
-    _require_netcdf4(path)
+    engine = _engine(path, dims)
     try:
         import h5netcdf  # noqa: F401 - an extra: xarray finds it by its name
         import xarray
@@ -81,18 +140,26 @@ def assembly(path: Path) -> Iterator[Any]:
             code="extra-missing",
         ) from None
     try:
-        dataset = xarray.open_dataset(path, engine="h5netcdf", decode_times=False, phony_dims="access")
+        options: dict[str, Any] = {"phony_dims": "access"} if engine == "h5netcdf" else {}
+        dataset = xarray.open_dataset(path, engine=engine, decode_times=False, **options)
     except Exception as error:  # noqa: BLE001 - the reader of a foreign format raises whatever it likes
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BadDataset(
             f"not a netCDF file that can be read: {what}.", where=str(path), code="not-netcdf"
         ) from None
     with dataset:
-        found = [v for v in dataset.data_vars.values() if {_ROWS, _COLUMNS} <= set(v.dims)]
-        if len(found) != 1 or set(found[0].dims) - {_ROWS, _COLUMNS, _BINS}:
+        wanted = {dims.rows, dims.units}
+        if dims.key and dims.key not in dataset.data_vars:
+            raise UnknownName(f"variable of {path}:", dims.key, [str(n) for n in dataset.data_vars])
+        names = [dims.key] if dims.key else [n for n, v in dataset.data_vars.items() if wanted <= set(v.dims)]
+        further = [n for n, v in dataset.data_vars.items() if n not in names and len(v.dims) == 1]
+        found = [dataset.set_coords(further)[n] for n in names]
+        allowed = wanted | ({_BINS} if dims.bins else set())
+        if len(found) != 1 or not wanted <= set(found[0].dims) <= allowed:
             held = "; ".join(f"{n}: {' x '.join(map(str, v.dims))}" for n, v in dataset.data_vars.items())
+            bins = f" (x {_BINS})" if dims.bins else ""
             raise BadDataset(
-                f"{len(found) or 'no'} array of {_ROWS} x {_COLUMNS} (x {_BINS}); one is expected.",
+                f"{len(found) or 'no'} array of {dims.rows} x {dims.units}{bins}; one is expected.",
                 where=str(path),
                 mend=f"It holds {held or 'nothing'}.",
                 code="assembly",
@@ -102,7 +169,8 @@ def assembly(path: Path) -> Iterator[Any]:
         yield found[0]
 
 
-def _require_netcdf4(path: Path) -> None:
+def _engine(path: Path, dims: Dimensions) -> Literal["h5netcdf", "scipy"]:
+    """What reads the file, by its first bytes."""
     try:
         with path.open("rb") as stream:
             start = stream.read(8)
@@ -110,14 +178,18 @@ def _require_netcdf4(path: Path) -> None:
         raise BadDataset(f"cannot be read: {error}.", where=str(path), code="not-netcdf") from None
     if start[:3] == b"CDF" and len(start) > 3:
         kind = _CLASSIC.get(start[3], f"version {start[3]}")
+        if dims.classic and start[3] in (1, 2):
+            return "scipy"
+        what = "this reader takes CDF-1, CDF-2 and netCDF-4" if dims.classic else "BrainIO assemblies are netCDF-4"
         raise BadDataset(
-            f"netCDF-3 ({kind}, CDF-{start[3]}); BrainIO assemblies are netCDF-4.",
+            f"netCDF-3 ({kind}, CDF-{start[3]}); {what}.",
             where=str(path),
             mend="Write it again as netCDF-4 (nccopy -k nc4 OLD NEW).",
             code="netcdf-version",
         )
     if start != b"\x89HDF\r\n\x1a\n":
         raise BadDataset(f"not a netCDF file; it begins with {start!r}.", where=str(path), code="not-netcdf")
+    return "h5netcdf"
 
 
 def _coordinate(held: Any, name: str, along: str, path: Path) -> NDArray[Any]:
@@ -132,7 +204,7 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _neuroids(held: Any, source: ResponsesSource, subject: str, path: Path) -> NDArray[np.int64]:
+def _neuroids(held: Any, source: ResponsesSource, subject: str, path: Path, dims: Dimensions) -> NDArray[np.int64]:
     if source.subject_name is None:
         if len(source.subjects) > 1:
             raise BadDataset(
@@ -141,34 +213,36 @@ def _neuroids(held: Any, source: ResponsesSource, subject: str, path: Path) -> N
                 mend='subject_name = "subject" (or "animal") names the coordinate.',
                 code="source",
             )
-        return np.arange(held.sizes[_COLUMNS])
-    names = [_text(v) for v in _coordinate(held, source.subject_name, _COLUMNS, path).tolist()]
+        return np.arange(held.sizes[dims.units])
+    names = [_text(v) for v in _coordinate(held, source.subject_name, dims.units, path).tolist()]
     own = np.flatnonzero([n == subject for n in names]).astype(np.int64)
     if not len(own):
         raise UnknownName(f"{source.subject_name} in {path}:", subject, set(names))
     return own
 
 
-def _units(held: Any, chosen: NDArray[np.int64], path: Path) -> pd.DataFrame:
-    names = [c for c in map(str, held.coords) if held.coords[c].dims == (_COLUMNS,)]
-    columns = {n: _coordinate(held, n, _COLUMNS, path)[chosen] for n in names if n not in _TAKEN}
-    units = columns.pop(_UNIT, chosen + 1)
-    columns.pop(_COLUMNS, None)  # an index without meaning of its own
+def _units(held: Any, chosen: NDArray[np.int64], path: Path, dims: Dimensions) -> pd.DataFrame:
+    names = [c for c in map(str, held.coords) if held.coords[c].dims == (dims.units,)]
+    columns = {n: _coordinate(held, n, dims.units, path)[chosen] for n in names if n not in _TAKEN - {dims.unit}}
+    units = columns.pop(dims.unit, chosen + 1)
+    columns.pop(dims.units, None)  # an index without meaning of its own
     table = pd.DataFrame({"unit": [_text(u) for u in units.tolist()], **columns})
     if table["unit"].duplicated().any():
         twice = table["unit"][table["unit"].duplicated()].iloc[0]
-        raise BadDataset(f"neuroid {twice!r} stands in it twice.", where=str(path), code="assembly")
+        raise BadDataset(f"{dims.units} {twice!r} stands in it twice.", where=str(path), code="assembly")
     return table
 
 
-def _shown(held: Any, source: ResponsesSource, path: Path) -> pd.DataFrame:
-    names = [c for c in map(str, held.coords) if held.coords[c].dims == (_ROWS,)]
+def _shown(held: Any, source: ResponsesSource, path: Path, dims: Dimensions) -> pd.DataFrame:
+    names = [c for c in map(str, held.coords) if held.coords[c].dims == (dims.rows,)]
     wanted = source.stimulus
-    if wanted == "stimulus" and wanted not in names:  # nobody asked for another than BrainIO's own
+    if (
+        dims is BRAINIO and wanted == "stimulus" and wanted not in names
+    ):  # nobody asked for another than BrainIO's own
         wanted = next((n for n in _STIMULUS if n in names), _STIMULUS[0])
-    columns = {n: _coordinate(held, n, _ROWS, path) for n in names}
+    columns = {n: _coordinate(held, n, dims.rows, path) for n in names}
     return pd.DataFrame(
-        {**columns, "stimulus": [_text(v) for v in _coordinate(held, wanted, _ROWS, path).tolist()]}
+        {**columns, "stimulus": [_text(v) for v in _coordinate(held, wanted, dims.rows, path).tolist()]}
     )
 
 
@@ -195,14 +269,14 @@ def _require_one_bin(held: Any, source: ResponsesSource, path: Path) -> None:
         _bin(held, source, path)
 
 
-def _part(path: Path, source: ResponsesSource, chosen: NDArray[np.int64], rows: int) -> Part:
+def _part(path: Path, source: ResponsesSource, chosen: NDArray[np.int64], rows: int, dims: Dimensions) -> Part:
     def blocks(most: int) -> Iterator[Array]:
-        with assembly(path) as held:
+        with assembly(path, dims) as held:
             one = held
             if _BINS in held.dims:
                 one = held.isel({_BINS: 0 if held.sizes[_BINS] == 1 else _bin(held, source, path)})
-            one = one.transpose(_ROWS, _COLUMNS)
+            one = one.transpose(dims.rows, dims.units)
             for start in range(0, rows, most):
-                yield np.asarray(one.isel({_ROWS: slice(start, start + most)}).values)[:, chosen]
+                yield np.asarray(one.isel({dims.rows: slice(start, start + most)}).values)[:, chosen]
 
     return Part(int(rows), blocks, str(path))

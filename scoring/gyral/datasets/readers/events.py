@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.readers.files import find_file, find_files, numbers, read_table, texts
-from gyral.datasets.source import ConfoundsSource, ResponsesSource
+from gyral.datasets.source import ResponsesSource
+from gyral.datasets.source_parts import ConfoundsSource
 from gyral.errors import BadDataset, UnknownName
 
 _ENTITY = re.compile(r"(?:^|_)((?:ses|run)-[A-Za-z0-9]+)")
@@ -71,6 +72,18 @@ def events_table(path: Path, source: ResponsesSource) -> Events:
     label = texts(table, source.stimulus, path)
     if len(onset) == 0:
         raise BadDataset("no event in the table.", where=str(path), code="events-outside")
+    if (duration < 0).any():
+        row = int(np.flatnonzero(duration < 0)[0])
+        raise BadDataset(
+            f"event {row + 1} lasts {duration[row]:g} s; durations are 0 or more.", where=str(path), code="table"
+        )
+    if nameless := [i for i, name in enumerate(label) if not name.strip()]:
+        raise BadDataset(
+            f"event {nameless[0] + 1} has no {source.stimulus}.",
+            where=str(path),
+            mend="Name it (rest, say), and list the name in responses.ignore if it is no stimulus.",
+            code="table",
+        )
     order = np.argsort(onset, kind="stable")
     return Events(onset[order], duration[order], tuple(label[i] for i in order))
 
@@ -100,12 +113,23 @@ def check_events(events: Events, end: float, what: str, where: str) -> None:
     if after:
         last = float(events.onset[-1])
         mend = "Check that the events belong to it, and its TR or rate."
-        if last > 50 * end / 2 and last / 1000 < end:
+        inside = (events.onset > 0) & (events.onset < end)
+        if not inside.any() and last / 1000 < end:
             mend = "The onsets look like milliseconds: divide them by 1000."
         raise BadDataset(
             f"{after} of {len(events.onset)} events begin after the {what} ends (the last at {last:g} s; it ends at {end:g} s).",
             where=where,
             mend=mend,
+            code="events-outside",
+        )
+    longest = float(events.duration.max(initial=0))
+    if longest > end:
+        raise BadDataset(
+            f"an event lasts {longest:g} s, longer than the {what}.",
+            where=where,
+            mend="The durations look like milliseconds: divide them by 1000."
+            if longest > 10 * end
+            else "Check its duration.",
             code="events-outside",
         )
     if events.onset[0] < 0:

@@ -13,6 +13,7 @@ from gyral.datasets.manifest import MANIFEST
 from gyral.errors import BadDataset, UnknownName
 
 _TABLES = {".csv": ",", ".tsv": "\t", ".parquet": ""}
+_SEPARATORS = (";", "\t", ",")
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -96,9 +97,18 @@ def read_table(path: Path) -> pd.DataFrame:
         if suffix == ".parquet":
             return pd.read_parquet(path)
         # As text: pandas' own number parser may differ in the last digit between versions, Python's does not.
-        return pd.read_csv(path, sep=_TABLES[suffix], dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, sep=_TABLES[suffix], dtype=str, keep_default_na=False)
     except (OSError, ValueError, UnicodeDecodeError) as error:
         raise BadDataset(f"not a readable table: {error}.", where=str(path), code="table") from None
+    other = next((s for s in _SEPARATORS if s != _TABLES[suffix] and s in str(table.columns[0])), None)
+    if len(table.columns) == 1 and other is not None:
+        raise BadDataset(
+            f"its one column is called {str(table.columns[0])!r}: cells seem to be parted by {other!r}.",
+            where=str(path),
+            mend="Cells of .csv are parted by commas, those of .tsv by tabs.",
+            code="table",
+        )
+    return table
 
 
 def column(table: pd.DataFrame, name: str, where: Path | str) -> NDArray[Any]:
@@ -147,6 +157,37 @@ def texts(table: pd.DataFrame, name: str, where: Path | str) -> list[str]:
         There is no such column.
     """
     return [str(v) for v in _named(table, name, where)]
+
+
+def rows_named(
+    table: pd.DataFrame,
+    name: str,
+    wanted: Sequence[str],
+    where: Path | str,
+    *,
+    called: str,
+    mend: str | None = None,
+) -> pd.DataFrame:
+    """The rows whose cells in column ``name`` are ``wanted``, in that order; errors speak of them as ``called``.
+
+    Raises
+    ------
+    UnknownName
+        There is no such column.
+    BadDataset
+        One has no row, or a name stands in the column twice (``unit-count``).
+    """
+    names = texts(table, name, where)
+    row = {own: i for i, own in enumerate(names)}
+    missing = [own for own in wanted if own not in row]
+    if missing or len(row) != len(names):
+        what = (
+            f"{len(missing)} of {len(wanted)} {called} are not in its column {name!r}, {missing[0]!r} first."
+            if missing
+            else f"{next(n for n in names if names.count(n) > 1)!r} stands in it twice."
+        )
+        raise BadDataset(what, where=str(where), mend=mend, code="unit-count")
+    return table.iloc[[row[own] for own in wanted]].reset_index(drop=True)
 
 
 def _named(table: pd.DataFrame, name: str, where: Path | str) -> "pd.Series[Any]":

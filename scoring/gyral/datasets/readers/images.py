@@ -1,46 +1,26 @@
 """Images with a map a trial (single-trial betas): NIfTI, GIFTI, FreeSurfer and CIFTI, of one subject."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from gyral.datasets.readers.files import find_file, find_files
 from gyral.datasets.readers.hdf5 import is_hdf5
-from gyral.datasets.readers.plain import shown_trials
-from gyral.datasets.readers.recording import Part, Recording
-from gyral.datasets.readers.space import Chosen, Space, choose_units
+from gyral.datasets.readers.localiser import localised
+from gyral.datasets.readers.plain import described_units, shown_trials
+from gyral.datasets.readers.projection import NIFTI, projected_of
+from gyral.datasets.readers.recording import Recording
+from gyral.datasets.readers.series import Series, parts_on
+from gyral.datasets.readers.space import Space, choose_units
 from gyral.datasets.readers.surface import (
     SURFACE,
-    cifti_part,
     grayordinates_of,
     is_cifti,
     pair_hemispheres,
     surface_of,
-    surface_part,
 )
-from gyral.datasets.readers.volume import Volume, hdf5_part, volume_of, volume_part
+from gyral.datasets.readers.volume import Volume, volume_of
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """Files of one subject on one set of places.
-
-    Parameters
-    ----------
-    space : Space
-    chosen : Chosen
-    parts : tuple of Part
-        One a file (or pair of hemispheres).
-    files : tuple of Path
-        The (first) file of each part.
-    """
-
-    space: Space
-    chosen: Chosen
-    parts: tuple[Part, ...]
-    files: tuple[Path, ...]
 
 
 def open_series(source: ResponsesSource, regions: Sequence[RegionSource], folder: Path, subject: str) -> Series:
@@ -52,32 +32,33 @@ def open_series(source: ResponsesSource, regions: Sequence[RegionSource], folder
         A file is missing, no image, or on other places than the first one.
     """
     paths = find_files(folder, source.files, subject)
+    space = _space_of(paths, source, regions, folder, subject)
+    within = localised(space, source, regions, folder, subject)
+    chosen = choose_units(space, source, regions, folder, subject, within=within)
+    parts, files = parts_on(space, paths, chosen.places, source.key or "betas")
+    return Series(space, chosen, parts, files)
+
+
+def _space_of(
+    paths: Sequence[Path], source: ResponsesSource, regions: Sequence[RegionSource], folder: Path, subject: str
+) -> Space:
+    """The places of the first file (or hemispheres); of volumes in HDF5, those of the mask."""
     first = paths[0]
+    if source.project is not None:
+        return projected_of(source.project, first, folder, subject)
     if is_cifti(first):
-        places = grayordinates_of(first)
-        chosen = choose_units(places, source, regions, folder, subject)
-        parts = tuple(cifti_part(p, places, chosen.places) for p in paths)
-        return Series(places, chosen, parts, tuple(paths))
+        return grayordinates_of(first)
     if first.suffix in SURFACE:
-        pairs = pair_hemispheres(paths)
-        surface = surface_of(pairs[0])
-        chosen = choose_units(surface, source, regions, folder, subject)
-        parts = tuple(surface_part(p, surface, chosen.places) for p in pairs)
-        return Series(surface, chosen, parts, tuple(next(iter(p.values())) for p in pairs))
+        return surface_of(pair_hemispheres(paths)[0])
     if is_hdf5(first):
-        grid = _grid_of(source, regions, folder, subject)
-        chosen = choose_units(grid, source, regions, folder, subject)
-        parts = tuple(hdf5_part(p, source.key or "betas", grid, chosen.places) for p in paths)
-        return Series(grid, chosen, parts, tuple(paths))
-    if not first.name.endswith((".nii", ".nii.gz")):
+        return _grid_of(source, regions, folder, subject)
+    if not first.name.endswith(NIFTI):
         raise BadDataset(
             "images end with .nii, .nii.gz, .gii, .mgh, .mgz, .dscalar.nii, .dtseries.nii or, with a NIfTI mask, .hdf5.",
             where=str(first),
             code="not-an-image",
         )
-    grid, _ = volume_of(first)
-    chosen = choose_units(grid, source, regions, folder, subject)
-    return Series(grid, chosen, tuple(volume_part(p, grid, chosen.places) for p in paths), tuple(paths))
+    return volume_of(first)[0]
 
 
 def _grid_of(source: ResponsesSource, regions: Sequence[RegionSource], folder: Path, subject: str) -> Volume:
@@ -105,7 +86,7 @@ def open_images(source: ResponsesSource, regions: Sequence[RegionSource], folder
     """
     series = open_series(source, regions, folder, subject)
     rows = sum(p.rows for p in series.parts)
-    units = series.space.units(series.chosen.places, common=source.space is not None)
+    units = series.space.units(series.chosen.places, space=source.space)
     for name, image in source.unit_images.items():
         if not isinstance(series.space, Volume):
             raise BadDataset(
@@ -117,7 +98,7 @@ def open_images(source: ResponsesSource, regions: Sequence[RegionSource], folder
     return Recording(
         subject=subject,
         shown=shown_trials(source, folder, subject, rows),
-        units=units,
+        units=described_units(units, source, folder, subject),
         parts=series.parts,
         regions=series.chosen.regions,
     )

@@ -54,6 +54,10 @@ class EpochPlan:
         Whether trials may share samples: then neighbours must be held out together.
     montage : str, optional
         Name of a standard montage of mne, where the file has no places of its sensors.
+    types : dict of name to str, optional
+        mne's type of channels whose file does not say it.
+    left_out : collection of str
+        Channels that are dropped before anything else.
     physical : bool
         False where the numbers have no physical unit (they were standardised) and are taken as they are.
     """
@@ -69,6 +73,8 @@ class EpochPlan:
     most: float | None = None
     overlap: bool = False
     montage: str | None = None
+    types: Mapping[str, str] | None = None
+    left_out: frozenset[str] = frozenset()
     physical: bool = True
 
 
@@ -120,6 +126,8 @@ def pick_sensors(held: Any, plan: EpochPlan, where: str) -> None:
 
     if plan.picks not in UNITS:
         raise BadDataset(f"type {plan.picks!r} is not one of {', '.join(UNITS)}.", where=where, code="no-sensors")
+    if plan.types is not None:
+        _retype(held, plan, where)
     types = held.get_channel_types()
     if plan.picks not in types:
         found = ", ".join(f"{types.count(t)} {t}" for t in dict.fromkeys(types))
@@ -131,6 +139,26 @@ def pick_sensors(held: Any, plan: EpochPlan, where: str) -> None:
         )  # fmt: skip
     wanted = [plan.picks] + (["stim"] if isinstance(held, mne.io.BaseRaw) and "stim" in types else [])
     held.pick(wanted, verbose="error")
+
+
+def _retype(held: Any, plan: EpochPlan, where: str) -> None:
+    """Give channels the types that a table says, and drop those it calls bad."""
+    told = plan.types or {}
+    if unknown := sorted(set(told) - set(held.ch_names)):
+        raise BadDataset(
+            f"the table of channels names {len(unknown)} that are not in it, {unknown[0]!r} first.",
+            where=where,
+            mend=f"It has {', '.join(held.ch_names[:6])} ...",
+            code="sensors-differ",
+        )
+    # channels that the table does not speak of are no responses, but may hold events
+    known = zip(held.ch_names, held.get_channel_types(), strict=True)
+    types = {name: told.get(name, kind if kind == "stim" else "misc") for name, kind in known}
+    held.set_channel_types(types, on_unit_change="ignore", verbose="error")
+    if gone := [name for name in held.ch_names if name in plan.left_out]:
+        if len(gone) == len(held.ch_names):
+            raise BadDataset("every channel is bad.", where=where, code="no-sensors")
+        held.drop_channels(gone)
 
 
 def step_of(rate: float, plan: EpochPlan, where: str) -> int:
@@ -174,6 +202,13 @@ def events_of(
         raise BadDataset(
             f"events {unknown[:6]!r} have no meaning.", where=where, mend="Name every code (`EpochPlan.events`).", code="unlabeled-events"
         )  # fmt: skip
+    if plan.labels is not None and not set(plan.labels) & set(meaning):
+        raise BadDataset(
+            f"none of the events {sorted(meaning)[:6]!r} is one of {list(plan.labels)!r}.",
+            where=where,
+            mend="epochs.labels names those that are trials.",
+            code="no-events",
+        )
     if plan.labels is not None:
         meaning = {label: code for label, code in meaning.items() if label in plan.labels}
         events = events[np.isin(events[:, 2], list(meaning.values()))]
@@ -195,6 +230,29 @@ def events_of(
             code="overlapping-events",
         )
     return events, meaning
+
+
+def standard_montage(name: str) -> Any:
+    """A montage that mne brings.
+
+    Raises
+    ------
+    BadDataset
+        There is none of that name (``no-positions``).
+    """
+    import mne  # slow import, only for these formats
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of montages that mne is about to rename
+            return mne.channels.make_standard_montage(name)
+    except ValueError:
+        raise BadDataset(
+            f"there is no montage {name!r}.",
+            where="epochs.montage",
+            mend="`mne.channels.get_builtin_montages()` lists them.",
+            code="no-positions",
+        ) from None
 
 
 def places_of(info: Any) -> Floats:

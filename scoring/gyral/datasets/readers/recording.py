@@ -1,6 +1,6 @@
 """Recording: one subject's measurements as they come out of files, a row a trial (or a sample in time)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +55,8 @@ class Recording:
         A row a unit, ``unit`` first.
     parts : tuple of Part
     regions : tuple of FoundRegion
+    width : int
+        Units that a row has while it is read, where some are left out behind; 0: those of the table.
     """
 
     subject: str
@@ -62,6 +64,7 @@ class Recording:
     units: pd.DataFrame
     parts: tuple[Part, ...]
     regions: tuple[FoundRegion, ...] = ()
+    width: int = 0
 
     def kept(self, units: NDArray[np.int64]) -> "Recording":
         """The recording of some units only."""
@@ -79,6 +82,7 @@ class Recording:
             units=self.units.iloc[units].reset_index(drop=True),
             parts=tuple(cut(p) for p in self.parts),
             regions=regions,
+            width=self.width or len(self.units),
         )
 
 
@@ -104,22 +108,83 @@ def standardised(part: Part) -> Part:
     """
 
     def blocks(most: int) -> Iterator[Array]:
-        count, mean, squares, largest = 0, 0.0, 0.0, 0.0
+        moments = Moments()
         for block in part.blocks(most):
-            own = np.asarray(block, np.float64)
-            middle, rows = own.mean(axis=0), len(own)
-            squares = squares + ((own - middle) ** 2).sum(axis=0)
-            squares = squares + (middle - mean) ** 2 * (count * rows / (count + rows))
-            mean = mean + (middle - mean) * (rows / (count + rows))
-            largest = np.maximum(largest, np.abs(own).max(axis=0))
-            count += rows
-        spread = np.sqrt(np.asarray(squares) / max(count, 1))
-        flat = spread <= 1e-9 * np.asarray(largest)
-        scale = np.where(flat, 1.0, spread)
+            moments.add(np.asarray(block, np.float64))
         for block in part.blocks(most):
-            yield np.where(flat, 0.0, (np.asarray(block, np.float64) - mean) / scale)
+            yield moments.standardise(np.asarray(block, np.float64))
 
     return replace(part, blocks=blocks)
+
+
+def standardised_by(parts: tuple[Part, ...], labels: Sequence[str]) -> tuple[Part, ...]:
+    """As `standardised`, over the rows of each label (a session) wherever they stand.
+
+    Parameters
+    ----------
+    parts : tuple of Part
+    labels : sequence of str
+        One a row of all parts. Rows without one ("") are left as they are.
+    """
+    starts = np.cumsum([0, *(p.rows for p in parts)])
+    names = np.asarray(labels, np.str_)
+    found: dict[str, Moments] = {}
+
+    def rows_of(most: int) -> Iterator[tuple[int, Array]]:
+        for start, part in zip(starts[:-1].tolist(), parts, strict=True):
+            at = start
+            for block in part.blocks(most):
+                yield at, np.asarray(block, np.float64)
+                at += len(block)
+
+    def moments(most: int) -> dict[str, Moments]:
+        if not found:
+            for at, block in rows_of(most):
+                own = names[at : at + len(block)]
+                for name in dict.fromkeys(own.tolist()):
+                    found.setdefault(name, Moments()).add(block[own == name])
+        return found
+
+    def standardise(part: Part, start: int) -> Part:
+        def blocks(most: int) -> Iterator[Array]:
+            known, at = moments(most), start
+            for block in part.blocks(most):
+                own, out = names[at : at + len(block)], np.array(block, np.float64)
+                for name in dict.fromkeys(own.tolist()):
+                    if name:
+                        out[own == name] = known[name].standardise(out[own == name])
+                at += len(block)
+                yield out
+
+        return replace(part, blocks=blocks)
+
+    return tuple(standardise(p, s) for p, s in zip(parts, starts[:-1].tolist(), strict=True))
+
+
+class Moments:
+    """Mean and spread of each unit over rows that come block by block (Chan, Golub & LeVeque 1983)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: Any = 0.0
+        self.squares: Any = 0.0
+        self.largest: Any = 0.0
+
+    def add(self, block: NDArray[np.float64]) -> None:
+        """Take in rows x units."""
+        middle, rows = block.mean(axis=0), len(block)
+        total = self.count + rows
+        self.squares = self.squares + ((block - middle) ** 2).sum(axis=0)
+        self.squares = self.squares + (middle - self.mean) ** 2 * (self.count * rows / total)
+        self.mean = self.mean + (middle - self.mean) * (rows / total)
+        self.largest = np.maximum(self.largest, np.abs(block).max(axis=0))
+        self.count = total
+
+    def standardise(self, block: NDArray[np.float64]) -> Array:
+        """Rows x units with mean 0 and spread 1; a constant unit is 0."""
+        spread = np.sqrt(np.asarray(self.squares) / max(self.count, 1))
+        flat = spread <= 1e-9 * np.asarray(self.largest)
+        return np.where(flat, 0.0, (block - self.mean) / np.where(flat, 1.0, spread))
 
 
 def signal_columns(recording: Recording, signals: Mapping[str, tuple[str, ...]]) -> dict[str, Array]:

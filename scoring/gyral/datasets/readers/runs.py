@@ -16,8 +16,8 @@ from gyral.datasets.readers.events import (
     volume_table,
 )
 from gyral.datasets.readers.files import find_files
-from gyral.datasets.readers.images import Series
 from gyral.datasets.readers.recording import Part
+from gyral.datasets.readers.series import Series
 from gyral.datasets.readers.volume import load_image
 from gyral.datasets.source import ResponsesSource
 from gyral.errors import BadDataset
@@ -64,8 +64,22 @@ def runs_of(series: Series, source: ResponsesSource, folder: Path, subject: str)
     BadDataset
         Files, tables, times or confounds do not fit each other.
     """
+    for part in series.parts:
+        if part.rows < 2:
+            raise BadDataset(
+                "it holds one volume; a time series is expected.",
+                where=part.name,
+                mend="Single-trial maps are read by reader 'images'.",
+                code="image-shape",
+            )
     trs = [repetition_time(header_tr(p), p, source) for p in series.files]
     runs: list[Run] = []
+    if source.volumes is not None and source.events is not None:
+        raise BadDataset(
+            "events and a table of volumes say what was shown; one of them may.",
+            where="responses.volumes",
+            code="source",
+        )
     if source.volumes is not None:
         part, tr = series.parts[0], trs[0]
         if len(series.parts) > 1:

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.electrodes import read_channels, read_electrodes
 from gyral.datasets.readers.events import events_table
-from gyral.datasets.readers.files import column, find_file, find_files, read_table, texts
+from gyral.datasets.readers.files import column, find_file, find_files, read_table, rows_named, texts
 from gyral.datasets.readers.mne_epochs import Opened, open_epochs, require_alike
-from gyral.datasets.readers.mne_files import UNITS, UNSCALED, EpochPlan
+from gyral.datasets.readers.mne_files import UNITS, UNSCALED, EpochPlan, standard_montage
 from gyral.datasets.readers.recording import Array, Part, Recording
 from gyral.datasets.source import EpochsSource, ResponsesSource
 from gyral.datasets.time_axis import TimeAxis
@@ -55,9 +56,15 @@ def open_sensors(
             mend="Every recording needs its own table; they are matched in order of their names.",
             code="trial-count",
         )
+    told = read_channels(source, folder, subject, len(paths))
     runs = [
-        open_epochs(path, plan, name=name, events=None if table is None else events_table(table, source))
-        for path, name, table in zip(paths, _names(paths), tables, strict=True)
+        open_epochs(
+            path,
+            plan if channels is None else replace(plan, types=channels.types, left_out=channels.bad),
+            name=name,
+            events=None if table is None else events_table(table, source),
+        )
+        for path, name, table, channels in zip(paths, _names(paths), tables, told, strict=True)
     ]
     require_alike(runs)
     shown = pd.concat([_shown(run) for run in runs], ignore_index=True)
@@ -86,6 +93,8 @@ def require_epochs(epochs: EpochsSource | None) -> EpochsSource:
             where="epochs.start",
             code="time-axis",
         )
+    if epochs is not None:
+        _require_sense(epochs)
     if epochs is None:
         raise BadDataset(
             "recordings of M/EEG need a table [epochs].",
@@ -94,6 +103,28 @@ def require_epochs(epochs: EpochsSource | None) -> EpochsSource:
             code="source",
         )
     return epochs
+
+
+def _require_sense(epochs: EpochsSource) -> None:
+    """Refuse what mne would take for something else, or complain about file by file."""
+    if epochs.low is not None and epochs.high is not None and epochs.low >= epochs.high:
+        raise BadDataset(
+            f"the filter lets frequencies above {epochs.low:g} and below {epochs.high:g} Hz through, which are none.",
+            where="epochs.low",
+            mend="low is the lowest frequency that stays, high the highest.",
+            code="filter-band",
+        )
+    if (
+        isinstance(epochs.baseline, tuple)
+        and not epochs.start <= epochs.baseline[0] < epochs.baseline[1] <= epochs.stop
+    ):
+        raise BadDataset(
+            f"the baseline {list(epochs.baseline)!r} is no stretch of the trial, {epochs.start:g} to {epochs.stop:g} s.",
+            where="epochs.baseline",
+            code="time-axis",
+        )
+    if epochs.montage is not None:
+        standard_montage(epochs.montage)
 
 
 def plan_of(source: ResponsesSource, epochs: EpochsSource) -> EpochPlan:
@@ -144,7 +175,7 @@ def sensor_units(
     Raises
     ------
     BadDataset
-        ``responses.units_table`` names a sensor twice or lacks one (``unit-count``).
+        ``responses.units_table`` names a sensor twice or lacks one (``unit-count``); or what `read_electrodes` refuses.
     """
     axis, count = [round(float(t), _TIME) for t in times], len(times)
     table = pd.DataFrame(
@@ -155,24 +186,16 @@ def sensor_units(
             "sensor_type": kind,
         }
     )
+    if source.electrodes is not None:
+        places, further = read_electrodes(source, folder, subject, sensors)
+        own = {str(c): np.repeat(further[c].to_numpy(), count) for c in further if c not in _TAKEN}
+        table = table.assign(**own)
     if places is not None and np.isfinite(places).all():
         table[["x", "y", "z"]] = np.round(np.repeat(places, count, axis=0), _PLACE)
     if source.units_table is None:
         return table
     path = find_file(folder, source.units_table, subject)
-    told = read_table(path)
-    names = texts(told, "sensor", path)
-    row = {name: i for i, name in enumerate(names)}
-    missing = [s for s in sensors if s not in row]
-    if missing or len(row) != len(names):
-        raise BadDataset(
-            f"{len(missing)} of {len(sensors)} sensors of subject {subject!r} are not in it, {missing[0]!r} first."
-            if missing
-            else "a sensor stands in it twice.",
-            where=str(path),
-            code="unit-count",
-        )
-    part = told.iloc[[row[s] for s in sensors]].reset_index(drop=True)
+    part = rows_named(read_table(path), "sensor", sensors, path, called="sensors")
     own = {str(c): np.repeat(column(part, str(c), path), count) for c in part if c not in _TAKEN}
     return table.assign(**own)
 

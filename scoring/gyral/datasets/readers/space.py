@@ -1,8 +1,9 @@
 """Space: the places (voxels, vertices, grayordinates) that images hold, and which of them are units and in which region."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.files import find_file, find_files, texts
+from gyral.datasets.readers.files import find_file, find_files, numbers, texts
 from gyral.datasets.readers.labels import LabelNames, read_label_names
 from gyral.datasets.readers.recording import FoundRegion
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset, UnknownName
 
+_WHOLE = 1e-3  # by which a label may miss a whole number: some programs keep them as floats
 # What parcellations call places that belong to nothing.
 _NOTHING = {"unknown", "???", "medial_wall", "medialwall", "medial wall", "background", ""}
 
@@ -38,8 +40,8 @@ class Space(Protocol):
         """
         ...
 
-    def units(self, chosen: NDArray[np.int64], *, common: bool) -> pd.DataFrame:
-        """Unit table of some places; coordinates (mm) only of a common space."""
+    def units(self, chosen: NDArray[np.int64], *, space: str | None) -> pd.DataFrame:
+        """Unit table of some places; coordinates (mm) and mesh only of a common space, which ``space`` names."""
         ...
 
 
@@ -59,19 +61,42 @@ def choose_units(
     subject: str,
     *,
     every: bool = False,
+    within: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Chosen:
     """The places of ``responses.mask``, or without one those of any region (all where ``every``).
 
     Numbers of regions are columns of the recording.
 
+    Parameters
+    ----------
+    space : Space
+    source : ResponsesSource
+    regions : sequence of RegionSource
+    folder : Path
+    subject : str
+    every : bool
+    within : mapping of name to bool array, places, optional
+        What localisers found (`gyral.datasets.readers.localiser`).
+
     Raises
     ------
     BadDataset
-        Neither a mask nor a region (``no-mask``), or nothing inside (``empty-mask``).
+        Neither a mask nor a region (``no-mask``), nothing inside (``empty-mask``), or a localiser beside a reader that has no
+        images (``source``).
     """
     inside: list[tuple[RegionSource, str, tuple[str, ...], str, NDArray[np.bool_]]] = []
     for region in regions:
-        if region.mask is not None:
+        if region.localiser is not None:
+            name = _named(region)
+            if within is None:
+                raise BadDataset(
+                    f"region {name!r} has a localiser, which goes with readers 'images' and 'bold'.",
+                    where="regions.localiser",
+                    mend="Make its mask with the program that made the responses, and name it as regions.mask.",
+                    code="source",
+                )
+            inside.append((region, name, region.path, region.title, within[name]))
+        elif region.mask is not None:
             values, _ = space.labels(find_files(folder, region.mask, subject))
             inside.append((region, _named(region), region.path, region.title, values > 0))
         elif region.atlas is not None:
@@ -109,7 +134,7 @@ def table_regions(units: pd.DataFrame, regions: Sequence[RegionSource], subject:
     """
     found = []
     for region in regions:
-        if region.mask is not None or region.atlas is not None:
+        if region.mask is not None or region.atlas is not None or region.localiser is not None:
             continue
         if region.column is not None:
             values = texts(units, region.column, f"units of subject {subject!r}")
@@ -118,7 +143,9 @@ def table_regions(units: pd.DataFrame, regions: Sequence[RegionSource], subject:
                 found.append(FoundRegion(name, (*region.path, name), "", own))
             continue
         names = [str(u) for u in units["unit"]]
-        if region.sensors:
+        if region.flags:
+            own = np.flatnonzero(_flagged(units, region, subject)).astype(np.int64)
+        elif region.sensors:
             own = _of_sensors(region.sensors, texts(units, "sensor", f"units of subject {subject!r}"), subject)
         elif region.all:
             own = np.arange(len(names), dtype=np.int64)
@@ -129,6 +156,26 @@ def table_regions(units: pd.DataFrame, regions: Sequence[RegionSource], subject:
                     raise UnknownName(f"unit of subject {subject!r}", unit, known)
             own = np.array([known[u] for u in region.units], np.int64)
         found.append(FoundRegion(_named(region), (*region.path, _named(region)), region.title, own))
+    return found
+
+
+def _flagged(units: pd.DataFrame, region: RegionSource, subject: str) -> NDArray[np.bool_]:
+    """True where any of the columns is 1."""
+    where = f"units of subject {subject!r}"
+    found = np.zeros(len(units), np.bool_)
+    for name in region.flags:
+        if name not in units:
+            raise UnknownName(f"column of {where}:", name, [str(c) for c in units])
+        held = units[name]
+        values = held.to_numpy() if held.dtype.kind == "b" else numbers(units, name, where)
+        if not np.isin(values, (0, 1)).all():
+            raise BadDataset(
+                f"column {name!r} of the {where} holds {values[~np.isin(values, (0, 1))][0]:g}; a flag is 0 or 1.",
+                where="regions.flags",
+                mend="A column with a name a unit makes regions by regions.column.",
+                code="table",
+            )
+        found |= values == 1
     return found
 
 
@@ -149,11 +196,37 @@ def _named(region: RegionSource) -> str:
     return region.name
 
 
+def _require_apart(space: Space, paths: Sequence[Path]) -> None:
+    """Refuse images of one atlas that label the same places differently: one would silently win."""
+    if len(paths) < 2:
+        return
+    each = [np.nan_to_num(space.labels([p])[0]) for p in paths]
+    for (one, first), (other, second) in combinations(zip(paths, each, strict=True), 2):
+        shared = int(((first > 0) & (second > 0) & (first != second)).sum())
+        if shared:
+            raise BadDataset(
+                f"{shared} places have another label in {other.name}.",
+                where=str(one),
+                mend="Images of one atlas must not overlap; name atlases that do in [[regions]] of their own.",
+                code="atlas-overlap",
+            )
+
+
 def _parcels(space: Space, region: RegionSource, folder: Path, subject: str) -> list[Any]:
     """One region a label of an atlas, named by its table or by the format itself."""
     paths = find_files(folder, region.atlas or (), subject)
     values, names = space.labels(paths)
-    codes = np.where(np.isfinite(values), values, 0).round().astype(np.int64)
+    finite = np.where(np.isfinite(values), values, 0)
+    codes = finite.round().astype(np.int64)
+    where = ", ".join(str(p) for p in paths)
+    if (odd := np.abs(finite - codes) > _WHOLE).any():
+        raise BadDataset(
+            f"{finite[odd][0]:g} is no label; labels are whole numbers.",
+            where=where,
+            mend="A map of probabilities is no atlas: cut it into masks, one a region.",
+            code="atlas-labels",
+        )
+    _require_apart(space, paths)
     told = LabelNames(names, {}, {})
     if region.labels is not None:
         told = read_label_names(find_file(folder, region.labels, subject))
@@ -162,7 +235,7 @@ def _parcels(space: Space, region: RegionSource, folder: Path, subject: str) -> 
     if unnamed := [c for c in present if c not in told.names]:
         raise BadDataset(
             f"labels {unnamed[:5]!r} have no name.",
-            where=", ".join(str(p) for p in paths),
+            where=where,
             mend='Name a table with columns "index" and "name": labels = "atlas.tsv".',
             code="atlas-labels",
         )

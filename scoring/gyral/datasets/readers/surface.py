@@ -1,7 +1,7 @@
 """Surfaces: GIFTI, FreeSurfer (.mgh, .annot) and CIFTI files, a map a row, through nibabel."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.mesh import MESHES
 from gyral.datasets.readers.recording import Array, Part
 from gyral.datasets.readers.volume import load_image, read_block
 from gyral.errors import BadDataset
@@ -80,12 +81,19 @@ class Surface:
             parts[side] = values
         return np.concatenate(list(parts.values())), {c: n for n, c in codes.items()}
 
-    def units(self, chosen: NDArray[np.int64], *, common: bool) -> pd.DataFrame:
-        """``lh-000000`` ..., hemisphere and vertex."""
+    def units(self, chosen: NDArray[np.int64], *, space: str | None) -> pd.DataFrame:
+        """``lh-000000`` ..., hemisphere and vertex; the mesh of a common space, after which it is named.
+
+        Raises
+        ------
+        BadDataset
+            The mesh of that name has another number of vertices (``image-shape``).
+        """
         side = np.repeat(list(self.counts), list(self.counts.values()))[chosen]
         vertex = np.concatenate([np.arange(n) for n in self.counts.values()])[chosen]
         names = [f"{s[0]}h-{v:06d}" for s, v in zip(side, vertex, strict=True)]
-        return pd.DataFrame({"unit": names, "hemisphere": side.astype(str), "vertex": vertex})
+        table = pd.DataFrame({"unit": names, "hemisphere": side.astype(str), "vertex": vertex})
+        return table if space is None else table.assign(mesh=_mesh(space, self.counts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,17 +131,39 @@ class Grayordinates:
                 code="image-shape",
             )
 
-    def units(self, chosen: NDArray[np.int64], *, common: bool) -> pd.DataFrame:
-        """Structure, hemisphere and vertex (-1 of a voxel; i, j, k of voxels), or names of parcels."""
+    def units(self, chosen: NDArray[np.int64], *, space: str | None) -> pd.DataFrame:
+        """Structure, hemisphere and vertex (-1 of a voxel; i, j, k of voxels), and mesh; or names of parcels."""
         axis = self.axis
         if not hasattr(axis, "volume_mask"):  # parcels
             return pd.DataFrame({"unit": [str(axis.name[p]) for p in chosen]})
         structure = np.array([str(n).removeprefix("CIFTI_STRUCTURE_").lower() for n in axis.name[chosen]])
         side = np.array(["left" if "left" in s else "right" if "right" in s else "" for s in structure])
         columns = {"structure": structure, "hemisphere": side, "vertex": np.asarray(axis.vertex)[chosen]}
+        if space is not None:
+            columns["mesh"] = np.where(columns["vertex"] >= 0, _mesh(space, _cortex(axis)), "")
         if np.asarray(axis.volume_mask).any():
             columns |= {a: np.asarray(axis.voxel)[chosen, k] for k, a in enumerate("ijk")}
         return pd.DataFrame({"unit": [f"grayordinate-{p + 1:06d}" for p in chosen], **columns})
+
+
+def _cortex(axis: Any) -> dict[str, int]:
+    """Vertices of each hemisphere's mesh."""
+    sides = {"CIFTI_STRUCTURE_CORTEX_LEFT": "left", "CIFTI_STRUCTURE_CORTEX_RIGHT": "right"}
+    return {sides[name]: int(count) for name, count in axis.nvertices.items() if name in sides}
+
+
+def _mesh(space: str, counts: Mapping[str, int]) -> str:
+    """``space``, if a mesh of that name can have so many vertices a hemisphere."""
+    known = MESHES.get(space)
+    other = {side: count for side, count in counts.items() if count != known}
+    if known is not None and other:
+        raise BadDataset(
+            f"{space} has {known:,} vertices a hemisphere; these files have {other!r}.",
+            where="responses.space",
+            mend="Name the mesh that the files are on, or leave space out.",
+            code="image-shape",
+        )
+    return space
 
 
 def grayordinates_of(path: Path) -> Grayordinates:

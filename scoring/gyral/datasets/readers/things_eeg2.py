@@ -1,6 +1,5 @@
 """THINGS-EEG2 as it is published: a dictionary a partition and subject, images x repetitions x channels x times."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gyral.datasets.readers.files import find_file, find_files, read_table, texts
-from gyral.datasets.readers.mne_files import SLACK
+from gyral.datasets.readers.mne_files import SLACK, standard_montage
 from gyral.datasets.readers.pickled import array_in, load_dictionary, texts_in
 from gyral.datasets.readers.recording import Array, Part, Recording
 from gyral.datasets.readers.sensors import require_epochs, sensor_units
@@ -153,18 +152,5 @@ def _part(head: _Header, channels: tuple[str, ...]) -> Part:
 
 def _places(montage: str, head: _Header) -> NDArray[np.float64]:
     """Metres of a standard montage of mne; NaN of channels it does not have."""
-    import mne  # slow import, only for these formats
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of montages that mne is about to rename
-            made = mne.channels.make_standard_montage(montage)
-    except ValueError:
-        raise BadDataset(
-            f"there is no montage {montage!r}.",
-            where="epochs.montage",
-            mend="`mne.channels.get_builtin_montages()` lists them.",
-            code="no-positions",
-        ) from None
-    held = {name.lower(): place for name, place in made.get_positions()["ch_pos"].items()}
+    held = {name.lower(): place for name, place in standard_montage(montage).get_positions()["ch_pos"].items()}
     return np.array([held.get(c.lower(), np.full(3, np.nan)) for c in head.channels], np.float64)

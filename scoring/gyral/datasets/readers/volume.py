@@ -25,7 +25,7 @@ def load_image(path: Path) -> Any:
     Raises
     ------
     BadDataset
-        Not such an image (``not-an-image``).
+        Not such an image (``not-an-image``), or cut off so early that its kind cannot be told (``image-truncated``).
     """
     import nibabel  # slow import, only for images
 
@@ -39,12 +39,36 @@ def load_image(path: Path) -> Any:
         OSError,
         EOFError,
         ValueError,
+        TypeError,  # of FreeSurfer files that end in their header
         zlib.error,
         ExpatError,
     ) as error:
+        if path.suffix == ".gz":
+            _require_whole(path)
         raise BadDataset(
             f"not an image that can be read: {error}.", where=str(path), code="not-an-image"
         ) from None
+
+
+def _require_whole(path: Path) -> None:
+    """Refuse a compressed file that ends early, which nibabel takes for one of no known kind."""
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(1 << 20):
+                pass
+    except gzip.BadGzipFile:
+        return  # another kind of file altogether
+    except (EOFError, zlib.error) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> BadDataset:
+    return BadDataset(
+        f"the file is cut off or damaged: {error}.",
+        where=str(path),
+        mend="Copy it again; `gzip -t` tests a compressed file.",
+        code="image-truncated",
+    )
 
 
 def read_block(proxy: Any, index: Any, path: Path) -> NDArray[Any]:
@@ -58,12 +82,7 @@ def read_block(proxy: Any, index: Any, path: Path) -> NDArray[Any]:
     try:
         return np.asarray(proxy[index])
     except (EOFError, OSError, ValueError, zlib.error, gzip.BadGzipFile) as error:
-        raise BadDataset(
-            f"the file is cut off or damaged: {error}.",
-            where=str(path),
-            mend="Copy it again; `gzip -t` tests a compressed file.",
-            code="image-truncated",
-        ) from None
+        raise _damaged(path, error) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,13 +175,13 @@ class Volume:
             )
         return read_block(image.dataobj, ..., path).astype(np.float64).reshape(-1)
 
-    def units(self, chosen: NDArray[np.int64], *, common: bool) -> pd.DataFrame:
+    def units(self, chosen: NDArray[np.int64], *, space: str | None) -> pd.DataFrame:
         """``voxel-001`` ..., i, j, k, and x, y, z in mm of a common space."""
         digits = max(3, len(str(len(chosen))))
         voxels = np.stack(np.unravel_index(chosen, self.shape), axis=1).astype(np.int64)
         table = pd.DataFrame({"unit": [f"voxel-{i + 1:0{digits}d}" for i in range(len(chosen))]})
         table = table.assign(**{axis: voxels[:, k] for k, axis in enumerate("ijk")})
-        if common:
+        if space is not None:
             mm = voxels @ self.affine[:3, :3].T + self.affine[:3, 3]
             table = table.assign(**{axis: mm[:, k].round(3) for k, axis in enumerate("xyz")})
         return table

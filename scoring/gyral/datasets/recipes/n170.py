@@ -12,13 +12,13 @@ from gyral.datasets.recipe import Recipe, SourceFile, listed_hashes
 from gyral.datasets.recipe import Source as Files
 from gyral.datasets.source import (
     EpochsSource,
-    JoinSource,
     RegionSource,
     ResponsesSource,
     Source,
     StimuliSource,
 )
 from gyral.datasets.source_build import read_files
+from gyral.datasets.source_parts import JoinSource
 from gyral.errors import BadDataset
 
 ABOUT = About(

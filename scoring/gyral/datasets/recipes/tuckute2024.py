@@ -9,8 +9,9 @@ from gyral.datasets.readers.files import read_table
 from gyral.datasets.recipe import Recipe, SourceFile
 from gyral.datasets.recipe import Source as Files
 from gyral.datasets.reliability import Published
-from gyral.datasets.source import JoinSource, RegionSource, ResponsesSource, Source, StimuliSource
+from gyral.datasets.source import RegionSource, ResponsesSource, Source, StimuliSource
 from gyral.datasets.source_build import read_files
+from gyral.datasets.source_parts import JoinSource
 
 NETWORK = "lang_LH_netw"
 TITLES = {

@@ -48,7 +48,7 @@ class Cell:
     omega : float or None
         Share of the model's R2 that nuisances explain as well.
     partial, partial_low, partial_high : float or None
-        Of RDMs: similarity with those of nuisances held constant, and its 95 % interval.
+        Correlation with nuisances held constant (of RDMs, and of readouts other than ridge), and its 95 % interval.
     rank : (int, int) or None
         Best and worst rank among the public models of the board; None until it is ranked.
     twin, twin_spread : float or None
@@ -89,7 +89,7 @@ class Cell:
     @property
     def nothing_left(self) -> bool:
         """See `gyral.left.nothing_left`."""
-        return nothing_left(self.unique_r2, self.unique_low, self.partial_low)
+        return nothing_left(self.unique_r2, self.unique_low, self.partial, self.partial_low)
 
 
 @dataclass(frozen=True)

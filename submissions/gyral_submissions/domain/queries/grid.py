@@ -77,6 +77,8 @@ class Grid:
         For each benchmark: run, and twin's run, by submission.
     borda : sequence of dict
         For each benchmark: points by submission.
+    compute : sequence of dict
+        For each benchmark: multiply-adds of one stimulus by submission, where they are known.
     own : bool array, rows
         What not everybody sees.
     scored_twin : bool array, rows
@@ -90,6 +92,7 @@ class Grid:
     runs: Sequence[dict[int, uuid.UUID]]
     twins: Sequence[dict[int, uuid.UUID]]
     borda: Sequence[dict[int, float]]
+    compute: Sequence[dict[int, float]]
     own: NDArray[np.bool_]
     scored_twin: NDArray[np.bool_]
 
@@ -167,10 +170,8 @@ def _compose(benchmarks: Sequence[Benchmark], sheets: Sequence[Sheet], on: date 
         np.concatenate(values, axis=1) if values else np.empty((0, 0)),
         [{pk: sheet.runs[i] for pk, i in found.items()} for sheet, found in zip(sheets, newest, strict=True)],
         twins,
-        [
-            {pk: float(sheet.borda[i]) for pk, i in found.items() if sheet.borda[i] == sheet.borda[i]}
-            for sheet, found in zip(sheets, newest, strict=True)
-        ],
+        [_told(sheet.borda, found) for sheet, found in zip(sheets, newest, strict=True)],
+        [_told(sheet.compute, found) for sheet, found in zip(sheets, newest, strict=True)],
         np.array([row.pk in own for row in rows], bool),
         np.array([any(row.pk in found for found in twins) for row in rows], bool),
     )
@@ -181,6 +182,11 @@ def _lined_up(sheet: Sheet, newest: dict[int, int], rows: Sequence[Facts]) -> ND
     out = np.full((len(rows), sheet.values.shape[1]), np.nan)
     out[places >= 0] = sheet.values[places[places >= 0]]
     return out
+
+
+def _told(numbers: NDArray[np.float64], newest: dict[int, int]) -> dict[int, float]:
+    """By submission, where there is a number."""
+    return {pk: float(numbers[i]) for pk, i in newest.items() if numbers[i] == numbers[i]}
 
 
 def _end_of(on: date | None) -> float:

@@ -58,7 +58,7 @@ def submission_runs(submission: Submission) -> QuerySet[Run]:
 
 def submission_profile(submission: Submission, *, subject: str = ALL) -> list[Profile]:
     """Scores by benchmark, in the order of benchmarks; two queries. Callers check who may see it."""
-    runs = list(submission_runs(submission))
+    runs = list(submission_runs(submission).filter(dry=False))
     pairs: dict[int, dict[str, Run]] = {}
     for run in runs:
         kept = pairs.setdefault(run.benchmark_id, {})
@@ -108,7 +108,7 @@ def expected_seconds(run: Run) -> float | None:
     if not run.is_active:
         return None
     same = Run.objects.filter(
-        benchmark=run.benchmark_id, state=State.FINISHED, twin=run.twin, started__isnull=False
+        benchmark=run.benchmark_id, state=State.FINISHED, twin=run.twin, dry=run.dry, started__isnull=False
     )
     took = [
         (finished - started).total_seconds()

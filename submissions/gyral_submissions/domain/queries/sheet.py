@@ -44,6 +44,8 @@ class Sheet:
         Scores over all subjects, in the order of the benchmark's regions; NaN where there is none.
     borda : float array, runs
         Borda points; NaN where there are none.
+    compute : float array, runs
+        Multiply-adds of one stimulus; NaN where not known.
     twins : sequence of (int, UUID, float)
         Finished runs of untrained twins, oldest first: submission, id, when.
     facts : dict of int to Facts
@@ -57,6 +59,7 @@ class Sheet:
     finished: NDArray[np.float64]
     values: NDArray[np.float64]
     borda: NDArray[np.float64]
+    compute: NDArray[np.float64]
     twins: Sequence[tuple[int, uuid.UUID, float]]
     facts: dict[int, Facts]
     own: frozenset[int] = frozenset()
@@ -103,6 +106,7 @@ def joined(first: Sheet, second: Sheet) -> Sheet:
         np.concatenate([first.finished, second.finished])[order],
         np.concatenate([first.values, second.values])[order],
         np.concatenate([first.borda, second.borda])[order],
+        np.concatenate([first.compute, second.compute])[order],
         sorted([*first.twins, *second.twins], key=lambda twin: twin[2]),
         {**first.facts, **second.facts},
         first.own | second.own,
@@ -122,9 +126,10 @@ def _read(benchmark: Benchmark, seen: "QuerySet[Run]", *, own: bool = False) -> 
             "borda",
             Cast("by_region", TextField()),
             Cast("submission__changed", TextField()),
+            "multiply_adds",
         )
     )
-    rows = [(*row[:2], _moment(row[2]), *row[3:6], _moment(row[6])) for row in found]
+    rows = [(*row[:2], _moment(row[2]), *row[3:6], _moment(row[6]), row[7]) for row in found]
     models = [row for row in rows if row[3] == Twin.NONE]
     # All texts at once: parsing them one by one would cost more than the query.
     scores = json.loads(f"[{','.join(row[5] or 'null' for row in models)}]")
@@ -137,6 +142,7 @@ def _read(benchmark: Benchmark, seen: "QuerySet[Run]", *, own: bool = False) -> 
         np.array([row[2].timestamp() for row in models], np.float64),
         np.array(values, np.float64).reshape(len(models), len(names)),
         np.array([row[4] for row in models], np.float64),
+        np.array([row[7] for row in models], np.float64),
         [(row[0], row[1], row[2].timestamp()) for row in rows if row[3] != Twin.NONE],
         facts,
         frozenset(row[0] for row in rows) if own else frozenset(),

@@ -16,8 +16,19 @@ def visible_submissions(viewer: Viewer = None) -> QuerySet[Submission]:
 
 
 def visible_runs(viewer: Viewer = None) -> QuerySet[Run]:
-    """Runs of visible submissions, without their records."""
-    runs = Run.objects.filter(_seen_by(viewer, "submission__"), submission__withdrawn=None)
+    """Runs of visible submissions, without their records; no dry runs."""
+    return _listed(Run.objects.filter(_seen_by(viewer, "submission__"), dry=False))
+
+
+def own_runs(viewer: Viewer) -> QuerySet[Run]:
+    """A person's runs, their dry runs too; none of visitors."""
+    if viewer is None or not viewer.is_authenticated:
+        return Run.objects.none()
+    return _listed(Run.objects.filter(submission__owner=viewer.pk))
+
+
+def _listed(runs: QuerySet[Run]) -> QuerySet[Run]:
+    runs = runs.filter(submission__withdrawn=None)
     return runs.select_related("submission", "benchmark").defer("record", "steps", "benchmark__about")
 
 

@@ -265,6 +265,17 @@ def overlapping(tables, folder):
         (lambda t, f: t["responses"].pop("events"), "source", "BOLD needs events"),
         (lambda t, f: t["responses"].update(estimate="average", window=[4, 80]), "events-outside", "window of the last event"),
         (cut, "image-truncated", "run-2_bold.nii.gz"),
+        (events("onset duration trial_type\n4 -2 item00\n"), "table", "event 1 lasts -2 s"),
+        (events("onset duration trial_type\n4 2000 item00\n9 2 item01\n"), "events-outside", "durations look like milliseconds"),
+        (events("onset duration trial_type\n4 2 \n9 2 item01\n"), "table", "event 1 has no trial_type"),
+        (events("onset,duration,trial_type\n4,2,item00\n"), "table", "seem to be parted by ','"),
+        (lambda t, f: t["responses"].update(high_pass=5.0), "design-rank", "confounds and drifts repeat"),
+        (lambda t, f: t["responses"].update(hrf="glovr"), "design-rank", "not a known hrf"),
+        (lambda t, f: t["responses"].update(estimate="average", window=[8.0, 4.0]), "events-outside", "no volume starts from 8 to 4 s"),
+        (lambda t, f: t["responses"].update(estimate="average", window=[-30.0, -20.0]), "events-outside", "no volume starts from -30"),
+        (lambda t, f: t["responses"].update(ignore=[*(f"item{i:02d}" for i in range(8)), "button"]), "no-events", "no event besides"),
+        (lambda t, f: t["responses"].update(volumes="mask.nii.gz"), "source", "one of them may"),
+        (lambda t, f: write_nifti(f / "func" / "sub-01_task-see_run-1_bold.nii.gz", np.ones(SHAPE)), "image-shape", "it holds one volume"),
     ],
 )  # fmt: skip
 def test_bad_times_are_named(bold, change, code, words):

@@ -7,6 +7,7 @@ from nibabel.cifti2 import BrainModelAxis, LabelAxis, ScalarAxis, SeriesAxis
 from nibabel.freesurfer.io import write_annot
 from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiLabel, GiftiLabelTable
 
+from gyral.datasets.mesh import MESHES
 from gyral.datasets.source import read_source
 from gyral.datasets.source_build import assemble
 from gyral.errors import BadDataset, UserError
@@ -96,6 +97,26 @@ def test_freesurfer_files_hold_the_same(surface):
     second = read(folder, tables).dataset
     np.testing.assert_array_equal(first.responses.values["s"], second.responses.values["s"])
     assert [r.units.tolist() for r in first.regions] == [r.units.tolist() for r in second.regions]
+
+
+def test_a_common_space_names_the_mesh_of_vertices(surface, monkeypatch):
+    tables, folder = surface
+    tables["responses"]["space"] = "fsLR"
+    assert read(folder, tables).dataset.units["mesh"].tolist() == ["fsLR"] * 5
+    tables["responses"]["space"] = "fsaverage5"
+    with pytest.raises(BadDataset, match="10,242 vertices a hemisphere") as caught:
+        read(folder, tables)
+    assert (caught.value.code, caught.value.where) == ("image-shape", "responses.space")
+    monkeypatch.setitem(MESHES, "tiny", 4)
+    nibabel.save(
+        nibabel.Cifti2Image(maps(6).astype(np.float32), (ScalarAxis([f"b{i}" for i in range(ITEMS)]), brain())),
+        folder / "s_betas.dscalar.nii",
+    )
+    mask = nibabel.Cifti2Image(np.ones((1, 6), np.float32), (ScalarAxis(["mask"]), brain()))
+    nibabel.save(mask, folder / "mask.dscalar.nii")
+    tables["responses"] |= {"files": "s_betas.dscalar.nii", "mask": "mask.dscalar.nii", "space": "tiny"}
+    tables["regions"] = [{"name": "everything", "all": True}]
+    assert read(folder, tables).dataset.units["mesh"].tolist() == ["tiny"] * 4 + [""] * 2
 
 
 def brain():

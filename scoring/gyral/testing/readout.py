@@ -1,15 +1,5 @@
-"""Testing: manners that a third party's metric or readout is held to, for its own tests.
+"""What a readout is held to."""
 
-Each check raises AssertionError with what is wrong, and costs a second or two::
-
-    from gyral.testing import check_metric, check_readout
-
-    def test_my_readout() -> None:
-        check_readout(MyReadout())
-"""
-
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,69 +13,6 @@ from gyral.readouts.readout import FittedReadout, Readout
 Array = NDArray[np.floating[Any]]
 
 _SAMPLES, _TRAIN, _UNITS = 90, 60, 4
-
-
-def check_metric(metric: Any) -> None:
-    """Check a metric: same answer twice whatever the global random state, input untouched, the truth best, 1 at most.
-
-    Parameters
-    ----------
-    metric : callable or object with ``similarity``
-        ``(measured, predicted) -> one number a unit``, or with the training mean of each unit as a third argument; or
-        ``similarity(measured, predicted)`` of dissimilarities, matrices x pairs.
-    """
-    measured, predicted = metric_inputs()
-    for array in (measured, predicted):
-        array.flags.writeable = False
-    try:
-        check_repeatable(metric)
-        called(metric, measured, predicted)
-    except ValueError as error:
-        if "read-only" in str(error):
-            raise AssertionError("the metric writes into its input") from error
-        raise
-    noise = np.abs(np.random.default_rng(1).standard_normal(measured.shape))
-    best, worse = called(metric, measured, measured), called(metric, measured, noise)
-    if hasattr(metric, "similarity"):
-        best, worse = np.diagonal(best), np.diagonal(worse)
-    expected = (measured.shape[1],)
-    if best.shape != expected:
-        raise AssertionError(
-            f"the metric gives an array of shape {best.shape}; one number a unit, {expected}, is expected"
-        )
-    if not np.allclose(best, 1.0, atol=1e-6):
-        raise AssertionError(f"the metric gives {best.tolist()} to the truth itself; 1 is expected")
-    if not (worse < best).all():
-        raise AssertionError("the metric gives noise as much as the truth; higher must be better")
-
-
-def check_repeatable(metric: Any) -> None:
-    """Check that a metric gives one answer to one question, and does not read the global random state."""
-    np.random.seed(1)  # what a careless metric would draw from
-    first = called(metric, *metric_inputs())
-    np.random.seed(2)
-    if not np.array_equal(first, called(metric, *metric_inputs()), equal_nan=True):
-        raise AssertionError("the metric draws without a seed: asked twice, it gave two answers")
-
-
-def metric_inputs() -> tuple[Array, Array]:
-    """Responses and predictions, samples x units; 28 rows are the pairs of eight stimuli."""
-    rng = np.random.default_rng(0)
-    predicted = np.abs(rng.standard_normal((28, 3)))
-    return predicted + np.abs(rng.standard_normal((28, 3))), predicted
-
-
-def called(metric: Any, measured: Array, predicted: Array) -> Array:
-    """What a metric gives: arrays of units, or comparators of RDMs."""
-    if hasattr(metric, "similarity"):
-        return np.asarray(metric.similarity(measured.T, predicted.T))
-    return np.asarray(metric(measured, predicted, *([measured.mean(axis=0)] if _arguments(metric) == 3 else [])))
-
-
-def _arguments(metric: Callable[..., Any]) -> int:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    found = inspect.signature(metric).parameters.values()
-    return sum(p.default is p.empty and p.kind in kinds for p in found)
 
 
 def check_readout(readout: Readout, features: Features | None = None, *, least: float = 0.3) -> None:
