@@ -37,11 +37,11 @@ def walked(tmp_path, home, monkeypatch):
     for kind, text in _BLOCK.findall(PAGE.read_text("utf-8")):
         if kind == "python":
             exec(text, {})
-        elif kind == "toml":
+        elif kind == "toml" and text.startswith("source ="):
             target = tmp_path / "study" / "dataset.toml"
             printed["draft"] = tomllib.loads(target.read_text("utf-8"))
             target.write_text(text, "utf-8")
-        else:
+        elif kind == "sh":
             for command in text.strip().splitlines():
                 if not command.startswith(_MANAGE):
                     printed[command] = _run(command, tmp_path)
@@ -102,3 +102,11 @@ def test_page_describes_recordings_in_fields_that_there_are():
     about = {"name": "x", "title": "x", "description": "x"}
     told = parse_source({"source": 1, "about": about, "stimuli": {"modality": "label"}, **fields}, "page")
     assert (told.epochs.picks, told.regions[0].sensors) == ("eeg", ("O*", "PO*"))
+
+
+def test_page_describes_choices_in_fields_that_there_are():
+    blocks = [tomllib.loads(t) for kind, t in _BLOCK.findall(PAGE.read_text("utf-8")) if kind == "toml"]
+    (fields,) = [b for b in blocks if "triplets" in b]
+    about = {"name": "x", "title": "x", "description": "x"}
+    told = parse_source({"source": 1, "about": about, "stimuli": {"modality": "label"}, **fields}, "page")
+    assert (told.triplets.table, told.triplets.participant) == ("choices.csv", "who")
