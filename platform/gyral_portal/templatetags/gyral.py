@@ -208,6 +208,24 @@ def region_title(name: str, benchmark: Benchmark) -> str:
 
 
 @register.filter
+def canary_reason(finding: dict[str, Any], benchmark: Benchmark) -> str:
+    """What a canary saw, with the title of the region where it scored best in place of the name.
+
+    >>> made = Benchmark(regions=[{"name": "lh_V4", "title": "Left V4"}])
+    >>> canary_reason({"reason": "It reaches r = 0.008 at best, in lh_V4.", "score": {"region": "lh_V4"}}, made)
+    'It reaches r = 0.008 at best, in Left V4.'
+    >>> canary_reason({"reason": "There is no order.", "score": None}, made)
+    'There is no order.'
+    """
+    reason, name = str(finding["reason"]), (finding.get("score") or {}).get("region", "")
+    if not name:
+        return reason
+    # As canaries write it: "in NAME" inside a sentence, or "NAME: " before one.
+    where = rf"(?<=\bin ){re.escape(name)}(?=[\s,.;:])|^{re.escape(name)}(?=: )"
+    return re.sub(where, lambda _: benchmark.region_title(name), reason)
+
+
+@register.filter
 def moment(value: datetime | None) -> SafeString:
     """A moment in UTC, machine-readable too."""
     if value is None:

@@ -181,7 +181,9 @@ def paint_record(
     rows = _rows_of_regions(record, subject)
     title = f"Score of each {show[:-1]} of {record.model.name} on {record.benchmark.id}{whose}: {metric}"
     listed = show == "units" and len(rows) <= _TITLED  # the legend names those that are painted by region
-    title += f"; {', '.join(r.region for r in rows) if listed else f'{len(rows)} regions'}"
+    title += (
+        f"; {', '.join(mapped.titles.get(r.region, r.region) for r in rows) if listed else f'{len(rows)} regions'}"
+    )
     return Painting(
         values,
         title,

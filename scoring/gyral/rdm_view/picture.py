@@ -21,7 +21,7 @@ def rdm_svg(view: RdmView) -> str:
     """A file of its own, with a white ground and no style, script or outside file."""
     lefts = (_EDGE, _EDGE + _SIDE + _GAP)
     whose = f"mean of {view.subjects} subjects" if view.subjects > 1 else "measured"
-    heads = (f"{view.region}, {whose}", f"{view.scored}, layer {view.layer}")
+    heads = (f"{view.region_title}, {whose}", f"{view.scored}, layer {view.layer}")
     pieces = [svg_text(x, _TOP - 8, cut(head, int(_SIDE / LETTER))) for x, head in zip(lefts, heads, strict=True)]
     for x, cells in zip(lefts, (view.measured, view.model), strict=True):
         pieces.append(

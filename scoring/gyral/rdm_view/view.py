@@ -56,6 +56,8 @@ class RdmView:
     ----------
     region, layer : str
         Whose they are; the layer that most folds chose.
+    region_title : str
+        What people call the region.
     scored, benchmark : str
         Name of the model, and the benchmark that compared the two.
     subjects : int
@@ -78,6 +80,7 @@ class RdmView:
     """
 
     region: str
+    region_title: str
     layer: str
     scored: str
     benchmark: str
@@ -97,7 +100,7 @@ class RdmView:
         """What is shown: model, benchmark, region, metric and score, and times where there are any."""
         value = "" if self.value is None else f" {self.value:.3f}"
         times = "" if self.window is None else ", {:g} to {:g} ms".format(*(1000 * t for t in self.window))
-        return f"Dissimilarities of {self.region}{times} and of {self.scored} on {self.benchmark}: {title_of(self.metric)}{value}"
+        return f"Dissimilarities of {self.region_title}{times} and of {self.scored} on {self.benchmark}: {title_of(self.metric)}{value}"
 
 
 def view_rdms(record: Record, folder: Path, region: str = "") -> RdmView:
@@ -141,6 +144,7 @@ def view_rdms(record: Record, folder: Path, region: str = "") -> RdmView:
     told = tuple(Group(name, len(own), _inside(measured, own), _inside(mine, own)) for name, own in groups.items())
     return RdmView(
         region=region,
+        region_title=_title(dataset, region),
         layer=layer,
         scored=record.model.name,
         benchmark=record.benchmark.id,
@@ -167,6 +171,10 @@ def _dataset(record: Record) -> Dataset:
     if dataset.about.private:
         raise _unavailable("The measured data are private, so only their score is shown.", record)
     return dataset
+
+
+def _title(dataset: Dataset, region: str) -> str:
+    return next((r.title for r in dataset.regions if r.name == region and r.title), region)
 
 
 def _measured(dataset: Dataset, record: Record, region: str) -> Floats:

@@ -1,7 +1,7 @@
 """Dataset: data without a board, with what their responses decode; for management commands, never for a request."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from gyral_submissions.models import Dataset
 if TYPE_CHECKING:
     from gyral.datasets.dataset import About
     from gyral.datasets.dataset import Dataset as Pack
+    from gyral.datasets.manifest import RegionEntry
+    from gyral.datasets.region import Region
 
 
 def sync_datasets(*, progress: Progress = silent, force: bool = False) -> Iterator[Synced]:
@@ -70,9 +72,10 @@ def _is_current(row: Dataset, pack: Path) -> bool:
     from gyral.datasets.catalogue import about_of
     from gyral.datasets.manifest import read_manifest
 
-    said = json.loads(json.dumps(_said(about_of(row.name, pack))))  # as the database gives it back
-    same = all(row.about.get(name) == value for name, value in said.items())
-    return same and row.about.get("made_by") == _made_by() and read_manifest(pack).content_hash == row.content_hash
+    manifest = read_manifest(pack)
+    told = {**_said(about_of(row.name, pack)), "regions": _titles(manifest.regions), "made_by": _made_by()}
+    said = json.loads(json.dumps(told))  # as the database gives it back
+    return manifest.content_hash == row.content_hash and all(row.about.get(k) == v for k, v in said.items())
 
 
 def _made_by() -> str:
@@ -85,11 +88,16 @@ def _said(about: "About") -> dict[str, Any]:
     return {k: v for k, v in asdict(about).items() if k != "display"}
 
 
+def _titles(regions: "Sequence[Region | RegionEntry]") -> dict[str, str]:
+    return {region.name: region.title for region in regions}
+
+
 def _about(dataset: "Pack") -> dict[str, Any]:
     responses = dataset.responses
     return {
         **_said(dataset.about),
         "made_by": _made_by(),
+        "regions": _titles(dataset.regions),
         "n_stimuli": len(dataset.stimuli),
         "n_units": 0 if responses is None else responses.n_units,
         "kind": "" if responses is None else responses.kind,

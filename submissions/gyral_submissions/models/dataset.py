@@ -9,7 +9,7 @@ class Dataset(models.Model):
     name = models.CharField(max_length=80, unique=True)
     content_hash = models.CharField(max_length=64)
     title = models.CharField(max_length=200)
-    # Licence, citation, counts: what the page shows.
+    # Licence, citation, counts, titles of regions: what the page shows.
     about = models.JSONField(default=dict)
     # `gyral.decode.Decoding`.
     decoding = models.JSONField(default=dict)
@@ -20,3 +20,7 @@ class Dataset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def region_title(self, name: str) -> str:
+        """What pages call a region; its name where it has no title."""
+        return str(self.about.get("regions", {}).get(name) or name)

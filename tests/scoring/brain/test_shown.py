@@ -67,7 +67,8 @@ def test_a_vertex_shows_the_mean_score_of_its_units(mapped: Mapped, record: Reco
     for (side, vertex), mine in joined.groupby(["hemisphere", "vertex"]):
         np.testing.assert_allclose(shown.values[side][vertex], mine["r"].mean(), rtol=1e-5)
     assert shown.painted == len(joined.dropna().drop_duplicates(["hemisphere", "vertex"]))
-    assert shown.title.endswith("Pearson r; sim_words, sim_context, sim_passage, sim_length, sim_noise")
+    assert shown.title.endswith(f"Pearson r; {', '.join(mapped.titles.values())}")
+    assert "word carrier (simulated)" in shown.title
     below, above = shown.beyond
     assert above > 0 and f"{above} lie above it" in " ".join(shown.notes) and below > 0
     one = paint_record(mapped, record, scores, subject="sim-1")

@@ -28,6 +28,7 @@ def test_a_dataset_in_runs_gets_a_page_once(monkeypatch):
     assert row.content_hash == open_dataset("haxby2001").content_hash
     assert row.decoding["results"][0]["accuracy"]["chance"] == pytest.approx(0.125)
     assert row.about["kind"] == "fMRI"
+    assert row.about["regions"]["bright"] == "Bright in the first run"
     assert {s.outcome for s in dataset.sync_datasets() if s.identifier == "haxby2001"} == {"unchanged"}
     assert {s.outcome for s in dataset.sync_datasets(force=True) if s.identifier == "haxby2001"} == {"refreshed"}
     assert seen == ["haxby2001"] * 2

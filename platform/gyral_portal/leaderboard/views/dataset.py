@@ -28,26 +28,34 @@ def dataset(request: HttpRequest, name: str) -> HttpResponse:
     found = get_object_or_404(Dataset, name=name)
     decoding = found.decoding
     classes = decoding.get("classes", [])
+    results = [(r, found.region_title(r["region"])) for r in decoding.get("results", [])]
     pairs = [
         {
-            "region": r["region"],
+            "region": title,
             "person": r["person"],
             "classifier": r["classifier"],
             "rows": list(zip(classes, r["pairs"], strict=False)),
         }
-        for r in decoding.get("results", [])
+        for r, title in results
         if r["pairs"] and len(classes) > 2
     ]
     curves = [
         {
-            "region": r["region"],
+            "region": title,
             "person": r["person"],
-            "svg": _drawn(r["curve"], f"{r['region']}, {r['person']}, {r['classifier']}"),
+            "svg": _drawn(r["curve"], f"{title}, {r['person']}, {r['classifier']}"),
         }
-        for r in decoding.get("results", [])
+        for r, title in results
         if r["curve"]
     ]
-    context = {"dataset": found, "about": found.about, "decoding": decoding, "pairs": pairs, "curves": curves}
+    context = {
+        "dataset": found,
+        "about": found.about,
+        "decoding": decoding,
+        "results": results,
+        "pairs": pairs,
+        "curves": curves,
+    }
     return render(request, "leaderboard/dataset.html", context)
 
 

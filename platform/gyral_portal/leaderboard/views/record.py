@@ -46,9 +46,9 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
         "record": found.record or {},
         "command": command_at_home(found.submission, (found.record or {}).get("provenance", {}).get("command")),
         "layers": layers_context(found),
-        "maps": draw_maps(folder, found.record or {}),
-        "fields": draw_fields(folder, scores) if found.benchmark.modality == "vision" else [],
-        "curves": draw_curves(folder, found.record or {}),
+        "maps": draw_maps(folder, found),
+        "fields": draw_fields(folder, found, scores) if found.benchmark.modality == "vision" else [],
+        "curves": draw_curves(folder, found),
         "rdms": rdms_context(found, request.GET.get("rdm", ""), list(dict.fromkeys(row.region for row in scores))),
         "brain": record_context(
             found,
@@ -63,21 +63,23 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
     return render(request, "leaderboard/record.html", context)
 
 
-def draw_maps(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+def draw_maps(folder: Path, run: Run) -> list[dict[str, Any]]:
     """Where the readout reads, one heat map a region and subject; none for readouts that read no positions."""
     from gyral.result import load_maps  # nested: loads pandas
 
-    arrays = load_maps(folder) if record.get("maps") else {}
+    listed = (run.record or {}).get("maps", [])
+    arrays = load_maps(folder) if listed else {}
     drawn = []
-    for m in record.get("maps", []):
+    for m in listed:
         if m["name"] in arrays:
-            svg = heatmap_svg(arrays[m["name"]][0], tuple(m["grid"]), f"{m['region']}, {m['subject']}")
+            title = run.benchmark.region_title(m["region"])
+            svg = heatmap_svg(arrays[m["name"]][0], tuple(m["grid"]), f"{title}, {m['subject']}")
             # Made of numbers and a title that heatmap_svg escapes.
-            drawn.append({**m, "svg": mark_safe(svg)})  # noqa: S308
+            drawn.append({**m, "title": title, "svg": mark_safe(svg)})  # noqa: S308
     return drawn
 
 
-def draw_fields(folder: Path, scores: Sequence[Score]) -> list[dict[str, Any]]:
+def draw_fields(folder: Path, run: Run, scores: Sequence[Score]) -> list[dict[str, Any]]:
     """Receptive fields of images, a picture a region, all subjects; none for readouts that have none."""
     from gyral.datasets.tables import read_frame  # nested: loads pandas
 
@@ -90,19 +92,21 @@ def draw_fields(folder: Path, scores: Sequence[Score]) -> list[dict[str, Any]]:
         own = units.loc[units["region"] == region, ["rf_x", "rf_y", "rf_size"]].dropna()
         if len(own):
             x, y, size = own.to_numpy(float).T
-            svg = fields_svg(x, y, size, str(region))
+            title = run.benchmark.region_title(region)
+            svg = fields_svg(x, y, size, title)
             # Made of numbers and a title that fields_svg escapes.
-            drawn.append({"region": region, "units": len(own), "svg": mark_safe(svg)})  # noqa: S308
+            drawn.append({"title": title, "units": len(own), "svg": mark_safe(svg)})  # noqa: S308
     return drawn
 
 
-def draw_curves(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+def draw_curves(folder: Path, run: Run) -> list[dict[str, Any]]:
     """Scores over time of the chosen layers, all subjects: a picture and its numbers a region; none without a time axis."""
     import numpy as np  # nested: loads with pandas below
 
     from gyral.record import CURVE
     from gyral.result import load_curves
 
+    record = run.record or {}
     arrays = load_curves(folder) if record.get("curves") else {}
     drawn = []
     for c in record.get("curves", []):
@@ -110,10 +114,11 @@ def draw_curves(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
             continue
         rows = {k: v.astype(float) for k, v in zip(CURVE, arrays[c["name"]], strict=True)}
         times, ceiling = record["time"]["times"], rows["ceiling"]
+        title = run.benchmark.region_title(c["region"])
         svg = line_chart_svg(
             times,
             rows["value"],
-            str(c["region"]),
+            title,
             low=rows["low"],
             high=rows["high"],
             bound=np.sqrt(np.maximum(ceiling, 0.0)) if np.isfinite(ceiling).any() else None,
@@ -126,7 +131,7 @@ def draw_curves(folder: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
             for i, t in enumerate(times)
         ]
         # Made of numbers and a title that line_chart_svg escapes.
-        drawn.append({**c, "svg": mark_safe(svg), "points": points})  # noqa: S308
+        drawn.append({**c, "title": title, "svg": mark_safe(svg), "points": points})  # noqa: S308
     return drawn
 
 
