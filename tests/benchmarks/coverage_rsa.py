@@ -232,7 +232,10 @@ def partial(sims: int) -> Iterator[str]:
                 ]
                 measured, model = np.stack([rdm(x) for x in shown]), rdm(np.hstack([nuisance, mine]))
                 held = rdms_of(Features("nuisance", nuisance.astype(np.float32)))
-                left = pooled_interval(partial_redraws(measured, [model], held, every, comparator, seed=seed))
+                drawn = partial_redraws(
+                    {"all": measured}, model[None], {"all": [0]}, held, every, comparator, seed=seed
+                )
+                left = pooled_interval(drawn["all"])
                 found.append((left.value, left.low, left.high))
             value, low, high = np.transpose(found)
             truth = value.mean()

@@ -59,12 +59,13 @@ def partial_beside(
         Of the redraws: the same for all models of a board.
     """
     constant = np.concatenate([rdms_of(space) for space in nuisances.spaces])
+    subjects = {name: region.pooled() for name, region in measured.items()}
+    drawn_of = partial_redraws(subjects, models, picks, constant, masks, comparator, seed=seed)
     found = {}
     for name, region in measured.items():
-        subjects = region.pooled()
-        drawn = partial_redraws(subjects, [models[k] for k in picks[name]], constant, masks, comparator, seed=seed)
+        drawn = drawn_of[name]
         intervals = {ALL: pooled_interval(drawn)}
-        if len(subjects) > 1:
+        if len(subjects[name]) > 1:
             intervals |= dict(zip(region.subjects, drawn.intervals(), strict=True))
         found[name] = Left({subject: partial_fields(own) for subject, own in intervals.items()}, {})
     return found

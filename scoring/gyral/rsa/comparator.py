@@ -96,6 +96,26 @@ class Product:
         """The same under each redraw."""
         raise NotImplementedError
 
+    def redrawn_gram(
+        self, vectors: Array, columns: slice, counts: Counts, mask: Mask | None = None
+    ) -> tuple[Floats, Floats]:
+        """Similarities of RDMs with some of themselves, and of each with itself, which ties make less than 1.
+
+        Parameters
+        ----------
+        vectors : array, RDMs x pairs
+        columns : slice
+            Of these RDMs.
+        counts : array, draws x samples
+        mask : bool array, pairs, optional
+
+        Returns
+        -------
+        (array, draws x RDMs x columns; array, draws x RDMs)
+        """
+        own = [self.redrawn(v[None], v[None], counts, mask)[:, :, 0] for v in vectors]
+        return self.redrawn(vectors, vectors[columns], counts, mask), np.concatenate(own, axis=1)
+
     def bounds(self, measured: Array, counts: Counts | None = None) -> Floats:
         """Bounds from the Gram matrix of the subjects' RDMs alone."""
         z = self.embedded(check_vectors(measured, "measured"))

@@ -10,7 +10,7 @@ correlation::
 so that redraws of stimuli follow from redrawn inner products alone. A model of which N leaves nothing has partial 0.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from gyral.scores.conditional import Redraws
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
+Part = tuple[Floats, Floats]
 
 # Enough for percentiles of figures that are read to two digits.
 DRAWS = 400
@@ -31,42 +32,53 @@ DRAWS = 400
 _ALIKE, _ROUNDING = 1e-6, 1e-9
 
 
-def partial_of_gram(gram: Floats, subjects: int) -> Floats:
-    """Partial correlations from inner products: ... x n x n -> ... x subjects.
+def partial_of_gram(gram: Floats, squares: Floats, held: int) -> Floats:
+    """Partial correlations of subjects with models from inner products of RDMs: ... x subjects x models.
 
     Parameters
     ----------
-    gram : array, ... x n x n
-        Of the RDMs of subjects, then of the model, then of those to be held constant.
-    subjects : int
+    gram : array, ... x n x (models + held)
+        Of the RDMs of subjects, then of models, then of those to be held constant, with the last two.
+    squares : array, ... x n
+        Of each with itself.
+    held : int
+        How many are held constant.
     """
-    model, held = subjects, slice(subjects + 1, None)
-    inverse = np.linalg.pinv(np.nan_to_num(gram[..., held, held]), rcond=_ALIKE, hermitian=True)
-    with_held = gram[..., : subjects + 1, held]
-    rest = gram[..., : subjects + 1, : subjects + 1] - with_held @ inverse @ np.swapaxes(with_held, -1, -2)
-    own = np.diagonal(rest, axis1=-2, axis2=-1)
-    square = own[..., :subjects] * own[..., [model]]
-    flat = (own[..., :subjects] <= _ROUNDING) | (own[..., [model]] <= _ROUNDING)
-    return np.asarray(np.where(flat, 0.0, rest[..., :subjects, model] / np.sqrt(np.where(flat, 1.0, square))))
+    count = gram.shape[-2] - held
+    models = gram.shape[-1] - held
+    inverse = np.linalg.pinv(np.nan_to_num(gram[..., count:, models:]), rcond=_ALIKE, hermitian=True)
+    with_held = gram[..., :count, models:]
+    explained = with_held @ inverse
+    theirs = slice(count - models, None)
+    rest = gram[..., :count, :models] - explained @ np.swapaxes(with_held[..., theirs, :], -1, -2)
+    own = squares[..., :count] - (explained * with_held).sum(axis=-1)
+    mine, left = own[..., : count - models, None], own[..., None, theirs]
+    flat = (mine <= _ROUNDING) | (left <= _ROUNDING)
+    return np.asarray(
+        np.where(flat, 0.0, rest[..., : count - models, :] / np.sqrt(np.where(flat, 1.0, mine * left)))
+    )
 
 
 def partial_redraws(
-    measured: Array,
-    models: Sequence[Array],
+    measured: Mapping[str, Array],
+    layers: Array,
+    picks: Mapping[str, Sequence[int]],
     constant: Array,
     masks: Sequence[Mask],
     comparator: Product,
     *,
     draws: int = DRAWS,
     seed: int = 0,
-) -> Redraws:
-    """Partial correlation of each subject, mean over folds weighted by their pairs, and its redraws of stimuli.
+) -> dict[str, Redraws]:
+    """Partial correlation of each subject of each region, mean over folds weighted by their pairs, and its redraws of stimuli.
 
     Parameters
     ----------
-    measured : array, subjects x pairs
-    models : sequence of array, pairs
-        One a fold.
+    measured : mapping of region to array, subjects x pairs
+    layers : array, layers x pairs
+        Of the model.
+    picks : mapping of region to sequence of int
+        Layer of each fold.
     constant : array, RDMs x pairs
         To be held constant.
     masks : sequence of bool array, pairs
@@ -76,24 +88,37 @@ def partial_redraws(
     seed : int
         The same for all models of a board.
     """
-    count, samples = len(measured), samples_of(measured.shape[1])
+    ends = np.cumsum([len(m) for m in measured.values()])
+    rows = {name: slice(end - len(m), end) for (name, m), end in zip(measured.items(), ends, strict=True)}
+    samples, held = samples_of(constant.shape[1]), len(constant)
     counts = np.concatenate([draw_counts(samples, draws, seed), 1 - np.eye(samples)])
-    shown, redrawn = [], []
-    for model, mask in zip(models, masks, strict=True):
-        every = np.concatenate([measured, model[None], constant]).astype(np.float64)
-        gram = comparator.similarity(every[:, mask], every[:, mask])
-        shown.append((np.array([[mask.sum()]], np.float64), partial_of_gram(gram, count)[None]))
-        grams = comparator.redrawn(every, every, counts, mask)
-        known = np.isfinite(grams.reshape(len(grams), -1)).all(axis=1, keepdims=True)
-        found = np.where(known, partial_of_gram(grams, count), np.nan)
-        redrawn.append((PairSums(counts, len(mask), mask).total, found))
-    found = mean_over_folds(redrawn)[:, :, None]
-    values = mean_over_folds(shown)[0][:, None]
-    (both,) = pair_redraws(values, found[:-samples], found[-samples:], seed=seed)
+    shown: dict[str, list[Part]] = {name: [] for name in measured}
+    redrawn: dict[str, list[Part]] = {name: [] for name in measured}
+    for fold, mask in enumerate(masks):
+        chosen = sorted({picks[name][fold] for name in measured})
+        # One Gram for all regions: what is held constant, most of it, is the same in each.
+        every = np.concatenate([*measured.values(), layers[chosen], constant]).astype(np.float64)
+        z, columns = comparator.embedded(every[:, mask]), slice(int(ends[-1]), None)
+        values = partial_of_gram(z @ z[columns].T, (z * z).sum(axis=1), held)
+        drawn = partial_of_gram(*comparator.redrawn_gram(every, columns, counts, mask), held)
+        pairs = PairSums(counts, len(mask), mask).total
+        for name, own in rows.items():
+            model = chosen.index(picks[name][fold])
+            shown[name].append((np.array([[mask.sum()]], np.float64), values[None, own, model]))
+            redrawn[name].append((pairs, drawn[:, own, model]))
+    return {
+        name: _redraws(mean_over_folds(shown[name])[0], mean_over_folds(redrawn[name]), samples, seed)
+        for name in rows
+    }
+
+
+def _redraws(values: Floats, found: Floats, samples: int, seed: int) -> Redraws:
+    """Of subjects, from draws of stimuli (draws x subjects) below which each of the samples is left out."""
+    (both,) = pair_redraws(values[:, None], found[:-samples, :, None], found[-samples:, :, None], seed=seed)
     return both
 
 
-def mean_over_folds(parts: Iterable[tuple[Floats, Floats]]) -> Floats:
+def mean_over_folds(parts: Iterable[Part]) -> Floats:
     """Mean over folds weighted by pairs: of (pairs: draws x 1, values: draws x subjects) each, draws x subjects.
 
     A draw that leaves a fold without pairs is scored on the other folds.
