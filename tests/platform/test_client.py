@@ -165,6 +165,30 @@ def test_submit_a_single_graph_with_the_card_beside_it(
     assert [run["twin"] for run in told["runs"]] == [""]
 
 
+def test_submit_a_new_version(
+    there: Site, board: Benchmark, gyral: Callable[..., Any], stranger: User, tmp_path: Path
+) -> None:
+    assert gyral("submit", str(MODEL), "-b", "cortex", "--visibility", "public")[0] == 0
+    graph = (MODEL / "model.onnx").read_bytes()
+    (tmp_path / "model.onnx").write_bytes(graph + bytes([5 << 3, 7]))  # a model_version: another file
+    status, out, err = gyral("submit", str(tmp_path / "model.onnx"), "--new-version-of", "tiny-conv")
+    assert (status, err) == (0, "")
+    found = Submission.objects.get(version=2)
+    assert "tiny-conv version 2 is at" in out and "(public)" in out
+    assert found.card == Submission.objects.get(version=1).card
+    assert [r.benchmark.identifier for r in found.runs.filter(twin="")] == ["cortex@0"]
+    make_submission("tiny-con", owner=stranger)
+    for name in ("tiny-con", "nobodys"):
+        status, _, err = gyral("submit", str(MODEL), "-b", "cortex", "--new-version-of", name)
+        assert status == 1 and f"unknown model of yours {name!r}" in err and "tiny-conv" in err
+    folder = tmp_path / "named"
+    shutil.copytree(MODEL, folder)
+    (folder / "gyral.toml").write_text((MODEL / "gyral.toml").read_text().replace("tiny-conv", "other"))
+    status, _, err = gyral("submit", str(folder), "--new-version-of", "tiny-conv")
+    assert status == 1 and "a new version of 'tiny-conv'" in err
+    assert Submission.objects.filter(owner__username="ada").count() == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -6,15 +6,17 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from ninja import File, Form, Router, Schema, Status
+from ninja import Field, File, Form, Router, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import Json
 
 from gyral.errors import UnknownName, UserError
+from gyral.models.card import ModelCard
 from gyral_portal.api.auth import ReadToken, SubmitToken
-from gyral_portal.api.errors import Forbidden
+from gyral_portal.api.errors import Forbidden, NotFound
 from gyral_portal.api.read import find_run
 from gyral_portal.api.schemas import ErrorOut, LogOut, RunOut, SubmittedOut
+from gyral_portal.portal.again import benchmarks_of, newest_of
 from gyral_portal.portal.capped import TOO_LARGE
 from gyral_submissions import conf, rules
 from gyral_submissions.domain import dry_run
@@ -29,15 +31,25 @@ router = Router(auth=SubmitToken(), tags=["submit"])
 FAULTS = dict.fromkeys((401, 403, 404, 409, 413, 422, 429), ErrorOut)
 
 
+VISIBILITY = Field(None, description="private by default, or as the version before")
+NEW_VERSION_OF = Field(
+    None,
+    pattern=ModelCard.model_json_schema()["properties"]["name"]["pattern"],
+    description="a model of yours: its name stays, and what is not sent of card, benchmarks and visibility is as its newest "
+    "version has it",
+)
+
+
 class Submitting(Schema):
     """Fields beside the file."""
 
     format: Format
     benchmarks: list[str] = []
     card: Json[dict[str, Any]] | None = None
-    visibility: Visibility = Visibility.PRIVATE
+    visibility: Visibility | None = VISIBILITY
     twin: bool = True
     dry_run: bool = False
+    new_version_of: str | None = NEW_VERSION_OF
 
 
 @router.post("/submissions", response={201: SubmittedOut, **FAULTS}, operation_id="submit")
@@ -50,15 +62,24 @@ def submit(
 
     `benchmarks` are names or `name@version`, repeated or separated by commas. Without `card` the
     archive's own `gyral.toml` is taken. Nothing is kept where anything is wrong. With `dry_run` the model is only tried, on a
-    small simulated benchmark; send it again without, and the same version is scored.
+    small simulated benchmark; send it again without, and the same version is scored. With `new_version_of` it becomes the
+    next version of a model of yours; any model of a name that you have becomes one.
     """
     owner = cast(User, request.user)
-    chosen = chosen_of(fields.benchmarks, dry=fields.dry_run)
+    earlier = earlier_of(owner, fields.new_version_of)
+    chosen = chosen_of(fields.benchmarks, dry=fields.dry_run, earlier=earlier)
     if TOO_LARGE in request.META:
         raise too_large(conf.UPLOAD_BYTES())
     if file is None:
         raise _missing("file")
-    submission = receive(owner, file, fields.card, format=fields.format, visibility=fields.visibility)
+    submission = receive(
+        owner,
+        file,
+        fields.card,
+        format=fields.format,
+        visibility=visibility_of(fields.visibility, earlier),
+        after=earlier,
+    )
     queued = queue_or_forget(submission, chosen, twin=fields.twin, dry=fields.dry_run)
     return Status(201, {"submission": submission, "runs": queued})
 
@@ -104,9 +125,30 @@ def queue_or_forget(
     return queued
 
 
-def chosen_of(names: list[str], *, dry: bool) -> list[Benchmark]:
-    """Where to score; of a dry run none, and what is named there is only looked up."""
-    return [] if dry and not any(names) else benchmarks_called(names)
+def earlier_of(owner: User, name: str | None) -> Submission | None:
+    """The version that a new one comes after; somebody else's model is as one that is not there."""
+    if name is None:
+        return None
+    found = newest_of(name, owner)
+    if found is None:
+        raise NotFound(
+            f"there is no model {name!r} of yours.",
+            where="new_version_of",
+            mend="`GET /submissions` lists yours; leave the field out to send a new model.",
+        )
+    return found
+
+
+def visibility_of(asked: Visibility | None, earlier: Submission | None) -> Visibility:
+    """Who may see what is sent: what was asked for, else whoever sees the version before."""
+    return asked or (Visibility.PRIVATE if earlier is None else Visibility(earlier.visibility))
+
+
+def chosen_of(names: list[str], *, dry: bool, earlier: Submission | None = None) -> list[Benchmark]:
+    """Where to score, by default where ``earlier`` was; of a dry run none, and what is named there is only looked up."""
+    if dry and not any(names):
+        return []
+    return benchmarks_called(names or (benchmarks_of(earlier) if earlier else []))
 
 
 def benchmarks_called(names: list[str]) -> list[Benchmark]:

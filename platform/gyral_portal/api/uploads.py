@@ -15,7 +15,15 @@ from ninja import Field, Query, Router, Schema, Status
 from gyral_portal.api.auth import SubmitToken
 from gyral_portal.api.errors import NotFound
 from gyral_portal.api.schemas import SubmittedOut
-from gyral_portal.api.submit import FAULTS, chosen_of, queue_or_forget
+from gyral_portal.api.submit import (
+    FAULTS,
+    NEW_VERSION_OF,
+    VISIBILITY,
+    chosen_of,
+    earlier_of,
+    queue_or_forget,
+    visibility_of,
+)
 from gyral_submissions import conf
 from gyral_submissions.domain import upload as uploads
 from gyral_submissions.enums import Format, Visibility
@@ -55,11 +63,14 @@ class Finishing(Schema):
     """What is to be done with the whole file."""
 
     sha256: str = Field(pattern="^[0-9a-fA-F]{64}$", description="of the whole file, hex")
-    benchmarks: list[str] = Field([], description="names or name@version; at least one, unless it is a dry run")
+    benchmarks: list[str] = Field(
+        [], description="names or name@version; at least one, unless it is a dry run or a new version"
+    )
     card: dict[str, Any] | None = Field(None, description="model card; without it the archive's own is taken")
-    visibility: Visibility = Visibility.PRIVATE
+    visibility: Visibility | None = VISIBILITY
     twin: bool = True
     dry_run: bool = Field(False, description="only try the model, on a small simulated benchmark")
+    new_version_of: str | None = NEW_VERSION_OF
 
 
 @router.post("/uploads", response={201: UploadOut, **FAULTS}, operation_id="begin_upload", url_name="upload-begin")
@@ -106,8 +117,10 @@ def forget(request: HttpRequest, upload: UUID) -> Status[None]:
 def submit(request: HttpRequest, upload: UUID, fields: Finishing) -> Status[dict[str, Any]]:
     """Submit the whole file and queue its runs; the upload stays where anything is wrong, and is gone once it is in."""
     found = _own(request, upload)
-    chosen = chosen_of(fields.benchmarks, dry=fields.dry_run)
-    submission = uploads.finish(found, fields.card, sha256=fields.sha256, visibility=fields.visibility)
+    earlier = earlier_of(cast(User, request.user), fields.new_version_of)
+    chosen = chosen_of(fields.benchmarks, dry=fields.dry_run, earlier=earlier)
+    visibility = visibility_of(fields.visibility, earlier)
+    submission = uploads.finish(found, fields.card, sha256=fields.sha256, visibility=visibility, after=earlier)
     queued = queue_or_forget(submission, chosen, twin=fields.twin, dry=fields.dry_run)
     uploads.forget(found)
     return Status(201, {"submission": submission, "runs": queued})

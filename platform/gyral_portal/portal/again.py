@@ -1,4 +1,4 @@
-"""Again: the submission form as it was filled in for an earlier version, so that only the file is another."""
+"""Again: what an earlier version says of the next, so that only the file is another."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db.models import Max
 
 from gyral.models.card import ModelCard, known_keys
-from gyral_submissions.models import Benchmark, Submission
+from gyral_submissions.models import Benchmark, Run, Submission
 
 # Keys of the card that the form has fields for, and the fields.
 FIELDS = {
@@ -24,6 +24,11 @@ def find_earlier(number: str, owner: User) -> Submission | None:
     return Submission.objects.filter(pk=int(number), owner=owner, deleted=None).first()
 
 
+def newest_of(name: str, owner: User) -> Submission | None:
+    """The newest version of a model of ``owner``; None where none of theirs has the name."""
+    return Submission.objects.filter(name=name, owner=owner, deleted=None).order_by("-version").first()
+
+
 def next_version(submission: Submission) -> int:
     """The number that the next version gets."""
     same = Submission.objects.filter(name=submission.name)
@@ -39,7 +44,7 @@ def filled(submission: Submission) -> dict[str, Any]:
         "name": submission.name,
         "format": submission.format,
         "visibility": submission.visibility,
-        "benchmarks": _benchmarks(submission),
+        "benchmarks": benchmarks_of(submission),
     }
 
 
@@ -64,8 +69,18 @@ def with_carried(card: dict[str, Any], submission: Submission) -> dict[str, obje
     return whole
 
 
-def _benchmarks(submission: Submission) -> list[str]:
-    scored = submission.runs.filter(dry=False, twin="").values_list("benchmark__name", flat=True)
+def benchmarks_of(submission: Submission) -> list[str]:
+    """Where it was scored, or the newest version before it that was: the newest version of each benchmark."""
+    runs = Run.objects.filter(
+        submission__name=submission.name,
+        submission__owner=submission.owner_id,
+        submission__version__lte=submission.version,
+        submission__deleted=None,
+        dry=False,
+        twin="",
+    )
+    last = runs.aggregate(newest=Max("submission__version"))["newest"]
+    scored = runs.filter(submission__version=last).values_list("benchmark__name", flat=True)
     newest = Benchmark.objects.filter(name__in=set(scored), retired=False).order_by("version")
     return sorted({b.name: b.identifier for b in newest}.values())
 

@@ -30,15 +30,19 @@ from gyral.errors import BadUpload
     help="Only try it, on a small simulated benchmark that the site chooses: costs no evaluation, and you alone see it.",
 )
 @click.option(
+    "--new-version-of",
+    metavar="MODEL",
+    help="The next version of a model of yours. What you leave out of card, benchmarks and visibility is as its newest "
+    "version has it.",
+)
+@click.option(
     "--card", type=click.Path(path_type=Path), help="Model card (gyral.toml), where the folder holds none."
 )
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="What PATH is, where its files do not say.")
 @click.option(
     "--visibility",
     type=click.Choice(["private", "unlisted", "public"]),
-    default="private",
-    show_default=True,
-    help="Who may see it.",
+    help="Who may see it; default: private, of a new version as the one before.",
 )
 @click.option("--no-twin", is_flag=True, help="Do not score the untrained twin beside it.")
 @click.option("--no-check", is_flag=True, help="Do not look for faults here first.")
@@ -52,9 +56,10 @@ def submit(
     path: Path,
     benchmarks: tuple[str, ...],
     dry_run: bool,
+    new_version_of: str | None,
     card: Path | None,
     format_: str | None,
-    visibility: str,
+    visibility: str | None,
     no_twin: bool,
     no_check: bool,
     wait: bool,
@@ -67,13 +72,14 @@ def submit(
     Large files go in pieces: after a broken connection the same command goes on where it stopped. A refused upload
     costs no quota. After a dry run the same command without --dry-run scores the version that was tried.
     """
-    if not benchmarks and not dry_run:
+    if not benchmarks and not dry_run and new_version_of is None:
         raise click.UsageError("name a benchmark (-b NAME), or try the model first (--dry-run).")
     if save is not None and not wait:
         raise click.UsageError("--save needs --wait: there is no record before the run has ended.")
     there = connect(site)
-    with parcel(path, format_=format_, card=card) as packed:
-        if not no_check:
+    with parcel(path, format_=format_, card=card, needs_card=new_version_of is None) as packed:
+        # Without its card nobody here knows how the model is to be shown anything: the site has it.
+        if packed.has_card and not no_check:
             _require_sound(path, packed)
         with reporting("bar") as progress:
             submitted = send(
@@ -85,6 +91,7 @@ def submit(
                 visibility=visibility,
                 twin=not no_twin,
                 dry_run=dry_run,
+                new_version_of=new_version_of,
                 progress=progress,
             )
     if not as_json:

@@ -1,4 +1,4 @@
-"""Named: benchmarks a site has, so that a wrong name gets the nearest right one."""
+"""Named: benchmarks and models a site has, so that a wrong name gets the nearest right one."""
 
 from collections.abc import Iterable
 
@@ -21,6 +21,19 @@ def require_benchmarks(site: Site, names: Iterable[str]) -> None:
             if error.status != 404:
                 raise
             raise unknown(site, name) from None
+
+
+def require_own_model(site: Site, name: str) -> None:
+    """Check that a model on a site is of the person whose token it is.
+
+    Raises
+    ------
+    UnknownName
+        None of theirs is called so, whoever else has one; the nearest of theirs are suggested.
+    """
+    own = {str(one["name"]) for one in site.every("submissions")}
+    if name not in own:
+        raise UnknownName("model of yours", name, own)
 
 
 def unknown(site: Site, name: str, *, also: Iterable[str] = ()) -> UnknownName:

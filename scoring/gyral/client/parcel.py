@@ -31,19 +31,25 @@ class Parcel:
     format : str
         onnx, safetensors or features.
     card : dict or None
-        Fields of the card; None where the file itself holds it.
+        Fields of the card; None where the file itself holds it, or where there is none.
+    has_card : bool
+        Whether there is one, here or in the file.
     """
 
     file: Path
     format: str
     card: dict[str, Any] | None
+    has_card: bool = True
 
 
 @contextmanager
-def parcel(path: Path, *, format_: str | None = None, card: Path | None = None) -> Iterator[Parcel]:
+def parcel(
+    path: Path, *, format_: str | None = None, card: Path | None = None, needs_card: bool = True
+) -> Iterator[Parcel]:
     """A folder, an archive of one, or an ``.onnx`` file, ready to be sent; a folder is packed for as long as this lasts.
 
-    The card is ``card``, else the ``gyral.toml`` in the folder or beside the ``.onnx`` file.
+    The card is ``card``, else the ``gyral.toml`` in the folder or beside the ``.onnx`` file; with ``needs_card=False`` a
+    model may come without.
 
     Raises
     ------
@@ -54,12 +60,16 @@ def parcel(path: Path, *, format_: str | None = None, card: Path | None = None) 
         raise BadUpload("there is no such file or folder.", where=str(path), code="missing")
     found = format_ or _format(path)
     fields = _read_card(card) if card is not None else None
+    has_card = fields is not None or found == "features" or CARD in _names(path)
     if path.is_dir():
         with tempfile.TemporaryDirectory(prefix="gyral-submit-") as scratch:
-            yield Parcel(_pack(path, Path(scratch) / "model.zip"), found, fields)
+            yield Parcel(_pack(path, Path(scratch) / "model.zip"), found, fields, has_card)
         return
     if fields is None and path.suffix.lower() == ".onnx":
         beside = path.with_name(CARD)
+        if not beside.is_file() and not needs_card:
+            yield Parcel(path, found, None, has_card=False)
+            return
         if not beside.is_file():
             raise BadUpload(
                 "an .onnx file says nothing of its preprocessing: a card is needed.",
@@ -67,8 +77,8 @@ def parcel(path: Path, *, format_: str | None = None, card: Path | None = None) 
                 mend=f"`gyral init {path}` writes one, or name one with --card.",
                 code="card-absent",
             )
-        fields = _read_card(beside)
-    yield Parcel(path, found, fields)
+        fields, has_card = _read_card(beside), True
+    yield Parcel(path, found, fields, has_card)
 
 
 def _format(path: Path) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gyral.client.named import require_benchmarks
+from gyral.client.named import require_benchmarks, require_own_model
 from gyral.client.site import Site, SiteRefused, SiteUnreachable
 from gyral.errors import BadUpload
 from gyral.hashing import hash_file
@@ -28,9 +28,10 @@ def send(
     format_: str,
     benchmarks: Sequence[str],
     card: dict[str, Any] | None,
-    visibility: str = "private",
+    visibility: str | None = None,
     twin: bool = True,
     dry_run: bool = False,
+    new_version_of: str | None = None,
     progress: Progress = silent,
     piece: int = PIECE,
 ) -> dict[str, Any]:
@@ -45,13 +46,15 @@ def send(
     benchmarks : sequence of str
         Names or ``name@version``; unknown ones are refused before a byte is sent.
     card : dict or None
-        Fields of the model card; None to take the archive's own.
-    visibility : str
-        private, unlisted or public.
+        Fields of the model card; None to take the archive's own, of a new version that of the one before where it has none.
+    visibility : str, optional
+        private, unlisted or public; default: private, of a new version as the one before.
     twin : bool
         Whether the untrained twin is scored as well.
     dry_run : bool
         Only try the model, on a benchmark that the site chooses.
+    new_version_of : str, optional
+        A model of one's own that this becomes the next version of; without benchmarks it is scored where that was.
     progress : Progress
         Is told the bytes that arrived.
     piece : int
@@ -65,10 +68,12 @@ def send(
     Raises
     ------
     UnknownName
-        The site has no such benchmark.
+        The site has no such benchmark, or no such model of yours.
     SiteUnreachable, SiteRefused
         As `Site.call`; what arrived stays on the site, and the same call goes on after it.
     """
+    if new_version_of is not None:
+        require_own_model(site, new_version_of)
     require_benchmarks(site, benchmarks)
     size, sha256 = file.stat().st_size, hash_file(file)
     if not size:
@@ -78,10 +83,9 @@ def send(
     _require_room(upload, size, file)
     with file.open("rb") as stream:
         _send_rest(site, upload, stream, size, progress, piece)
-    fields = {"sha256": sha256, "benchmarks": list(benchmarks), "visibility": visibility, "twin": twin}
-    fields["dry_run"] = dry_run
-    if card is not None:
-        fields["card"] = card
+    asked = {"card": card, "visibility": visibility, "new_version_of": new_version_of}
+    fields = {"sha256": sha256, "benchmarks": list(benchmarks), "twin": twin, "dry_run": dry_run}
+    fields |= {name: value for name, value in asked.items() if value is not None}
     submitted: dict[str, Any] = site.call("POST", f"uploads/{upload['id']}/submit", json=fields).json()
     _note(key, None)
     return submitted

@@ -54,6 +54,7 @@ def receive(
     format: Format,
     visibility: Visibility = Visibility.PRIVATE,
     sha256: str | None = None,
+    after: Submission | None = None,
 ) -> Submission:
     """Take in one upload.
 
@@ -71,6 +72,8 @@ def receive(
         Who may see it.
     sha256 : str, optional
         What the sender says the file's hash is, hex; it must be.
+    after : Submission, optional
+        The version of the owner's that this one comes after: its name stays, and its card is taken where none came.
 
     Returns
     -------
@@ -82,8 +85,8 @@ def receive(
     ------
     Refused
         The site does not run strangers' models (``unsandboxed``), the name is somebody else's
-        (``name-taken``) or a reference model's (``name-reserved``), or the owner has sent the same model
-        before (``duplicate``).
+        (``name-taken``), a reference model's (``name-reserved``) or another than that of ``after`` (``name-differs``),
+        or the owner has sent the same model before (``duplicate``).
     BadUpload
         What is wrong with the file or the card, where, and how to mend it.
     OutOfResources
@@ -92,7 +95,7 @@ def receive(
     require_welcome(owner, format)
     card = ModelCard.checked(dict(card_fields)) if card_fields is not None else None
     if card is not None:
-        _require_free(card.name, owner)
+        _require_free(card.name, owner, after)
     with scratch_folder() as scratch:
         payload = stream(uploaded_file, scratch / "payload")
         if sha256 is not None and sha256.lower() != payload.sha256:
@@ -103,8 +106,9 @@ def receive(
                 code="sha256-differs",
             )
         folder = scratch / "model"
-        card = lay_out(payload, folder, card, format)
-        _require_free(card.name, owner)
+        fallback = None if after is None else ModelCard.checked(after.card)
+        card = lay_out(payload, folder, card, format, fallback=fallback)
+        _require_free(card.name, owner, after)
         _require_sound(folder, format)
         content_hash = _content_hash(folder, card)
         kept = conf.uploads() / secrets.token_hex(16)
@@ -144,11 +148,18 @@ def require_welcome(owner: User, format_: Format) -> None:
         )
 
 
-def _require_free(name: str, owner: User) -> None:
-    """The name is nobody's, or the owner's own."""
+def _require_free(name: str, owner: User, after: Submission | None) -> None:
+    """The name is nobody's, or the owner's own; of a new version it is that of the version before."""
     # Nested: the catalogue of reference models is needed here only.
     from gyral.models.catalogue import MODELS
 
+    if after is not None and name != after.name:
+        raise Refused(
+            f"the card calls the model {name!r}, and it is to be a new version of {after.name!r}.",
+            where="name",
+            mend="Give it that name, or send it as a model of its own.",
+            code="name-differs",
+        )
     if name in MODELS:
         raise Refused(f"{name!r} is the name of a reference model.", where="name", code="name-reserved")
     _next_version(name, owner)

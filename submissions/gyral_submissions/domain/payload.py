@@ -97,8 +97,10 @@ def too_large(cap: int) -> OutOfResources:
     )
 
 
-def lay_out(payload: Payload, folder: Path, card: ModelCard | None, format_: Format) -> ModelCard:
-    """Make the model folder of the payload, with the card that counts in it.
+def lay_out(
+    payload: Payload, folder: Path, card: ModelCard | None, format_: Format, *, fallback: ModelCard | None = None
+) -> ModelCard:
+    """Make the model folder of the payload, with the card that counts in it: ``card``, else its own, else ``fallback``.
 
     What an exporter noted of its user's paths and source leaves the graphs here: nobody needs to keep it.
 
@@ -121,6 +123,8 @@ def lay_out(payload: Payload, folder: Path, card: ModelCard | None, format_: For
     for name in (CARD, FEATURES):
         if (folder / name).exists() and not (folder / name).is_file():
             raise BadUpload("it must be a file.", where=name, code="card-file")
+    if card is None and fallback is not None and not _has_card(folder, format_):
+        card = fallback
     if card is None:
         return _own_card(folder, format_)
     if format_ == Format.FEATURES:
@@ -134,6 +138,12 @@ def _strip_graphs(folder: Path) -> None:
     for file in sorted(folder.glob("*.onnx")):
         if file.is_file():
             strip_file(file)
+
+
+def _has_card(folder: Path, format_: Format) -> bool:
+    if format_ != Format.FEATURES:
+        return (folder / CARD).is_file()
+    return (folder / FEATURES).is_file() and bool(features_manifest(folder / FEATURES).get("card"))
 
 
 def _own_card(folder: Path, format_: Format) -> ModelCard:

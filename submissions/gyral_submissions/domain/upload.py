@@ -111,13 +111,14 @@ def finish(
     visibility: Visibility,
     sha256: str | None = None,
     format_: Format | None = None,
+    after: Submission | None = None,
 ) -> Submission:
     """Take the whole file in as `gyral_submissions.domain.intake.receive` does; the upload stays until `forget`.
 
     Parameters
     ----------
     upload : Upload
-    card_fields, visibility, sha256
+    card_fields, visibility, sha256, after
         See `receive`.
     format_ : Format, optional
         Another than was said at the beginning.
@@ -138,6 +139,7 @@ def finish(
             format=format_ or Format(upload.format),
             visibility=visibility,
             sha256=sha256,
+            after=after,
         )
 
 

@@ -94,8 +94,10 @@ def _receive(owner: User, here: "File[bytes] | Upload", form: SubmitForm) -> Sub
     format_, visibility = Format(form.cleaned_data["format"]), Visibility(form.cleaned_data["visibility"])
     try:
         if isinstance(here, Upload):
-            return uploads.finish(here, form.card_fields(), visibility=visibility, format_=format_)
-        return receive(owner, here, form.card_fields(), format=format_, visibility=visibility)
+            return uploads.finish(
+                here, form.card_fields(), visibility=visibility, format_=format_, after=form.earlier
+            )
+        return receive(owner, here, form.card_fields(), format=format_, visibility=visibility, after=form.earlier)
     except UserError as error:
         form.add_user_error(error)
         return None
