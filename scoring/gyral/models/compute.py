@@ -1,6 +1,6 @@
 """Compute: multiply-adds that a model takes for one stimulus, counted from the shapes of what is run, never guessed.
 
-Counted are matrix products, convolutions and the two products of attention; one multiply-add is one multiplication with
+Counted are matrix products, convolutions, recurrent layers and the two products of attention; one multiply-add is one multiplication with
 its addition, half of what is called two floating-point operations. Element-wise work, normalisation, pooling, look-ups and
 what readouts do are not. Images have the size that the card says. A text is taken to have the mean number of tokens of the
 texts that are shown, special ones and contexts included, without padding.

@@ -1,5 +1,6 @@
 """Multiply-adds: against formulas, against torch's own count of the same net, the same in a guest, and None where unknown."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from made_models import (
     SIZE,
     VISION,
     exported,
+    mirror_model,
     onnx_bytes,
     small_resnet,
     text_card,
@@ -33,6 +35,7 @@ from made_models import (
     transformers_folder,
     vision_card,
 )
+from needs import absent
 
 OPEN = {"dynamic_shapes": ({0: "batch"},)}
 PIXELS = np.zeros((1, 3, SIZE, SIZE), np.float32)
@@ -76,8 +79,8 @@ def test_products_are_counted_by_their_inner_side() -> None:
 @pytest.mark.parametrize(
     "node",
     [
-        helper.make_node("Einsum", ["x", "w"], ["out"], equation="bchw,wk->bchk"),
-        helper.make_node("FusedMatMul", ["x", "w"], ["out"], domain="com.microsoft"),
+        helper.make_node("Einsum", ["x", "w", "w"], ["out"], equation="bchw,wk,wl->bchkl"),
+        helper.make_node("FusedMatMul", ["x", "w"], ["out"], domain="org.example"),
     ],
 )
 def test_what_shapes_do_not_tell_is_not_guessed(node: object) -> None:
@@ -96,6 +99,48 @@ def test_graph_is_counted_up_to_the_layers_that_are_read() -> None:
     whole = counted(lambda: net(torch.from_numpy(PIXELS))) or 0
     assert multiply_adds(model, images, model.layers()) == counts[-1]
     assert whole - 8 * 5 <= counts[-1] <= whole
+
+
+# As published: arXiv:1512.03385 (CIFAR ResNets, 41 and 126 M as later counts have them), the table of TF-slim for
+# MobileNets (14, 77 and 300 M), pjreddie.com/darknet/tiny-darknet (.98 G operations).
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [
+        ("cifar_resnet20", 41),
+        ("cifar_resnet56", 126),
+        ("mobilenet_v1_025_128", 14),
+        ("mobilenet_v1_050_160", 77),
+        ("mobilenet_v2_imagenet", 300),
+        ("tiny_darknet", 490),
+    ],
+)
+def test_networks_of_the_mirror_are_counted_as_published(name: str, millions: int, tmp_path: Path) -> None:
+    model = open_folder(mirror_model(name, tmp_path / name))
+    assert isinstance(model, OnnxModel)
+    whole = graph_multiply_adds(
+        model._proto, [value.name for value in model._proto.graph.output], model._made_feed(1), where=name
+    )
+    assert whole == pytest.approx(millions * 1e6, rel=0.05)
+    read = multiply_adds(model, StimulusSet.from_files([]), model.layers())
+    assert read is not None and 0.6 * whole < read <= whole
+
+
+def test_recurrent_network_of_the_mirror_is_counted_by_hand(tmp_path: Path) -> None:
+    import onnx
+
+    folder = Path(os.environ.get("GYRAL_MODELS") or absent("weights", "GYRAL_MODELS names no folder of models"))
+    proto = onnx.load(folder / "charlstm_bronte" / "model.onnx")
+    ids = np.ones((1, 9), np.int64)
+    # 9 steps of 2 layers with 4 gates of 128 units, from 128 below and 128 before; then 108 characters.
+    by_hand = 9 * (2 * 4 * 128 * (128 + 128) + 128 * 108)
+    names = [value.name for value in proto.graph.output]
+    assert graph_multiply_adds(proto, names, {"input_ids": ids}, where="model.onnx") == by_hand
+
+
+def test_llama_of_the_mirror_is_counted(tmp_path: Path) -> None:
+    model = open_folder(mirror_model("stories260k", tmp_path / "stories"))
+    found = multiply_adds(model, StimulusSet.from_texts(["Once upon a time."]), model.layers())
+    assert found is not None and found > 100_000
 
 
 def test_fixture_of_the_guests_is_counted_by_hand() -> None:
