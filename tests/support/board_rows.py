@@ -13,6 +13,7 @@ import pandas as pd
 from django.contrib.auth.models import User
 
 from gyral_submissions import conf
+from gyral_submissions.domain.attempt import by_region
 from gyral_submissions.domain.standing import renew
 from gyral_submissions.enums import Format, State, Tier, Twin, Visibility
 from gyral_submissions.models import Benchmark, Run, Score, Submission
@@ -130,7 +131,7 @@ def _store(run: Run, values: Values) -> None:
     pd.DataFrame({"unit": np.arange(3), "r": [0.1, 0.2, 0.3]}).to_parquet(folder / "units.parquet")
     run.record_path = f"{run.pk}/record-1"
     run.started = run.finished = run.finished or datetime.now(UTC)
-    run.by_region = None if run.twin else dict(values)
+    run.by_region = by_region(run.scores.all())
     run.save()
     if run.submission.visibility == Visibility.PUBLIC:
         renew(Benchmark.objects.filter(pk=run.benchmark_id))

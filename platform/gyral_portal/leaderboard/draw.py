@@ -20,6 +20,7 @@ from gyral_submissions.enums import Tier
 from gyral_submissions.models import Benchmark
 
 _DAGGER = '<abbr title="self-reported features: nobody here ran the model">†</abbr>'
+_ANY = UUID(int=0)
 _MISSING = '<td class="cell missing">–</td>'
 _OF = {"conditional": "over new stimuli", "subjects": "over new subjects and stimuli"}
 
@@ -36,7 +37,7 @@ class _Drawer:
     def __init__(self, table: Table) -> None:
         self.look, self.columns = table.look, table.columns
         # Addresses are made once, for a thousand cells: reversing each would take longer than drawing it.
-        self.record = reverse("leaderboard:record", args=[UUID(int=0)])
+        self.record = reverse("leaderboard:record", args=[_ANY]).split(str(_ANY))
         self.model = reverse("leaderboard:model-version", args=["NAME", 0])
 
     def row(self, line: Line) -> str:
@@ -69,7 +70,7 @@ class _Drawer:
         cell = line.cells.get(shown.index)
         if cell is None or cell.value is None:
             return _MISSING
-        address = self.record.replace(str(UUID(int=0)), str(line.runs[shown.column.place]))
+        address = str(line.runs[shown.column.place]).join(self.record)
         parts = [_value(cell, line), _rank(cell, line)]
         if self.look.twins and line.facts.has_twin:
             parts.append(_twin(cell))

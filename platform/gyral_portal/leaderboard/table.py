@@ -105,7 +105,7 @@ class Table:
         return [*self.look.misread, *(f"No model here has {f.chosen[:80]!r} as “{f.label}”." for f in empty)]
 
     def lines(self, viewer: Viewer, *, page: int | None = None) -> list[Line]:
-        """Rows of one page, by default the one that is looked at; two queries."""
+        """Rows of one page, by default the one that is looked at; three queries."""
         page = self.look.page if page is None else page
         rows = self.order[(page - 1) * ROWS : page * ROWS]
         indices = [c.index for c in self.columns if c.column is not None]
@@ -138,7 +138,7 @@ class Table:
                 for n, c in enumerate(self.columns)
                 if c.column is None
             },
-            {place: runs[facts.pk] for place, runs in enumerate(grid.runs) if facts.pk in runs},
+            {n: run for n in range(len(grid.benchmarks)) if (run := grid.run(n, facts.pk)) is not None},
             self.means.of_row(row) if self.means else None,
             grid.borda[0].get(facts.pk) if single else None,
         )

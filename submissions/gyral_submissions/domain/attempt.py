@@ -7,7 +7,7 @@ or ended. Nothing is changed then, and the worker stops.
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,19 +169,19 @@ def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> boo
             record_path=f"{run_id}/{kept.name}",
             record=summary,
             multiply_adds=record.model.multiply_adds,
-            by_region=None if record.model.twin or dry else by_region(scores),
         )
+        if stored and not dry:
+            written = Score.objects.bulk_create(scores, batch_size=500)
+            Run.objects.filter(pk=run_id).update(by_region=by_region(written))
+            _show(run_id)
         if stored:
-            Score.objects.bulk_create(scores, batch_size=500)
-            if not dry:
-                _show(run_id)
             notice.note_end(run_id)
     return stored
 
 
-def by_region(scores: Sequence[Score]) -> dict[str, float | None]:
-    """What boards order a run by: its values over all subjects, layers chosen inside training rows."""
-    return {s.region: s.value for s in scores if s.subject == ALL and s.layer == CHOSEN}
+def by_region(scores: Iterable[Score]) -> dict[str, tuple[int, float | None]]:
+    """What boards order a run by: ids and values of stored scores over all subjects, layers chosen inside training rows."""
+    return {s.region: (s.pk, s.value) for s in scores if s.subject == ALL and s.layer == CHOSEN}
 
 
 def _show(run_id: uuid.UUID) -> None:

@@ -45,7 +45,7 @@ def rank(benchmark: Benchmark) -> None:
     wanted = benchmark.ranks_wanted
     benchmark.refresh_from_db(fields=["edition"])
     grid = read_grid([benchmark])
-    there = Run.objects.in_bulk([grid.runs[0][facts.pk] for facts in grid.facts])
+    there = Run.objects.in_bulk([grid.run(0, facts.pk) for facts in grid.facts])
     runs = list(there.values())
     columns = scored_regions(list(there))
     changed: list[Score] = []

@@ -1,11 +1,12 @@
 """Board: the cells of models in regions, with what stands beside a score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+import numpy as np
+from numpy.typing import NDArray
 
 from gyral.left import nothing_left
 from gyral_submissions.domain.queries.facts import Facts
@@ -125,11 +126,12 @@ def board_rows(benchmark: Benchmark, viewer: Viewer = None) -> list[BoardRow]:
     rows = [
         BoardRow(
             facts,
-            grid.runs[0][facts.pk],
-            grid.twins[0].get(facts.pk),
+            run,
+            grid.twin(0, facts.pk),
             {name: found[n, c] for c, name in enumerate(names) if (n, c) in found},
         )
         for n, facts in enumerate(grid.facts)
+        if (run := grid.run(0, facts.pk)) is not None
     ]
     return sorted(rows, key=lambda row: _order(row, benchmark.main_region))
 
@@ -137,52 +139,70 @@ def board_rows(benchmark: Benchmark, viewer: Viewer = None) -> list[BoardRow]:
 def cells_of(
     grid: Grid, rows: Sequence[int], columns: Sequence[int], viewer: Viewer = None, *, twins: bool = True
 ) -> Cells:
-    """Cells by (row, column) of the grid, where there is a score; two queries."""
+    """Cells by (row, column) of the grid, where there is a score; three queries."""
     return cells_of_many([(grid, rows, columns)], viewer, twins=twins)[0]
 
 
 def cells_of_many(
     asked: Sequence[tuple[Grid, Sequence[int], Sequence[int]]], viewer: Viewer = None, *, twins: bool = True
 ) -> list[Cells]:
-    """Cells of rows and columns of each of several grids; two queries for all of them.
+    """Cells of rows and columns of each of several grids; three queries for all of them.
 
     Who may see a model is asked again here, so that nothing that was kept too long can show what was hidden since.
     """
     wanted = {grid.facts[row].pk for grid, rows, _ in asked for row in rows}
     seen = set(visible_submissions(viewer).filter(pk__in=wanted).order_by().values_list("pk", flat=True))
-    owners: dict[UUID, tuple[int, int, int]] = {}
-    controls: dict[UUID, tuple[int, int, int]] = {}
-    # One condition for all benchmarks that are asked for the same regions.
-    groups: dict[tuple[str, ...], list[UUID]] = {}
-    places = [_places(grid, columns) for grid, _, columns in asked]
-    for k, (grid, rows, _) in enumerate(asked):
-        there = {row: grid.facts[row].pk for row in rows if grid.facts[row].pk in seen}
-        for place, regions in places[k].items():
-            for found, runs in ((owners, grid.runs[place]), (controls, grid.twins[place] if twins else {})):
-                ours = {runs[pk]: (k, row, place) for row, pk in there.items() if pk in runs}
-                found.update(ours)
-                groups.setdefault(tuple(regions), []).extend(ours)
-    scores: list[tuple[int, int, int, tuple[Any, ...]]] = []
-    control: dict[tuple[int, int, int], tuple[float | None, float | None]] = {}
-    for run, *numbers in _scores(groups):
-        k, row, place = controls[run] if run in controls else owners[run]
-        column = places[k][place][numbers[0]]
-        if run in controls:
-            control[k, row, column] = (numbers[_VALUE], numbers[_SPREAD])
-        else:
-            scores.append((k, row, column, tuple(numbers)))
+    own: dict[int, tuple[int, int, int]] = {}
+    control: dict[int, tuple[int, int, int]] = {}
+    for k, (grid, rows, columns) in enumerate(asked):
+        there = [(row, grid.facts[row].pk) for row in rows if grid.facts[row].pk in seen]
+        for place, of in _places(grid, columns).items():
+            sheet = grid.sheets[place]
+            _note(own, sheet.scores, grid.runs[place], (k, there, of))
+            if twins:
+                _note(control, sheet.twin_scores, grid.twins[place], (k, there, of))
+    beside = {control[pk]: numbers for pk, *numbers in _scores(control, ("value", "spread"))}
     cells: list[Cells] = [{} for _ in asked]
-    for k, row, column, own in scores:
-        cells[k][row, column] = _cell(own, *control.get((k, row, column), (None, None)))
+    for pk, *numbers in _scores(own, _FIELDS):
+        k, row, column = own[pk]
+        cells[k][row, column] = _cell(numbers, *beside.get((k, row, column), (None, None)))
     return cells
 
 
-def _places(grid: Grid, columns: Sequence[int]) -> dict[int, dict[str, int]]:
-    """Columns by place of their benchmark and name of their region."""
-    found: dict[int, dict[str, int]] = {}
+def _places(grid: Grid, columns: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+    """By place of their benchmark: columns, with the number of their region."""
+    found: dict[int, list[tuple[int, int]]] = {}
     for c in columns:
-        found.setdefault(grid.columns[c].place, {})[grid.columns[c].name] = c
+        found.setdefault(grid.columns[c].place, []).append((c, grid.columns[c].number))
     return found
+
+
+_Asked = tuple[int, Sequence[tuple[int, int]], Sequence[tuple[int, int]]]
+
+
+def _note(
+    found: dict[int, tuple[int, int, int]], scores: NDArray[np.int64], runs: Mapping[int, int], asked: _Asked
+) -> None:
+    """Where the scores of runs stand: (grid, row, column) by their ids.
+
+    Parameters
+    ----------
+    found : dict
+        Is added to.
+    scores : int array, runs x regions
+        Ids; 0 where there is none.
+    runs : mapping of int to int
+        Their places by submission.
+    asked : (int, sequence of (int, int), sequence of (int, int))
+        The grid; rows with their submissions; columns with the numbers of their regions.
+    """
+    k, rows, columns = asked
+    there = [(row, runs[pk]) for row, pk in rows if pk in runs]
+    block = scores[np.ix_([at for _, at in there], [number for _, number in columns])].tolist()
+    for (row, _), ids in zip(there, block, strict=True):
+        for (column, _), pk in zip(columns, ids, strict=True):
+            if pk:
+                found[pk] = (k, row, column)
 
 
 _FIELDS = (
@@ -192,17 +212,15 @@ _FIELDS = (
     *("n_units", "n_ceiled", "n_samples", "tie_letters", "unique_r2", "unique_low", "unique_high", "omega"),
     *("partial", "partial_low", "partial_high", "rank_best", "rank_worst", "spread"),
 )
-_VALUE, _SPREAD = _FIELDS.index("value"), _FIELDS.index("spread")
+_SPREAD = _FIELDS.index("spread")
+_AT_ONCE = 20_000  # ids in one statement; databases limit how many
 
 
-def _scores(groups: Mapping[tuple[str, ...], Sequence[UUID]]) -> Sequence[tuple[Any, ...]]:
-    wanted = Q(pk__in=[])
-    for regions, runs in groups.items():
-        wanted |= Q(run__in=runs, region__in=regions)
-    if not any(groups.values()):
-        return []
-    scores = Score.objects.filter(wanted, subject=ALL, layer=CHOSEN)
-    return list(scores.order_by().values_list("run_id", *_FIELDS))
+def _scores(wanted: Collection[int], fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    ids = list(wanted)
+    for start in range(0, len(ids), _AT_ONCE):
+        found = Score.objects.filter(pk__in=ids[start : start + _AT_ONCE]).order_by()
+        yield from found.values_list("pk", *fields)
 
 
 def cell_of(score: Score, twin: Score | None = None) -> Cell:
@@ -211,7 +229,7 @@ def cell_of(score: Score, twin: Score | None = None) -> Cell:
     return _cell(numbers, twin.value if twin is not None else None, twin.spread if twin is not None else None)
 
 
-def _cell(numbers: tuple[Any, ...], twin: float | None, twin_spread: float | None) -> Cell:
+def _cell(numbers: Sequence[Any], twin: float | None, twin_spread: float | None) -> Cell:
     best, worst = numbers[_SPREAD - 2 : _SPREAD]
     rank = None if best is None or worst is None else (best, worst)
     return Cell(*(*numbers[: _SPREAD - 2], rank, twin, twin_spread))

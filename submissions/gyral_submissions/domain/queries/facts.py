@@ -39,6 +39,8 @@ class Facts:
         When everybody could first see it; of private ones when it was sent.
     changed : datetime
         Of the row this was read from.
+    text : str
+        What a search looks through: name, title and family in lower case.
     """
 
     pk: int
@@ -54,16 +56,12 @@ class Facts:
     has_twin: bool
     since: datetime
     changed: datetime
+    text: str
 
     @property
     def shown(self) -> str:
         """Title, or the name where there is none."""
         return self.title or self.name
-
-    @property
-    def text(self) -> str:
-        """What a search looks through, in lower case."""
-        return f"{self.name} {self.title} {self.family}".lower()
 
     @property
     def day(self) -> date:
@@ -91,13 +89,14 @@ def facts_of(changed: Mapping[int, datetime]) -> dict[int, Facts]:
 
 def _read(submission: Submission) -> Facts:
     card = submission.card
+    family = str(card.get("family") or "")
     named = tuple(str(name) for name in card.get("training_datasets") or ())
     return Facts(
         pk=submission.pk,
         name=submission.name,
         version=submission.version,
         title=submission.title,
-        family=str(card.get("family") or ""),
+        family=family,
         licence=str(card.get("licence") or ""),
         parameters=_whole(card.get("parameters")),
         training=named or (("",) if card.get("training_data") else ()),
@@ -106,6 +105,7 @@ def _read(submission: Submission) -> Facts:
         has_twin=submission.has_twin,
         since=submission.published or submission.created,
         changed=submission.changed,
+        text=f"{submission.name} {submission.title} {family}".lower(),
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral_submissions.domain.queries.facts import Facts
+from gyral_submissions.domain.queries.lasting import collector_waits, keep
 from gyral_submissions.domain.queries.sheet import Sheet, joined, own_sheets, public_sheet
 from gyral_submissions.models import Benchmark
 from gyral_submissions.rules import Viewer
@@ -34,6 +35,8 @@ class Column:
         Where.
     place : int
         Of the benchmark, in the grid.
+    number : int
+        Of the region, in the benchmark.
     region : dict
         As `gyral_submissions.models.Benchmark.regions` has it.
     """
@@ -41,6 +44,7 @@ class Column:
     key: str
     benchmark: Benchmark
     place: int
+    number: int
     region: dict[str, Any]
 
     @property
@@ -73,8 +77,10 @@ class Grid:
         One for each row, by name.
     values : float array, rows x columns
         NaN where there is no score.
+    sheets : sequence of Sheet
+        One for each benchmark.
     runs, twins : sequence of dict
-        For each benchmark: run, and twin's run, by submission.
+        For each benchmark: place in the sheet of the run, and of the twin's run, by submission.
     borda : sequence of dict
         For each benchmark: points by submission.
     compute : sequence of dict
@@ -89,12 +95,23 @@ class Grid:
     columns: Sequence[Column]
     facts: Sequence[Facts]
     values: NDArray[np.float64]
-    runs: Sequence[dict[int, uuid.UUID]]
-    twins: Sequence[dict[int, uuid.UUID]]
+    sheets: Sequence[Sheet]
+    runs: Sequence[dict[int, int]]
+    twins: Sequence[dict[int, int]]
     borda: Sequence[dict[int, float]]
     compute: Sequence[dict[int, float]]
     own: NDArray[np.bool_]
     scored_twin: NDArray[np.bool_]
+
+    def run(self, place: int, submission: int) -> uuid.UUID | None:
+        """The run that stands for a submission on the benchmark at ``place``; None where there is none."""
+        at = self.runs[place].get(submission)
+        return None if at is None else self.sheets[place].runs[at]
+
+    def twin(self, place: int, submission: int) -> uuid.UUID | None:
+        """That of its untrained twin."""
+        at = self.twins[place].get(submission)
+        return None if at is None else self.sheets[place].twins[at][1]
 
 
 def read_grid(benchmarks: Sequence[Benchmark], viewer: Viewer = None, *, on: date | None = None) -> Grid:
@@ -124,7 +141,10 @@ def read_grid(benchmarks: Sequence[Benchmark], viewer: Viewer = None, *, on: dat
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    grid = _compose(benchmarks, [public_sheet(b) for b in benchmarks], on)
+    sheets = [public_sheet(b) for b in benchmarks]
+    with collector_waits():
+        grid = _compose(benchmarks, sheets, on)
+    keep(len(grid.facts))
     with _lock:
         of = [pk for pk, _ in key[0]]
         for old in [k for k in _kept if k[1] == on and [pk for pk, _ in k[0]] == of]:
@@ -139,9 +159,9 @@ def columns_of(benchmarks: Sequence[Benchmark]) -> list[Column]:
     """All columns, benchmark by benchmark."""
     alone = len(benchmarks) == 1
     return [
-        Column(str(r["name"]) if alone else f"{b.identifier}/{r['name']}", b, place, r)
+        Column(str(r["name"]) if alone else f"{b.identifier}/{r['name']}", b, place, n, r)
         for place, b in enumerate(benchmarks)
-        for r in b.regions
+        for n, r in enumerate(b.regions)
     ]
 
 
@@ -161,14 +181,15 @@ def _compose(benchmarks: Sequence[Benchmark], sheets: Sequence[Sheet], on: date 
             standing[facts[pk].name] = facts[pk]
     rows = [standing[name] for name in sorted(standing)]
     values = [_lined_up(sheet, found, rows) for sheet, found in zip(sheets, newest, strict=True)]
-    twins = [{pk: run for pk, run, when in sheet.twins if when < until} for sheet in sheets]
+    twins = [{pk: i for i, (pk, _, when) in enumerate(sheet.twins) if when < until} for sheet in sheets]
     own = frozenset().union(*(sheet.own for sheet in sheets))
     return Grid(
         benchmarks,
         columns_of(benchmarks),
         rows,
         np.concatenate(values, axis=1) if values else np.empty((0, 0)),
-        [{pk: sheet.runs[i] for pk, i in found.items()} for sheet, found in zip(sheets, newest, strict=True)],
+        sheets,
+        newest,
         twins,
         [_told(sheet.borda, found) for sheet, found in zip(sheets, newest, strict=True)],
         [_told(sheet.compute, found) for sheet, found in zip(sheets, newest, strict=True)],

@@ -18,6 +18,7 @@ from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
 from gyral_submissions.domain.queries.facts import Facts, facts_of
+from gyral_submissions.domain.queries.lasting import collector_waits, keep
 from gyral_submissions.domain.queries.visible import visible_runs
 from gyral_submissions.enums import State, Twin, Visibility
 from gyral_submissions.models import Benchmark, Run
@@ -42,12 +43,16 @@ class Sheet:
         When, in seconds since 1970.
     values : float array, runs x regions
         Scores over all subjects, in the order of the benchmark's regions; NaN where there is none.
+    scores : int array, runs x regions
+        Ids of these scores; 0 where there is none.
     borda : float array, runs
         Borda points; NaN where there are none.
     compute : float array, runs
         Multiply-adds of one stimulus; NaN where not known.
     twins : sequence of (int, UUID, float)
         Finished runs of untrained twins, oldest first: submission, id, when.
+    twin_scores : int array, twins x regions
+        Ids of their scores; 0 where there is none.
     facts : dict of int to Facts
         Of the submissions.
     own : frozenset of int
@@ -58,9 +63,11 @@ class Sheet:
     runs: Sequence[uuid.UUID]
     finished: NDArray[np.float64]
     values: NDArray[np.float64]
+    scores: NDArray[np.int64]
     borda: NDArray[np.float64]
     compute: NDArray[np.float64]
     twins: Sequence[tuple[int, uuid.UUID, float]]
+    twin_scores: NDArray[np.int64]
     facts: dict[int, Facts]
     own: frozenset[int] = frozenset()
 
@@ -73,7 +80,9 @@ def public_sheet(benchmark: Benchmark) -> Sheet:
             _kept.move_to_end(key)
             return _kept[key]
     everybody = Q(submission__visibility=Visibility.PUBLIC)
-    sheet = _read(benchmark, visible_runs().filter(everybody))
+    with collector_waits():
+        sheet = _read(benchmark, visible_runs().filter(everybody))
+    keep(len(sheet.runs))
     with _lock:
         for old in [k for k in _kept if k[0] == benchmark.pk]:
             del _kept[old]
@@ -99,15 +108,18 @@ def own_sheets(benchmarks: Sequence[Benchmark], viewer: Viewer) -> dict[int, She
 def joined(first: Sheet, second: Sheet) -> Sheet:
     """Both, oldest first."""
     order = np.argsort(np.concatenate([first.finished, second.finished]), kind="stable")
-    runs = [*first.runs, *second.runs]
+    runs, twins = [*first.runs, *second.runs], [*first.twins, *second.twins]
+    by_time = sorted(range(len(twins)), key=lambda i: twins[i][2])
     return Sheet(
         np.concatenate([first.submissions, second.submissions])[order],
         [runs[i] for i in order],
         np.concatenate([first.finished, second.finished])[order],
         np.concatenate([first.values, second.values])[order],
+        np.concatenate([first.scores, second.scores])[order],
         np.concatenate([first.borda, second.borda])[order],
         np.concatenate([first.compute, second.compute])[order],
-        sorted([*first.twins, *second.twins], key=lambda twin: twin[2]),
+        [twins[i] for i in by_time],
+        np.concatenate([first.twin_scores, second.twin_scores])[by_time],
         {**first.facts, **second.facts},
         first.own | second.own,
     )
@@ -131,22 +143,32 @@ def _read(benchmark: Benchmark, seen: "QuerySet[Run]", *, own: bool = False) -> 
     )
     rows = [(*row[:2], _moment(row[2]), *row[3:6], _moment(row[6]), row[7]) for row in found]
     models = [row for row in rows if row[3] == Twin.NONE]
-    # All texts at once: parsing them one by one would cost more than the query.
-    scores = json.loads(f"[{','.join(row[5] or 'null' for row in models)}]")
-    names = benchmark.region_names
-    values = [[(given or {}).get(name) for name in names] for given in scores]
+    twins = [row for row in rows if row[3] != Twin.NONE]
+    scores, values = _cells([row[5] for row in models], benchmark.region_names)
     facts = facts_of({row[0]: row[6] for row in rows})
     return Sheet(
         np.array([row[0] for row in models], np.int64),
         [row[1] for row in models],
         np.array([row[2].timestamp() for row in models], np.float64),
-        np.array(values, np.float64).reshape(len(models), len(names)),
+        values,
+        scores,
         np.array([row[4] for row in models], np.float64),
         np.array([row[7] for row in models], np.float64),
-        [(row[0], row[1], row[2].timestamp()) for row in rows if row[3] != Twin.NONE],
+        [(row[0], row[1], row[2].timestamp()) for row in twins],
+        _cells([row[5] for row in twins], benchmark.region_names)[0],
         facts,
         frozenset(row[0] for row in rows) if own else frozenset(),
     )
+
+
+def _cells(texts: Sequence[str | None], names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Ids and values, runs x regions, of `gyral_submissions.models.Run.by_region` as JSON."""
+    # All texts at once: parsing them one by one would cost more than the query.
+    given = json.loads(f"[{','.join(text or 'null' for text in texts)}]")
+    none = (0, None)
+    pairs = [[(found or {}).get(name, none) for name in names] for found in given]
+    cells = np.array(pairs, np.float64).reshape(len(texts), len(names), 2)
+    return cells[..., 0].astype(np.int64), cells[..., 1]
 
 
 def _moment(text: str) -> datetime:

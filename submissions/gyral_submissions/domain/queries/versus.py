@@ -56,10 +56,10 @@ def compare_rows(grid: Grid, rows: Sequence[int], columns: Sequence[int], viewer
     wanted = [grid.facts[row].pk for row in rows]
     seen = set(visible_submissions(viewer).filter(pk__in=wanted).order_by().values_list("pk", flat=True))
     runs = {
-        (k, place): grid.runs[place][pk]
+        (k, place): run
         for place in {grid.columns[c].place for c in columns}
         for k, pk in enumerate(wanted)
-        if pk in seen and pk in grid.runs[place]
+        if pk in seen and (run := grid.run(place, pk)) is not None
     }
     scored = dict(zip(runs, scored_regions(list(runs.values())), strict=True))
     found = []
