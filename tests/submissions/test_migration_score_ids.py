@@ -3,9 +3,9 @@
 from importlib import import_module
 
 import pytest
-from board_rows import make_benchmark, make_scored
 from django.apps import apps
 
+from board_rows import make_benchmark, make_scored
 from gyral_submissions.models import Run
 
 pytestmark = pytest.mark.django_db
