@@ -1,16 +1,21 @@
 """Layers by regions: the score of every single layer, shaded by column as on boards."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from gyral_portal.leaderboard.table import heat
-from gyral_submissions.domain.queries.profile import LayerMap, layer_by_region
+from gyral_submissions.domain.queries.profile import LayerMap, layer_maps
 from gyral_submissions.models import Run
 
 
-def layers_context(run: Run) -> dict[str, Any]:
-    """What ``leaderboard/layers.html`` shows of a finished run; without lines where it scored no single layers."""
-    found = layer_by_region(run)
-    return {"regions": found.regions, "lines": map_lines(found), "benchmark": run.benchmark}
+def layers_contexts(runs: Sequence[Run]) -> dict[UUID, dict[str, Any]]:
+    """What ``leaderboard/layers.html`` shows of finished runs; without lines where one scored no single layers. One query."""
+    maps = layer_maps(runs)
+    return {
+        run.pk: {"regions": maps[run.pk].regions, "lines": map_lines(maps[run.pk]), "benchmark": run.benchmark}
+        for run in runs
+    }
 
 
 def map_lines(found: LayerMap) -> list[tuple[str, list[tuple[float | None, int, int]]]]:

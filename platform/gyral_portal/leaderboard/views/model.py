@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from gyral.datasets.corpus import CORPORA, Overlap, declared_overlap
-from gyral_portal.leaderboard.layers import layers_context
+from gyral_portal.leaderboard.layers import layers_contexts
 from gyral_portal.leaderboard.people import person_of
 from gyral_portal.leaderboard.picture import draw_profile
 from gyral_portal.leaderboard.views.record import command_at_home
@@ -55,6 +55,7 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
     commands = dict(
         Run.objects.filter(pk__in=[run.pk for _, run in profiles]).values_list("pk", "record__provenance__command")
     )
+    layers = layers_contexts([run for _, run in profiles])
     context: dict[str, Any] = {
         "model": found,
         "versions": versions,
@@ -62,7 +63,7 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
             {
                 "profile": profile,
                 "picture": draw_profile(profile),
-                "layers": layers_context(run),
+                "layers": layers[run.pk],
                 "command": command_at_home(found, commands.get(run.pk)),
                 "overlap": overlap_of(found, profile.benchmark),
                 "has_main": has_main(profile),

@@ -15,7 +15,7 @@ from gyral.field_map import fields_svg
 from gyral.heatmap import heatmap_svg
 from gyral.line_chart import line_chart_svg
 from gyral_portal.leaderboard.brain import record_context
-from gyral_portal.leaderboard.layers import layers_context
+from gyral_portal.leaderboard.layers import layers_contexts
 from gyral_portal.leaderboard.rdms import rdms_context
 from gyral_submissions import conf
 from gyral_submissions.domain.queries.board import ALL, CHOSEN
@@ -45,7 +45,7 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
         "run": found,
         "record": found.record or {},
         "command": command_at_home(found.submission, (found.record or {}).get("provenance", {}).get("command")),
-        "layers": layers_context(found),
+        "layers": layers_contexts([found])[found.pk],
         "maps": draw_maps(folder, found),
         "fields": draw_fields(folder, found, scores) if found.benchmark.modality == "vision" else [],
         "curves": draw_curves(folder, found),

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
@@ -72,11 +74,25 @@ def submission_profile(submission: Submission, *, subject: str = ALL) -> list[Pr
     return sorted(profiles, key=lambda p: (p.benchmark.simulated, p.benchmark.name, -p.benchmark.version))
 
 
-def layer_by_region(run: Run, *, subject: str = ALL) -> LayerMap:
-    """The layer x region map of a finished run; one query."""
-    scores = list(Score.objects.filter(run=run, subject=subject).order_by("id"))
+def layer_maps(runs: Sequence[Run], *, subject: str = ALL) -> dict[UUID, LayerMap]:
+    """The layer x region map of each of some finished runs, by run; one query."""
+    found = Score.objects.filter(run__in=runs, subject=subject).order_by("id")
+    scores: dict[UUID, list[_LayerScore]] = {run.pk: [] for run in runs}
+    for pk, *score in found.values_list("run_id", *_LayerScore._fields):
+        scores[pk].append(_LayerScore(*score))
+    return {run.pk: _layer_map(run.benchmark, scores[run.pk]) for run in runs}
+
+
+class _LayerScore(NamedTuple):
+    layer: str
+    region: str
+    value: float | None
+    layers_chosen: dict[str, int]
+
+
+def _layer_map(benchmark: Benchmark, scores: Sequence[_LayerScore]) -> LayerMap:
     layers = tuple(dict.fromkeys(s.layer for s in scores if s.layer != CHOSEN))
-    regions = _in_order(run.benchmark, {s.region for s in scores})
+    regions = _in_order(benchmark, {s.region for s in scores})
     values = {(s.layer, s.region): s.value for s in scores}
     return LayerMap(
         layers,

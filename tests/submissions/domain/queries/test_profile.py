@@ -7,7 +7,7 @@ import pytest
 
 from gyral_submissions.domain import attempt, execution, run
 from gyral_submissions.domain.queries.profile import (
-    layer_by_region,
+    layer_maps,
     queue_place,
     scores_by_subject,
     submission_profile,
@@ -31,7 +31,7 @@ def finished(submission: Submission, benchmark_row: Benchmark) -> Run:
 
 def test_layer_map_has_layers_by_regions(finished: Run, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(2):  # the scores, and the benchmark of the run
-        found = layer_by_region(finished)
+        found = layer_maps([finished])[finished.pk]
     assert (found.layers, found.regions) == (("conv1", "conv2"), ("V1", "V4"))
     assert found.values == ((0.5, 0.5), (0.5, 0.5))
     assert found.chosen["V4"] == {"conv1": 2, "conv2": 3}
