@@ -50,7 +50,7 @@ def bound_intervals(
     samples = samples_of(measured.shape[1])
     shown = comparator.bounds(measured)
     counts = np.concatenate([draw_counts(samples, draws, seed), 1 - np.eye(samples)])
-    grams = comparator.redrawn(measured, measured, counts)
+    grams, _ = comparator.redrawn_gram(measured, slice(None), counts)
     values = _parts(comparator.similarity(measured, measured))
     found = np.stack([_parts(gram) for gram in grams])
     both = pair_redraws(values - values.mean(axis=0) + shown, found[:-samples], found[-samples:], seed=seed)

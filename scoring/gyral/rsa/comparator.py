@@ -27,7 +27,7 @@ COMPARATORS = Registry(
         "pearson": "gyral.rsa.comparator:PEARSON",
         "cosine": "gyral.rsa.comparator:COSINE",
         "spearman": "gyral.rsa.rank:SPEARMAN",
-        "kendall": "gyral.rsa.rank:KENDALL",
+        "kendall": "gyral.rsa.concordance:KENDALL",
         "whitened-cosine": "gyral.rsa.whitened:WHITENED_COSINE",
         "whitened-pearson": "gyral.rsa.whitened:WHITENED_PEARSON",
         "trsa-0-100": "gyral.rsa.topology:RANKED",

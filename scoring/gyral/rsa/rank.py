@@ -7,70 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral.rsa.comparator import Counts, Mask, Product, checked_counts, paired
+from gyral.rsa.comparator import Comparator, Counts, Mask, Product, paired
+from gyral.rsa.copies import Copies, Fields, Ranking, Running, redraws
 from gyral.rsa.vector import check_vectors
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
-
-
-class Ranking:
-    """One RDM sorted once; its ranks under any weights of its entries follow by a running sum.
-
-    Parameters
-    ----------
-    values : array, pairs
-    """
-
-    def __init__(self, values: Array) -> None:
-        self.order: Ints = np.argsort(values)
-        ordered = values[self.order]
-        last = np.append(ordered[1:] != ordered[:-1], True)
-        self.ends: Ints | None = None if last.all() else np.flatnonzero(last)
-        if self.ends is not None:
-            self.sizes = np.diff(self.ends, prepend=-1)
-
-    def weighted(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Mean rank of each entry among all copies, less the middle one, and the copies up to it; both in sorted order.
-
-        Parameters
-        ----------
-        weights : array, pairs
-            Copies of each entry.
-        """
-        w = weights[self.order]
-        upto = np.cumsum(w)
-        total = upto[-1]
-        if self.ends is not None:
-            tops = upto[self.ends]
-            w, upto = (np.repeat(x, self.sizes) for x in (np.diff(tops, prepend=0.0), tops))
-        return upto - (w + total) / 2, upto
-
-    def in_place(self, ordered: Floats) -> Floats:
-        """From sorted order back to the order of pairs."""
-        out = np.empty_like(ordered)
-        out[self.order] = ordered
-        return out
-
-
-def redrawn_pairs(
-    measured: Array, predicted: Array, counts: Counts, mask: Mask | None
-) -> tuple[Floats, Floats, Iterator[tuple[int, Floats]]]:
-    """Both sides on the pairs that count, and number and weights of each redraw of three stimuli or more."""
-    a, b = paired(measured, predicted)
-    drawn = checked_counts(counts, a.shape[1])
-    first, second = np.triu_indices(drawn.shape[1], 1)
-    if mask is not None:
-        a, b, first, second = a[:, mask], b[:, mask], first[mask], second[mask]
-
-    def weights() -> Iterator[tuple[int, Floats]]:
-        for d, m in enumerate(drawn):
-            w = m[first] * m[second]
-            if (m > 0).sum() > 2 and w.sum() > 1:
-                yield d, w
-
-    return a, b, weights()
 
 
 def centred_ranks(values: Array) -> Floats:
@@ -85,61 +27,127 @@ def centred_ranks(values: Array) -> Floats:
 
 def middled_ranks(values: Array) -> Floats:
     """Average ranks along the last axis less the middle one; halves, so that sums of them are exact."""
-    flat, ones = values.reshape(-1, values.shape[-1]), np.ones(values.shape[-1])
-    ranks = np.stack([r.in_place(r.weighted(ones)[0]) for r in map(Ranking, flat)])
-    return np.asarray(ranks.reshape(values.shape))
+    flat = values.reshape(-1, values.shape[-1])
+    doubled = np.stack([Ranking(v).doubled for v in flat])
+    return np.asarray(((doubled - values.shape[-1]) / 2).reshape(values.shape))
+
+
+class Ranked(Product):
+    """A comparator of ranks, which are made anew among the pairs of each redraw."""
+
+    def marks(self, ranking: Ranking, sums: Fields, copies: Copies) -> Floats:
+        """What an RDM's ranks are placed by under each redraw: marks x fields; ``sums`` run along its order."""
+        return np.empty((0, sums.shape[1]))
+
+    def place(self, doubled: Floats, weights: Floats, total: float, marks: Floats) -> tuple[Floats, Floats]:
+        """Make doubled ranks what is correlated, in place; mean and length under the weights, infinite where they are flat.
+
+        Parameters
+        ----------
+        doubled : array, RDMs x pairs
+            `gyral.rsa.copies.Ranking`.
+        weights : array, pairs
+        total : float
+            Of the weights.
+        marks : array, RDMs x marks
+        """
+        raise NotImplementedError
+
+    def redrawn(self, measured: Array, predicted: Array, counts: Counts, mask: Mask | None = None) -> Floats:
+        """The same under each redraw."""
+        a, b = paired(measured, predicted)
+        out = np.full((len(counts), len(a), len(b)), np.nan)
+        for drawn in self._drawn(np.concatenate([a, b]), counts, mask):
+            out[drawn.draw] = drawn.gram(slice(len(a)), slice(len(a), None))
+        return out
+
+    def redrawn_gram(
+        self, vectors: Array, columns: slice, counts: Counts, mask: Mask | None = None
+    ) -> tuple[Floats, Floats]:
+        """Each RDM is ranked once."""
+        values = check_vectors(vectors, "rdms")
+        gram = np.full((len(counts), len(values), len(values[columns])), np.nan)
+        own = np.full((len(counts), len(values)), np.nan)
+        for drawn in self._drawn(values, counts, mask):
+            gram[drawn.draw], own[drawn.draw] = drawn.gram(slice(None), columns), drawn.squares()
+        return gram, own
+
+    def _drawn(self, values: Floats, counts: Counts, mask: Mask | None) -> "Iterator[Drawn]":
+        """Each redraw, to be used before the next."""
+        among = values if mask is None else values[:, mask]
+        rankings = [Ranking(v) for v in among]
+        x: Floats | None = None
+        for copies in redraws(counts, values.shape[1], mask):
+            if x is None:
+                room, x = Running(*copies.words.shape), np.empty((copies.weights.shape[1], *among.shape))
+            marks = []
+            for k, ranking in enumerate(rankings):
+                sums = ranking.doubled_among(copies, room, x[:, k])
+                marks.append(self.marks(ranking, sums, copies))
+            placed_by = np.stack(marks)
+            for j, draw in enumerate(copies.draws):
+                weights, total = copies.weights[:, j].astype(np.float64), float(copies.totals[j])
+                yield Drawn(draw, x[j], weights, total, *self.place(x[j], weights, total, placed_by[:, :, j]))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """RDMs under one redraw.
+
+    Parameters
+    ----------
+    draw : int
+    values : array, RDMs x pairs
+    weights : array, pairs
+    total : float
+        Of the weights.
+    means, lengths : array, RDMs
+        Mean, and length less the mean.
+    """
+
+    draw: int
+    values: Floats
+    weights: Floats
+    total: float
+    means: Floats
+    lengths: Floats
+
+    def gram(self, rows: slice, columns: slice) -> Floats:
+        """Inner products of unit vectors."""
+        products = self.values[rows] @ (self.values[columns] * self.weights).T
+        products -= np.outer(self.total * self.means[rows], self.means[columns])
+        return np.asarray(products / np.outer(self.lengths[rows], self.lengths[columns]))
+
+    def squares(self) -> Floats:
+        """Of each with itself."""
+        return np.asarray(
+            (weighted_squares(self.values, self.weights) - self.total * self.means**2) / self.lengths**2
+        )
+
+
+def weighted_squares(values: Floats, weights: Floats) -> Floats:
+    """Weighted sum of squares of each row."""
+    return np.array([(row * row) @ weights for row in values])
 
 
 @dataclass(frozen=True)
-class Spearman(Product):
+class Spearman(Ranked):
     """rho-a."""
 
     def embedded(self, vectors: Array) -> Floats:
         """Scaled ranks, shorter than 1 where there are ties."""
         return centred_ranks(vectors)
 
-    def redrawn(self, measured: Array, predicted: Array, counts: Counts, mask: Mask | None = None) -> Floats:
-        """With ranks among the pairs of each redraw."""
-        a, b, drawn = redrawn_pairs(measured, predicted, counts, mask)
-        rankings = [Ranking(x) for x in (*a, *b)]
-        ranks = np.empty((len(rankings), a.shape[1]))
-        out = np.full((len(counts), len(a), len(b)), np.nan)
-        for d, w in drawn:
-            for k, ranking in enumerate(rankings):
-                ranks[k, ranking.order] = ranking.weighted(w)[0]
-            total = w.sum()
-            out[d] = (ranks[: len(a)] * w) @ ranks[len(a) :].T * (12 / (total**3 - total))
-        return out
+    def place(self, doubled: Floats, weights: Floats, total: float, marks: Floats) -> tuple[Floats, Floats]:
+        """As long as untied ranks of all copies would be."""
+        return np.full(len(doubled), total), np.full(len(doubled), np.sqrt((total**3 - total) / 3))
 
     def bounds(self, measured: Array, counts: Counts | None = None) -> Floats:
         """Against mean ranks, ranked again: of all orders that one resembles the subjects most."""
         return rank_bounds(self, measured, counts)
 
 
-@dataclass(frozen=True)
-class Kendall:
-    """tau-a: concordant less discordant pairs of pairs, over all of them. Slow beyond some 500 stimuli."""
-
-    def similarity(self, measured: Array, predicted: Array) -> Floats:
-        """Each measured RDM with each predicted one."""
-        a, b = paired(measured, predicted)
-        return np.array([[_tau(x, y) for y in b] for x in a])
-
-    def redrawn(self, measured: Array, predicted: Array, counts: Counts, mask: Mask | None = None) -> Floats:
-        """From copies of the pairs."""
-        a, b, drawn = redrawn_pairs(measured, predicted, counts, mask)
-        out = np.full((len(counts), len(a), len(b)), np.nan)
-        for d, w in drawn:
-            copies = np.repeat(np.arange(len(w)), w.astype(np.intp))
-            out[d] = self.similarity(a[:, copies], b[:, copies])
-        return out
-
-    def bounds(self, measured: Array, counts: Counts | None = None) -> Floats:
-        """Against mean ranks, which need not be the very best order for tau."""
-        return rank_bounds(self, measured, counts)
-
-
-def rank_bounds(comparator: Spearman | Kendall, measured: Array, counts: Counts | None) -> Floats:
+def rank_bounds(comparator: Comparator, measured: Array, counts: Counts | None) -> Floats:
     """Bounds from mean ranks of the others and of all (`gyral.rsa.ceiling`): 2, or draws x 2."""
     vectors = check_vectors(measured, "measured")
     ranks = middled_ranks(vectors)  # exact, so that equal sums stay ties
@@ -160,15 +168,4 @@ def rank_bounds(comparator: Spearman | Kendall, measured: Array, counts: Counts 
     return np.asarray(out[0] if counts is None else out)
 
 
-def _tau(a: Floats, b: Floats) -> float:
-    from scipy.stats import kendalltau  # slow import, and `gyral list` never comes here
-
-    pairs = len(a) * (len(a) - 1) / 2
-    untied = [pairs - (n * (n - 1) / 2).sum() for n in (np.unique(x, return_counts=True)[1] for x in (a, b))]
-    if min(untied) <= 0:
-        return 0.0
-    return float(kendalltau(a, b).statistic * np.sqrt(untied[0] * untied[1]) / pairs)
-
-
 SPEARMAN = Spearman()
-KENDALL = Kendall()

@@ -10,6 +10,7 @@ them say little. The mean of clipped RDMs is graded, which none of them is: subj
 a little above what the true RDM itself reaches.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,17 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.errors import BadArrays
-from gyral.rsa.comparator import Counts, Mask, Product, cosine_of, paired, unit
-from gyral.rsa.rank import Ranking, redrawn_pairs
+from gyral.rsa.comparator import paired, unit
+from gyral.rsa.copies import Copies, Fields, Ranking
+from gyral.rsa.rank import Ranked, weighted_squares
 from gyral.rsa.vector import check_vectors
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
 Regime = Literal["local", "global", "geometry", "topology", "intermediate"]
 
+# So small a mean square, as a share of that of the range, is rounding.
+_FLAT = 1e-15
+
 
 @dataclass(frozen=True)
-class GeoTopological(Product):
+class GeoTopological(Ranked):
     """Pearson correlation of geo-topological transforms.
 
     Parameters
@@ -51,50 +56,59 @@ class GeoTopological(Product):
     def transformed(self, vectors: Array) -> Floats:
         """RDMs x pairs, in [0, 1]; the input is left as it is."""
         checked = check_vectors(vectors, "rdms")
-        ones = np.ones(checked.shape[1])
-        return np.stack([r.in_place(self._of(*r.weighted(ones), 0, len(ones) - 1)) for r in map(Ranking, checked)])
+        rankings = [Ranking(v) for v in checked]
+        x = np.stack([r.doubled for r in rankings]).astype(np.float64)
+        marks = self._marks_of(rankings)
+        _clip(x, marks)
+        span = marks[:, 1] - marks[:, 0]
+        return np.asarray(x / np.where(span > 0, span, 1.0)[:, None])
 
     def embedded(self, vectors: Array) -> Floats:
         """Transformed, centred and scaled."""
         x = self.transformed(vectors)
         return unit(x - x.mean(axis=1, keepdims=True))
 
-    def redrawn(self, measured: Array, predicted: Array, counts: Counts, mask: Mask | None = None) -> Floats:
-        """With ranks and quantiles of the pairs of each redraw."""
-        a, b, drawn = redrawn_pairs(measured, predicted, counts, mask)
-        rankings = [Ranking(x) for x in (*a, *b)]
-        x = np.empty((len(rankings), a.shape[1]))
-        out = np.full((len(counts), len(a), len(b)), np.nan)
-        for d, w in drawn:
-            for k, ranking in enumerate(rankings):
-                ranks, upto = ranking.weighted(w)
-                first, last = np.searchsorted(upto, [0, upto[-1] - 0.5], side="right")
-                x[k, ranking.order] = self._of(ranks, upto, int(first), int(last))
-            x -= (x @ w / w.sum())[:, None]
-            weighed = x * w
-            square = (weighed * x).sum(axis=1)
-            out[d] = cosine_of(
-                (weighed[: len(a)] @ x[len(a) :].T)[None], square[None, : len(a)], square[None, len(a) :]
-            )[0]
-        return out
+    def marks(self, ranking: Ranking, sums: Fields, copies: Copies) -> Floats:
+        """Both quantiles of the copies."""
+        return self._thresholds(ranking, copies.totals, sums)
 
-    def _of(self, ranks: Floats, upto: Floats, first: int, last: int) -> Floats:
-        """The transform of sorted ranks of which ``first`` and ``last`` are the extreme ones with copies."""
-        span = ranks[last] - ranks[first]
-        x = (ranks - ranks[first]) / (span if span > 0 else 1.0)
-        a, b = (_quantile(x, upto, q) for q in (self.low, self.high))
-        if b - a <= 1e-12:
-            return np.asarray((x > a).astype(np.float64))
-        return np.asarray(np.clip((x - a) / (b - a), 0.0, 1.0))
+    def place(self, doubled: Floats, weights: Floats, total: float, marks: Floats) -> tuple[Floats, Floats]:
+        """Clipped; correlation does not see the scale."""
+        _clip(doubled, marks)
+        means = doubled @ weights / total
+        squares = weighted_squares(doubled, weights) - total * means**2
+        flat = squares <= _FLAT * total * np.maximum(marks[:, 1] - marks[:, 0], 1.0) ** 2
+        return means, np.sqrt(np.where(flat, np.inf, squares))
+
+    def _marks_of(self, rankings: Sequence[Ranking]) -> Floats:
+        """Both quantiles of RDMs as they are: RDMs x 2."""
+        return np.stack([self._thresholds(r, np.array([float(len(r.order))]))[:, 0] for r in rankings])
+
+    def _thresholds(self, ranking: Ranking, totals: Floats, sums: Fields | None = None) -> Floats:
+        """Both quantiles of doubled ranks (linear between two of them, numpy's default): 2 x fields."""
+        last = np.maximum(totals - 1, 0)
+        place = np.array([[self.low], [self.high]]) * last
+        below = np.floor(place)
+        low, high = np.split(ranking.doubled_at(np.concatenate([below, np.minimum(below + 1, last)]), sums), 2)
+        return np.asarray(low + (place - below) * (high - low))
 
 
-def _quantile(ordered: Floats, upto: Floats, share: float) -> float:
-    """Linear quantile of sorted values with copies (numpy's default)."""
-    place = share * (upto[-1] - 1)
-    below = np.floor(place)
-    at = np.searchsorted(upto, [below, min(below + 1, upto[-1] - 1)], side="right")
-    low, high = ordered[at]
-    return float(low + (place - below) * (high - low))
+def _clip(doubled: Floats, marks: Floats) -> None:
+    """0 up to one threshold, their distance (1 where they meet) from the other on; in place.
+
+    Parameters
+    ----------
+    doubled : array, RDMs x pairs
+    marks : array, RDMs x 2
+    """
+    low, high = (side[:, None] for side in marks.T)
+    met = (high <= low)[:, 0]
+    if met.any():
+        doubled[met] = doubled[met] > low[met]
+        low, high = np.where(high <= low, 0.0, low), np.where(high <= low, 1.0, high)
+    np.maximum(doubled, low, out=doubled)
+    np.minimum(doubled, high, out=doubled)
+    doubled -= low
 
 
 def geo_topological(vectors: Array, low: float, high: float) -> Floats:
@@ -154,17 +168,16 @@ def regime_map(measured: Array, predicted: Array, step: float = 0.05) -> tuple[F
     """
     a, b = paired(measured, predicted)
     grid = np.linspace(0, 1, round(1 / step) + 1)
-    ones = np.ones(a.shape[1])
-    ranked = [(r, *r.weighted(ones)) for r in map(Ranking, (*a, *b))]
+    rankings = [Ranking(x) for x in (*a, *b)]
+    doubled = np.stack([r.doubled for r in rankings]).astype(np.float64)
     out = np.full((len(grid), len(grid), len(b)), np.nan)
-    z = np.empty((len(ranked), a.shape[1]))
+    z = np.empty(doubled.shape)
     for i, low in enumerate(grid):
         for j, high in enumerate(grid[i:], start=i):
             if i == j and low in (0, 1):
                 continue
-            panel = GeoTopological(float(low), float(high))
-            for k, (ranking, ranks, upto) in enumerate(ranked):
-                z[k, ranking.order] = panel._of(ranks, upto, 0, len(ones) - 1)
+            np.copyto(z, doubled)
+            _clip(z, GeoTopological(float(low), float(high))._marks_of(rankings))
             unitary = unit(z - z.mean(axis=1, keepdims=True))
             out[i, j] = unitary[: len(a)].mean(axis=0) @ unitary[len(a) :].T
     return grid, out
