@@ -193,11 +193,10 @@ def _rows(
     sizes = {str(s): int((problem.subject_of[region.units] == s).sum()) for s in names}
     drawn = np.array([[t.value(kind) for t in own] for own in trials])
     spreads = [drawn.mean(axis=0), *drawn] if several else [drawn[0]]
-    summaries = [[own[0].summary()] for own in trials]
-    told = [[s[0] for s in summaries], *summaries] if several else [summaries[0]]
+    summaries = [_mean([t.summary() for t in own]) for own in trials]
+    told = [_mean(summaries), *summaries] if several else summaries
     rows = []
     for i, (own, interval) in enumerate(zip(members, intervals, strict=True)):
-        each = told[i]
         rows.append(
             Row(
                 region=region.name,
@@ -207,7 +206,7 @@ def _rows(
                 metric=metric,
                 **interval_fields(interval),
                 chance=kind.chance(trials[0][0].candidates),
-                identification={key: float(np.mean([s[key] for s in each])) for key in each[0]},
+                identification=told[i],
                 p=None if p is None else number_or_none(p[i]),
                 null_kind=null,
                 n_units=sum(sizes[n] for n in own),
@@ -217,6 +216,11 @@ def _rows(
             )
         )
     return rows, found.drawn - found.values
+
+
+def _mean(summaries: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Over draws of an untrained twin, or over subjects."""
+    return {key: float(np.mean([s[key] for s in summaries])) for key in summaries[0]}
 
 
 def trial_redraws(

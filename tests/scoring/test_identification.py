@@ -84,6 +84,27 @@ def test_draws_of_a_twin_are_averaged_and_spread():
     assert two.rows[0].p is None
 
 
+def test_all_numbers_of_a_twin_are_means_over_its_draws():
+    first, problem = planted()
+    rng = np.random.default_rng(5)
+    second = {
+        k: Features(k, f.array + rng.standard_normal(f.array.shape).astype(np.float32)) for k, f in first.items()
+    }
+    fits = [fit_layers(features, problem, Ridge()) for features in (first, second)]
+    names = [str(i) for i in range(len(problem.responses))]
+    encoded = score_encoding(fits, problem, readout="ridge")
+    asked = {"readout": "ridge", "metric": "identification-2way", "hashes": names, "turned": []}
+    row = score_identification(encoded, fits, problem, **asked).rows[0]
+    each = [
+        score_identification(score_encoding([f], problem, readout="ridge"), [f], problem, **asked).rows[0]
+        for f in fits
+    ]
+    assert each[0].identification["top_1"] != each[1].identification["top_1"]
+    for key, value in row.identification.items():
+        assert value == pytest.approx(np.mean([r.identification[key] for r in each])), key
+    assert row.identification["two_way"] == pytest.approx(row.value)
+
+
 def test_equal_stimuli_are_one_candidate_and_must_not_cross_the_split():
     features, problem = planted()
     names = [str(i) for i in range(150)]
