@@ -6,7 +6,7 @@ noise covariance, and ``crossnobis`` its product between independent presentatio
 (Walther et al. 2016, doi 10.1016/j.neuroimage.2015.12.012).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from gyral.errors import BadArrays, UnknownName
 from gyral.rsa.noise import residuals, shrunk_covariance, whitener
-from gyral.rsa.vector import condensed
 
 Array = NDArray[np.floating[Any]]
 Floats = NDArray[np.float64]
@@ -63,8 +62,10 @@ def rdm(responses: Array, kind: Kind = "correlation", *, covariance: Array | Non
     x = _mean(values)
     if kind in ("correlation", "cosine"):
         return _angle(x - x.mean(axis=1, keepdims=True) if kind == "correlation" else x)
-    found = np.maximum(_distance(x @ x.T), 0.0) / x.shape[1]
-    return np.asarray(np.sqrt(found) if kind == "euclidean" else found)
+    found = _distance(x @ x.T)
+    np.maximum(found, 0.0, out=found)
+    found /= x.shape[1]
+    return np.sqrt(found, out=found) if kind == "euclidean" else found
 
 
 def correlation_rdm(patterns: Array) -> Floats:
@@ -151,20 +152,32 @@ def _check_finite(fine: NDArray[np.bool_]) -> None:
 
 
 def _angle(x: Floats) -> Floats:
-    norm = np.linalg.norm(x, axis=1, keepdims=True)
+    norm = np.sqrt((x * x).sum(axis=1, keepdims=True))
     x = np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
-    cosine = condensed(x @ x.T)
-    np.subtract(1.0, cosine, out=cosine)
-    return np.asarray(np.clip(cosine, 0.0, 2.0, out=cosine))
+    kernel = x @ x.T
+    out = np.empty(len(x) * (len(x) - 1) // 2)
+    for row, pairs in _rows(out, len(x)):
+        np.subtract(1.0, kernel[row, row + 1 :], out=pairs)
+    return np.asarray(np.clip(out, 0.0, 2.0, out=out))
 
 
 def _distance(kernel: Floats) -> Floats:
-    """``K_ii + K_jj - 2 K_ij`` of each pair; writes into the kernel."""
-    own = np.diag(kernel).copy()
-    kernel *= -2
-    kernel += own
-    kernel += own[:, None]
-    return condensed(kernel)
+    """``K_ii + K_jj - 2 K_ij`` of each pair."""
+    own = np.diag(kernel)
+    out = np.empty(len(kernel) * (len(kernel) - 1) // 2)
+    for row, pairs in _rows(out, len(kernel)):
+        np.multiply(kernel[row, row + 1 :], -2.0, out=pairs)
+        pairs += own[row + 1 :]
+        pairs += own[row]
+    return out
+
+
+def _rows(vector: Floats, samples: int) -> Iterator[tuple[int, Floats]]:
+    """Each row of an upper triangle, to be filled: the lower half of a product that is symmetric is not worth a pass."""
+    end = 0
+    for row in range(samples - 1):
+        start, end = end, end + samples - 1 - row
+        yield row, vector[start:end]
 
 
 def _noise(values: Floats, covariance: Array | None) -> Floats:
@@ -186,7 +199,11 @@ def _noise(values: Floats, covariance: Array | None) -> Floats:
 
 
 def _crossnobis(values: Floats, covariance: Array | None) -> Floats:
-    """Products of different presentations only: the Gram of their sum less the sum of their Grams."""
+    """Products of different presentations only: the Gram of their sum less the sum of their Grams.
+
+    Of R presentations rotated so that the first is their sum over sqrt(R), that is R - 1 times the Gram of the first less
+    that of the others: one product of all columns, where the sum and its parts would be one of R + 1 in R more.
+    """
     if values.ndim == 2 or values.shape[1] < 2:
         raise BadArrays(
             "crossnobis was asked for, and every stimulus has one repeat.",
@@ -203,12 +220,29 @@ def _crossnobis(values: Floats, covariance: Array | None) -> Floats:
             mend="Leave such stimuli out.",
             code="one-repeat",
         )
-    samples, _, units = values.shape
+    samples, repeats, units = values.shape
     noise = _noise(values, covariance)
     single = np.where(there[:, :, None], values, 0.0)
     if not np.array_equal(noise, np.eye(units)):
-        single = single @ whitener(noise)
-    total, apart = single.sum(axis=1), single.reshape(samples, -1)
-    kernel = total @ total.T - apart @ apart.T
-    seen = there.astype(np.float64)
-    return np.asarray(_distance(kernel / (np.outer(counts, counts) - seen @ seen.T)) / units)
+        # As rows: of samples x repeats numpy would make a product a sample.
+        single = (single.reshape(-1, units) @ whitener(noise)).reshape(single.shape)
+    rotated = _sum_first(repeats) @ single
+    total, apart = rotated[:, 0], rotated[:, 1:].reshape(samples, -1)
+    kernel = total @ total.T
+    kernel *= repeats - 1
+    kernel -= apart @ apart.T
+    if there.all():
+        kernel /= repeats * (repeats - 1)
+    else:
+        seen = there.astype(np.float64)
+        kernel /= np.outer(counts, counts) - seen @ seen.T
+    found = _distance(kernel)
+    found /= units
+    return found
+
+
+def _sum_first(number: int) -> Floats:
+    """Rotation (Helmert's) whose first row is constant: number x number."""
+    out = np.tril(np.ones((number, number)), -1) - np.diag(np.arange(number, dtype=np.float64))
+    out[0] = 1.0
+    return np.asarray(out / np.linalg.norm(out, axis=1, keepdims=True))
