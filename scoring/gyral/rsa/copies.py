@@ -21,8 +21,9 @@ Ints = NDArray[np.intp]
 Fields = NDArray[np.unsignedinteger[Any]]
 Words = NDArray[np.uint64]
 
-# Words a pair: more make looking up cheaper, and adding dearer.
-_WORDS = 2
+# Words a pair, and bytes that ranks unpacked from them may take, else one word: more words make looking up cheaper, and
+# adding dearer.
+_WORDS, _MEMORY = 2, 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class Copies:
         return words.view(self.weights.dtype)
 
 
-def redraws(counts: Counts, pairs: int, mask: Mask | None = None) -> Iterator[Copies]:
+def redraws(counts: Counts, pairs: int, mask: Mask | None = None, *, rdms: int = 1) -> Iterator[Copies]:
     """Copies of the pairs (of those in the mask) under all redraws of three stimuli and two pairs or more.
 
     Parameters
@@ -61,6 +62,8 @@ def redraws(counts: Counts, pairs: int, mask: Mask | None = None) -> Iterator[Co
     pairs : int
         Before the mask.
     mask : bool array, pairs, optional
+    rdms : int
+        That are unpacked at once.
 
     Raises
     ------
@@ -76,7 +79,8 @@ def redraws(counts: Counts, pairs: int, mask: Mask | None = None) -> Iterator[Co
     if mask is not None:
         first, second = first[mask], second[mask]
     kind = _kind(2 * totals[which].max(initial=0))
-    fields = _WORDS * (8 // np.dtype(kind).itemsize)
+    a_word = 8 // np.dtype(kind).itemsize
+    fields = a_word * (_WORDS if 8 * rdms * len(first) * a_word * _WORDS <= _MEMORY else 1)
     for start in range(0, len(which), fields):
         draws = which[start : start + fields]
         stimuli = np.zeros((drawn.shape[1], fields), kind)

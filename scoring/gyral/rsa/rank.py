@@ -77,7 +77,7 @@ class Ranked(Product):
         among = values if mask is None else values[:, mask]
         rankings = [Ranking(v) for v in among]
         x: Floats | None = None
-        for copies in redraws(counts, values.shape[1], mask):
+        for copies in redraws(counts, values.shape[1], mask, rdms=len(among)):
             if x is None:
                 room, x = Running(*copies.words.shape), np.empty((copies.weights.shape[1], *among.shape))
             marks = []

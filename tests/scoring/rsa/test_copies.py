@@ -56,6 +56,16 @@ def test_gram_of_redraws_is_of_redrawn_similarities(comparator) -> None:
     assert np.isfinite(own).all()
 
 
+def test_many_rdms_are_redrawn_fewer_draws_at_a_time() -> None:
+    counts = draw_counts(12, 9)
+    few, many = (list(redraws(counts, 66, rdms=number)) for number in (1, 1 << 20))
+    assert [len(c.draws) for c in few] == [8, 1]
+    assert [len(c.draws) for c in many] == [4, 4, 1]
+    for every in (few, many):
+        found = np.hstack([c.weights[:, : len(c.draws)] for c in every]).T
+        np.testing.assert_array_equal(found, weights_of(counts))
+
+
 def test_parts_of_a_stimulus_cannot_be_drawn() -> None:
     for counts in (np.full((1, 4), 0.5), np.array([[-1, 2, 2, 1]])):
         with pytest.raises(BadArrays, match="whole counts of 0 or more"):
