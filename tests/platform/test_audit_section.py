@@ -64,3 +64,11 @@ def test_dissimilarities_have_no_table_of_units() -> None:
     bounds = RegionCeiling(region="IT", kind="rdm-bounds", unit="r", median=0.6, units=4, left_out=0)
     text = page({"audit": REPORT.model_copy(update={"ceilings": (bounds,)}).model_dump(mode="json")})
     assert "Leakage canaries" in text and "Noise ceilings of units" not in text
+
+
+def test_choices_of_people_have_no_table_of_units() -> None:
+    people = RegionCeiling(region="odd one out", kind="none", units=3, left_out=0)
+    report = REPORT.model_copy(update={"ceilings": (people,), "ceiling_note": "Naming what others chose."})
+    make_benchmark("chosen", task="triplets", about={"n_stimuli": 9, "audit": report.model_dump(mode="json")})
+    text = Client().get("/benchmarks/chosen/").content.decode()
+    assert "Naming what others chose." in text and "Noise ceilings of units" not in text

@@ -61,7 +61,7 @@ def audit(
     chosen = split_of(found, kind, folds=folds, gap=gap, seed=seed)
     with reporting("none" if quiet else "bar") as report:
         made = run(found, chosen, seed=seed, progress=report, **declared)
-    _print(made)
+    _print(made, _counted(found, declared))
     if file is not None:
         write(file, made.model_dump_json(indent=1) + "\n")
     if made.refused:
@@ -96,7 +96,15 @@ def _declared(dataset: "Dataset") -> dict[str, Any]:
     return {}
 
 
-def _print(report: "Audit") -> None:
+def _counted(dataset: "Dataset", declared: dict[str, Any]) -> str:
+    """What a region has several of, as a table heads it."""
+    if dataset.triplets is not None:
+        return "people"
+    similar = dataset.responses is None or declared.get("ceiling") == "rdm-bounds"
+    return "subjects" if similar else "units"
+
+
+def _print(report: "Audit", counted: str) -> None:
     from rich.table import Table  # slow import, only for tables
 
     click.secho(f"{report.dataset}: {report.title}", bold=True)
@@ -118,7 +126,7 @@ def _print(report: "Audit") -> None:
         click.echo(f"  {report.ceiling_note}")
     if report.ceilings:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for title in ("  region", "median", "quartiles", "in", "units", "left out", "estimated by"):
+        for title in ("  region", "median", "quartiles", "in", counted, "left out", "estimated by"):
             table.add_column(title, justify="left" if title in ("  region", "in", "estimated by") else "right")
         for row in report.ceilings:
             table.add_row(*_cells(row))

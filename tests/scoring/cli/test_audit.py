@@ -1,6 +1,7 @@
 """``gyral audit``: the report printed, written, kept; exit status 1 where a canary refuses."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gyral.datasets.dataset import Dataset
 from gyral.datasets.pack import write_pack
 from gyral.errors import BadDataset
 from planted_leaks import told
+from planted_subjects import dataset_of, planted_subjects
 
 BENCHMARK = {
     "name": "told-benchmark",
@@ -97,6 +99,21 @@ def test_folder_named_like_a_dataset_does_not_stand_in_its_place(
     told = int(out.split()[1])
     status, out, _ = run(capsys, "data", "check", "sim-language", "--files")
     assert int(out.split()[1]) != told
+
+
+def test_heads_name_what_a_region_has_several_of(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rdms = {
+        "task": "rsa",
+        "metric": "rsa-spearman",
+        "readout": "none",
+        "ceiling": "rdm-bounds",
+        "rdm": "correlation",
+    }
+    for counted, asked in (("units", {"ceiling": "ncsnr"}), ("subjects", rdms)):
+        folder = tmp_path / counted
+        write_pack(dataset_of(planted_subjects(subjects=3), extra={"benchmark": BENCHMARK | asked}), folder)
+        out = run(capsys, "audit", str(folder), "--quiet")[1]
+        assert re.search(rf"in +{counted} +left out", out), out
 
 
 def test_shuffle_is_for_an_audit_only(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Odd-one-out choices from a table: the pack of things2020, and what is refused by name."""
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,10 @@ def test_bad_choices_are_named(tmp_path: Path, column: str, value: str | None, t
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["data", "build", str(folder_of(tmp_path, choices(), odd="od"))])
     assert isinstance(done.exception, UserError) and "'odd'" in str(done.exception)
+
+
+def test_audit_counts_people(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, choices())
+    built(folder)
+    done = CliRunner().invoke(cli, ["audit", str(folder / "pack"), "--quiet"])
+    assert re.search(r"in +people +left out", done.output) and re.search(r"odd-one-out .* 3 +0", done.output)
