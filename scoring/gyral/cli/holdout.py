@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from gyral.benchmarks.installed import find_benchmark
-from gyral.cli.place import require_place
+from gyral.cli.place import force_option, require_ours
 from gyral.cli.progress import Style, emit, reporting
 from gyral.cli.speaking import speaking_json
 from gyral.errors import UserError
@@ -67,16 +67,18 @@ def install(benchmark: str, pack: Path, force: bool) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="File for {region: score}; no record is kept."
 )
+@force_option
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--isolated", is_flag=True, help="Run the model in a guest process, as the site does.")
 @click.option("--progress", type=click.Choice(["bar", "json", "none"]), default="bar", show_default=True)
-def score(model: str, benchmark: str, out: Path, device: str, isolated: bool, progress: str) -> None:
+def score(model: str, benchmark: str, out: Path, force: bool, device: str, isolated: bool, progress: str) -> None:
     """Score MODEL on the holdout part of a benchmark, and write one number a region; nothing else is kept."""
     style = cast("Style", progress)
 
     def run() -> None:
-        require_place(out, "--out")
         found, public = _declared(benchmark)
+        # What is written begins with the first region; no other file of ours does.
+        require_ours(out, "--out", f"{{{json.dumps(public.regions[0].name)}: ", force=force)
         from gyral.datasets.holdout import open_holdout  # slow import (pandas)
         from gyral.evaluate import evaluate  # brings torch
 

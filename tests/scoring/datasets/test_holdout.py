@@ -1,5 +1,6 @@
 """The part of a benchmark that is held back: apart from the public one, and of no use at home."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,3 +95,21 @@ def test_the_command_line_says_what_is_missing(tmp_path: Path) -> None:
     assert isinstance(error, UserError)
     assert error.code == "holds-nothing-back"
     assert not (tmp_path / "scores.json").exists()
+
+
+def test_scores_replace_scores_and_nothing_else(tmp_path: Path, public: Dataset) -> None:
+    out = tmp_path / "scores.json"
+
+    def ask(*more: str) -> object:
+        argv = ["score", "word-length", "-b", "sim-language", "--out", str(out), "--progress", "none", *more]
+        return CliRunner().invoke(holdout, argv).exception
+
+    out.write_text("notes of a year")
+    error = ask()
+    assert isinstance(error, UserError) and error.code == "not-ours"
+    assert out.read_text() == "notes of a year"
+    make_holdout("sim-language", public)
+    assert ask("--force") is None
+    first = out.read_text()
+    assert set(json.loads(first)) == {region.name for region in public.regions}
+    assert ask() is None and out.read_text() == first
