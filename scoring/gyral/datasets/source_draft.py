@@ -10,6 +10,7 @@ import numpy as np
 from gyral.datasets.draft_tables import TRIALS, ResponseTables, columns_of, response_tables, stimulus_table
 from gyral.datasets.layouts.layout import Draft
 from gyral.datasets.manifest import is_safe_name
+from gyral.datasets.readers.hdf5 import is_hdf5, tables_in
 from gyral.datasets.readers.nwb import intervals_of
 from gyral.datasets.source import TODO
 from gyral.datasets.source_look import Look
@@ -158,6 +159,7 @@ def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
     elif files.get("array"):
         lines += ['reader = "array"             # trials x units', f'kind = "{TODO}"              # "fMRI", "MEG", "EEG", "ECoG", "spikes", "behaviour"',
                   f'unit = "{TODO}"', f"files = {_pattern(files['array'], subjects, many)}"]  # fmt: skip
+        lines += _key(folder / files["array"][0])
         lines += _trials(folder, seen, subjects, many)
     else:
         found = response_tables(folder, seen)
@@ -166,6 +168,16 @@ def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
         lines += _tables(found)
     listed = ", ".join(f'"{s}"' for s in subjects)
     return [*lines, f"subjects = [{listed}]", *_mask(seen, subjects, many), "# zscore = \"file\"            # each unit over the trials of each file", ""]  # fmt: skip
+
+
+def _key(path: Path) -> list[str]:
+    """Which variable of an HDF5 file holds the responses."""
+    if not is_hdf5(path):
+        return []
+    known = tables_in(path)
+    told = known[0] if len(known) == 1 else TODO
+    listed = f"of two axes: {', '.join(known)}" if told == TODO else "the only variable of two axes"
+    return [f'key = "{told}"                  # {listed}', "# transposed = true            # units x trials"]
 
 
 def _tables(found: ResponseTables | None) -> list[str]:

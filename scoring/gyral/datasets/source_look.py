@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from gyral.datasets.layouts.known import layout_of
 from gyral.datasets.layouts.layout import IMAGES, Layout
 from gyral.datasets.manifest import MANIFEST
+from gyral.datasets.readers.hdf5 import HDF5, tables_in
 from gyral.errors import BadDataset
 
 MOST = 20_000  # files looked at
@@ -76,8 +77,8 @@ class Look:
 _FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "HDF5",
-        (".h5", ".hdf5", ".hf5"),
-        "arrays of trials x units are read (reader 'array'), and rsatoolbox's dissimilarities",
+        HDF5,
+        "arrays of trials x units are read (reader 'array'), and rsatoolbox's dissimilarities; none of the first was found in it",
     ),
     (
         "word times (TextGrid)",
@@ -170,6 +171,8 @@ def _kind(folder: Path, name: str) -> str | None:
         return "confounds"
     if base.endswith((".npy", ".npz", ".mat")):
         return _array_kind(folder / name)
+    if base.endswith(HDF5):
+        return "array" if tables_in(folder / name) else None
     if base.endswith(TABLES) and base not in ("participants.tsv",):
         return "table"
     return "image" if base.endswith(IMAGES) else None
@@ -219,7 +222,7 @@ def _sights(names: list[str], files: dict[str, list[str]], layout: Layout | None
         ("surface maps (GIFTI, FreeSurfer)", "surface"),
         ("CIFTI", "cifti"),
         ("dissimilarity matrices", "rdm"),
-        ("arrays (.npy)", "array"),
+        ("arrays", "array"),
         ("M/EEG recordings", "recording"),
         ("tables of electrodes (iEEG)", "electrodes"),
         ("spikes (NWB)", "nwb"),
@@ -230,7 +233,8 @@ def _sights(names: list[str], files: dict[str, list[str]], layout: Layout | None
             yield Sight(what, len(files[kind]), readable=True)
     if layout is not None:
         yield Sight(layout.name, max(1, sum(layout.tell(n) for n in names)), readable=True)
-    own: set[str] = set() if layout is None else {n for n in names if layout.tell(n)}
+    own = {n for kind in files.values() for n in kind}
+    own |= set() if layout is None else {n for n in names if layout.tell(n)}
     for what, endings, hint in _FORMATS:
         if count := sum(n.lower().endswith(endings) for n in names if n not in own):
             yield Sight(what, count, readable=False, hint=hint)

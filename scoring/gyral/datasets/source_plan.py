@@ -1,5 +1,6 @@
 """Plan: what a build of a source will do, from headers and tables alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from gyral.datasets.source_subject import in_order, open_subject, places_of
 from gyral.datasets.source_time import read_timeline
 from gyral.datasets.stimulus import StimulusSet
 from gyral.datasets.timeline import Timeline
-from gyral.errors import BadDataset
+from gyral.errors import BadDataset, UnknownName
 from gyral.hashing import hash_json
 from gyral.progress import Progress, silent
 
@@ -68,6 +69,17 @@ class Plan:
         return int(self.shown[subject].max(initial=1)) if subject in self.shown else 1
 
 
+def _require_published(source: Source, folder: Path, regions: Sequence[str]) -> None:
+    for number, bound in enumerate(source.published):
+        if bound.region not in regions:
+            unknown = UnknownName("region", bound.region, regions)
+            raise BadDataset(
+                f"a published ceiling is of the region {bound.region!r}, which the data do not have.",
+                where=f"{folder / MANIFEST}: published[{number}].region",
+                mend=unknown.mend,
+            )
+
+
 def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress = silent) -> Plan:
     """Look at all tables and headers, and say what a build would make of them.
 
@@ -78,11 +90,14 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
     """
     stimuli = read_stimuli(source.stimuli, folder, work)
     told = source.responses
+    named = [r.region for r in source.rdms]
+    named += [] if source.triplets is None else [source.triplets.region]
     if told is None:
         if stimuli is None:
             raise BadDataset("stimuli need a table.", where="stimuli.table", code="source")
         split = source.split or propose_split(stimuli, None)
         _require_split(source, folder, stimuli, None, split)
+        _require_published(source, folder, named)
         return Plan(stimuli, stimuli.ids, None, {}, {}, {}, (), {}, split, _proposed(source, split))
     recordings: dict[str, Recording] = {}
     for i, subject in enumerate(told.subjects):
@@ -102,6 +117,8 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         shown = {s: np.bincount(own[own >= 0], minlength=len(kept)) for s, own in rows.items()}
     split = source.split or propose_split(kept, timeline)
     _require_split(source, folder, kept, timeline, split)
+    regions = tuple(dict.fromkeys(region.name for r in recordings.values() for region in r.regions))
+    _require_published(source, folder, [*regions, *named])
     facts = source.model_dump(mode="json", include={"responses", "epochs", "regions", "timeline"})
     ids = None if timeline is not None else kept.ids
     return Plan(
@@ -111,7 +128,7 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         rows={s: len(r.shown) for s, r in recordings.items()},
         units={s: len(r.units) for s, r in recordings.items()},
         shown=shown,
-        regions=tuple(dict.fromkeys(region.name for r in recordings.values() for region in r.regions)),
+        regions=regions,
         keys={s: hash_json([__version__, facts, ids, s, _stamps_of(source, folder, s)]) for s in recordings},
         split=split,
         notes=(*notes, *_proposed(source, split)),

@@ -19,7 +19,7 @@ from source_folder import write_csv
 def test_brainio_assembly(tmp_path, begun):
     made = brainio(tmp_path / "assy_dicarlo_Made2026.nc")
     fields, out = begun(tmp_path)
-    assert "1 BrainIO netCDF" in out
+    assert "1 netCDF (assemblies of BrainIO, or plain arrays)" in out
     assert (fields["about"]["name"], fields["about"]["title"]) == ("dicarlo.made2026", "dicarlo.Made2026")
     assert fields["responses"]["subjects"] == ["Chabo", "Tito"]
     assert fields["stimuli"] == {

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gyral.cli.main import main
+from gyral.datasets.source_build import build_pack
 from gyral.errors import BadDataset, UserError
-from source_folder import ABOUT, AFFINE, SHAPE, beta_folder, built, write_csv, write_nifti
+from source_folder import ABOUT, AFFINE, SHAPE, beta_folder, built, describe, write_csv, write_nifti
 
 
 def broken(change):
@@ -218,6 +220,19 @@ def test_bad_input_is_named(tmp_path, change, code, words):
     assert fault.value.code in code.split("|")
     assert words in str(fault.value)
     assert not (folder / "pack").exists()
+
+
+def test_a_published_ceiling_of_no_region_is_refused_before_responses_are_read(betas, capsys):
+    tables, folder = betas
+    tables["published"] = [{"region": "V9", "value": 0.5, "unit": "r2", "source": "x"}]
+    describe(folder, **tables)
+    with pytest.raises(SystemExit) as left:
+        main(["data", "check", str(folder), "--quiet"])
+    said = capsys.readouterr().err
+    assert left.value.code == 1 and "dataset.toml: published[0].region" in said and "Did you mean 'V1'" in said
+    with pytest.raises(BadDataset, match="V9"):
+        build_pack(folder, folder / "pack")
+    assert not list(folder.glob("**/*.npy"))
 
 
 def test_link_out_of_the_folder_is_refused(betas, tmp_path):

@@ -62,7 +62,7 @@ def test_what_is_known_and_not_read_is_said_with_a_way_out(tmp_path, name, what)
         ("stimuli/gentle/pieman/align.csv", "Narratives"),
         ("M02/data_243sentences.mat", "Pereira 2018"),
         ("UTS01/wheretheressmoke.hf5", "LeBel/Huth stories"),
-        ("assy_dicarlo_MajajHong2015_public.nc", "BrainIO netCDF"),
+        ("assy_dicarlo_MajajHong2015_public.nc", "netCDF (assemblies of BrainIO, or plain arrays)"),
     ],
 )
 def test_published_datasets_are_told_by_the_names_of_their_files(tmp_path, name, what):
@@ -134,6 +134,41 @@ def test_a_draft_is_a_description_once_its_marks_are_gone(tmp_path, kind):
         assert [(r.region, r.key) for r in source.rdms] == [("it", "it"), ("v1", "v1")]
     elif kind == "sentences":
         assert (source.stimuli.text, source.stimuli.group) == ("sentence", "story")
+
+
+def write_hdf5(path, **variables):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        for name, values in variables.items():
+            file[name.replace("__", "/")] = values
+
+
+def test_arrays_in_hdf5_are_drafted_with_their_variable(tmp_path):
+    image_stimuli(tmp_path, 4)
+    for subject in ("sub-01", "sub-02"):
+        write_hdf5(
+            tmp_path / f"{subject}_betas.h5", data__betas=np.zeros((4, 3)), order=np.arange(4), n=np.ones((1, 4))
+        )
+    seen = look(tmp_path)
+    assert {(s.what, s.count, s.readable) for s in seen.sights if s.what != "images"} >= {("arrays", 2, True)}
+    assert not [s for s in seen.sights if not s.readable]
+    told = fields(tmp_path)["responses"]
+    assert (told["reader"], told["files"], told["key"]) == ("array", "{subject}_betas.h5", "data/betas")
+    assert told["subjects"] == ["sub-01", "sub-02"]
+    Source.model_validate(finished(fields(tmp_path)))
+
+
+def test_of_several_arrays_in_hdf5_the_owner_names_one(tmp_path):
+    image_stimuli(tmp_path, 4)
+    write_hdf5(tmp_path / "r.hdf5", betas=np.zeros((4, 3)), noise=np.zeros((2, 4)))
+    text = draft(tmp_path, look(tmp_path)).text
+    assert tomllib.loads(text)["responses"]["key"] == TODO and "of two axes: betas, noise" in text
+
+
+def test_hdf5_of_something_else_is_no_array(tmp_path):
+    write_hdf5(tmp_path / "weights.h5", conv=np.zeros((2, 3, 3, 3)), square=np.zeros((5, 5)), names=["a", "b"])
+    seen = look(tmp_path)
+    assert "array" not in seen.files and [s.what for s in seen.sights] == ["HDF5"]
 
 
 def test_packs_and_hidden_files_are_passed_over(tmp_path):

@@ -142,4 +142,4 @@ def _stimuli(folder: Path) -> dict[str, object]:
     return {"modality": TODO, "table": TODO, "id": TODO}
 
 
-LAYOUT = Layout("BrainIO netCDF", lambda name: name.endswith(".nc"), draft)
+LAYOUT = Layout("netCDF (assemblies of BrainIO, or plain arrays)", lambda name: name.endswith(".nc"), draft)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gyral.errors import BadDataset, Unavailable
+from gyral.errors import BadDataset, Unavailable, UserError
 
 HDF5 = (".h5", ".hdf5", ".hf5")
 
@@ -44,6 +44,24 @@ def opened(path: Path) -> Iterator[Any]:
         raise BadDataset(
             f"not an HDF5 file that can be read: {error}.", where=str(path), code="not-hdf5"
         ) from None
+
+
+def tables_in(path: Path) -> tuple[str, ...]:
+    """Names of variables of two axes of numbers, neither a single line nor square; none of a file that cannot be read."""
+    names: list[str] = []
+
+    def keep(name: str, item: Any) -> None:
+        # Of groups, neither shape nor type are known.
+        fits = hasattr(item, "dtype") and item.ndim == 2 and item.dtype.kind in "fiu"
+        if fits and min(item.shape) > 1 and item.shape[0] != item.shape[1]:
+            names.append(name)
+
+    try:
+        with opened(path) as file:
+            file.visititems(keep)
+    except UserError:
+        return ()
+    return tuple(names)
 
 
 def variable(file: Any, key: str, path: Path, axes: int) -> Any:
