@@ -1,82 +1,56 @@
-"""axe finds nothing on any page, light and dark, wide and narrow; nothing breaks the content policy."""
+"""All pages: axe finds nothing, light and dark, wide and narrow; they work without scripts and by keyboard."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from live_site import LiveSite
+from seeded_pages import LOST, PAGES, SEED, SUPPORT
 from visitor import PASSWORD, Visitor
 
 pytestmark = pytest.mark.browser
-SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
-SEED = f"""
-import sys; sys.path.insert(0, {str(SUPPORT)!r})
-from board_rows import *
-from django.contrib.auth.models import User
-ada = User.objects.create_user("ada", "ada@example.org", {PASSWORD!r})
-board = make_benchmark("seeded", title="Seeded cortex")
-for n in range(3):
-    make_scored(f"net{{n}}", board, {{"V1": .3 + n / 50, "V4": .5 - n / 10}}, {{"V1": .2, "V4": .3}}, title=f"Network {{n}}")
-make_scored("pixels", board, {{"V1": -.1, "V4": None}}, has_twin=False)
-mine = make_scored("mine", board, {{"V1": .2, "V4": .3}}, owner=ada, visibility="private")
-from gyral_portal.leaderboard.models import Suite
-core = [{{"benchmark": "seeded@0", "weight": 1.0}}, {{"benchmark": "sim-vision@1", "weight": 0.0}}]
-Suite.objects.create(name="core", version=1, title="Core", summary="two boards", modality="vision", members=core)
-steps = [{{"step": "features", "done": 3, "total": 4, "seconds": 9}}]
-active = make_run(mine, make_benchmark("second"), state="running", step="features", steps=steps, remaining_seconds=3.0)
-failed = make_run(mine, make_benchmark("third"), state="failed", fault="submitter", fault_code="x", fault_text="y.")
-from gyral_portal.leaderboard.models import Person
-Person.objects.create(owner=ada, handle="ada-l", name="Ada L.", affiliation="A laboratory", url="https://example.org")
-rows = [{{"region": "V4", "value": .4, "low": .3, "high": .5, "n_units": 50, "n_samples": 640}}]
-tried = make_run(mine, board, state="finished", dry=True, record={{"rows": rows}})
-board.runs.filter(dry=False).update(multiply_adds=4_000_000)
-print(mine.pk, mine.runs.get(state="finished", dry=False).pk, active.pk, failed.pk, tried.pk)
-"""
+# Pages that are no part of the site's frame: what `gyral data preview` writes.
+FRAMELESS = ("leaderboard:preview",)
+# What a script would have to bring to life, and what only the pointer can leave or reach.
+IDLE = "[...document.querySelectorAll('main button')].filter(b => !b.form && b.checkVisibility()).map(b => b.outerHTML)"
+UNREACHED = "[...document.querySelectorAll('[tabindex]')].filter(e => e.tabIndex > 0).map(e => e.outerHTML)"
+FOCUSED = """() => {
+    const e = document.activeElement, box = e.getBoundingClientRect(), style = getComputedStyle(e);
+    // The calendar of a date is the browser's own, and so is what marks it.
+    const shown = e.type === 'date' || style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+    return {body: e === document.body, shown, width: box.width, height: box.height, html: e.outerHTML.slice(0, 160)};
+}"""
+STEPS = 12  # of the Tab key on each page
 
 
 @pytest.fixture(scope="module")
-def pages(site: LiveSite) -> list[str]:
-    """Addresses of every kind of page, with rows on them."""
-    mine, finished, active, failed, tried = site.manage(code=SEED).splitlines()[-1].split()
-    return [
-        *("/", "/boards/", "/boards/seeded@0/", "/boards/seeded@0/?q=nothing", "/boards/sim-vision/", "/models/"),
-        *("/models/net0/", "/benchmarks/", "/benchmarks/seeded@0/", "/benchmarks/sim-vision/", "/reading/"),
-        *(
-            "/boards/all/",
-            "/boards/all/?pick=1&mean=1",
-            "/boards/all/?open=",
-            "/boards/seeded@0/?on=2026-01-01",
-            "/boards/seeded@0/compare/?model=net0&model=net1&model=net2&model=mine",
-            "/boards/all/compare/?model=net0&model=nothing",
-            "/boards/seeded@0/scatter/",
-            "/boards/seeded@0/scatter/?x=compute",
-            "/boards/all/scatter/?x=seeded@0/V1&y=seeded@0/V4",
-            "/boards/seeded@0/agreement/",
-            "/boards/all/agreement/",
-            "/views/",
-            "/suites/",
-            "/suites/core/",
-            "/datasets/",
-            "/boards/all/?sort=nothing&weights=seeded@0/V4:1,seeded@0/V1:x",
-        ),
-        *("/benchmarks/sim-language/", f"/records/{finished}/", f"/runs/{finished}/", f"/runs/{active}/"),
-        *(
-            f"/runs/{failed}/",
-            f"/runs/{tried}/",
-            f"/submit/?of={mine}",
-            "/people/",
-            "/people/ada-l/",
-            "/account/person/",
-            "/submit/",
-            "/submissions/",
-            f"/submissions/{mine}/",
-            "/account/",
-            "/account/tokens/",
-        ),
-        *("/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/api/", "/nothing/"),
-    ]
+def pages(site: LiveSite) -> dict[str, list[tuple[str, str]]]:
+    """Names and addresses of every page, with rows on them, by who looks at them."""
+    told = [line.partition("=") for line in site.manage(code=SEED).splitlines() if "=" in line]
+    filled = {key: value for key, _, value in told}
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, page in PAGES.items():
+        found.setdefault(page.viewer, []).extend((name, a.format(**filled)) for a in page.addresses)
+    found["ada"].append(("", LOST))
+    return found
+
+
+@contextmanager
+def visit(site: LiveSite, chromium: Any, viewer: str, **context: Any) -> Iterator[Visitor]:
+    """A browser that ``viewer`` is logged in with, or nobody; it may not complain, except of what is not there."""
+    visitor = Visitor(chromium, site.address, **context)
+    if viewer:
+        visitor.page.goto("/accounts/login/")
+        visitor.page.get_by_label("Login").fill(viewer)
+        visitor.page.get_by_label("Password").fill(PASSWORD)
+        visitor.page.get_by_role("button", name="Log in").click()
+        visitor.page.get_by_role("link", name="My submissions").wait_for()
+    yield visitor
+    visitor.complaints = [c for c in visitor.complaints if "404 (Not Found)" not in c]
+    visitor.close()
 
 
 def _faults(page: Any) -> list[str]:
@@ -87,34 +61,68 @@ def _faults(page: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_pages_are_accessible(site: LiveSite, chromium: Any, pages: list[str], width: int, scheme: str) -> None:
-    visitor = Visitor(chromium, site.address, viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = visitor.page
+def test_pages_are_accessible(site: LiveSite, chromium: Any, pages: Any, width: int, scheme: str) -> None:
     faults = {}
-    for address in ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/"):
-        page.goto(address)
-        faults[f"{address} as a visitor"] = _faults(page)
-    page.goto("/accounts/login/")
-    page.get_by_label("Login").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.get_by_role("link", name="My submissions").wait_for()
-    for address in pages:
-        page.goto(address)
-        faults[address] = _faults(page)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"{address} is {wide} pixels wide on a screen of {width}"
-    page.goto("/submit/")
-    page.get_by_role("button", name="Submit", exact=True).click()
-    page.get_by_role("alert").wait_for()
-    faults["/submit/ with mistakes"] = _faults(page)
+    for viewer, addresses in pages.items():
+        context = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+        with visit(site, chromium, viewer, **context) as visitor:
+            page = visitor.page
+            for name, address in [*addresses, ("", "/")]:
+                answer = page.goto(address)
+                if name in FRAMELESS:  # its policy lets no script run, axe neither
+                    text = answer.text()
+                    page.goto("about:blank")
+                    page.set_content(text)
+                faults[f"{address} for {viewer}"] = _faults(page)
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                assert wide <= width, f"{address} is {wide} pixels wide on a screen of {width}"
+            if viewer == "ada":
+                page.goto("/submit/")
+                page.get_by_role("button", name="Submit", exact=True).click()
+                page.get_by_role("alert").wait_for()
+                faults["/submit/ with mistakes"] = _faults(page)
     assert {address: found for address, found in faults.items() if found} == {}
-    visitor.complaints = [c for c in visitor.complaints if "404 (Not Found)" not in c]  # /nothing/
-    visitor.close()
+
+
+def test_pages_work_without_javascript(site: LiveSite, chromium: Any, pages: Any) -> None:
+    idle = {}
+    for viewer, addresses in pages.items():
+        with visit(site, chromium, viewer, javascript=False) as visitor:
+            for name, address in addresses:
+                answer = visitor.page.goto(address)
+                assert answer.status == (200 if name else 404), address
+                assert visitor.page.locator("h1").count() == 1, address
+                assert visitor.page.locator("h1").inner_text().strip(), address
+                idle[address] = visitor.page.evaluate(IDLE)
+    assert {address: found for address, found in idle.items() if found} == {}
+
+
+def test_pages_are_used_by_keyboard(site: LiveSite, chromium: Any, pages: Any) -> None:
+    faults: dict[str, list[str]] = {}
+    for viewer, addresses in pages.items():
+        with visit(site, chromium, viewer) as visitor:
+            page = visitor.page
+            for name, address in addresses:
+                page.goto(address)
+                found = [f"before others: {html}" for html in page.evaluate(UNREACHED)]
+                if name not in FRAMELESS:
+                    page.keyboard.press("Tab")
+                    assert "Skip to the content" in page.evaluate(FOCUSED)["html"], address
+                    page.keyboard.press("Enter")
+                for _ in range(STEPS):
+                    page.keyboard.press("Tab")
+                    at = page.evaluate(FOCUSED)
+                    if at["body"]:  # after the last
+                        break
+                    if not (at["shown"] and at["width"] and at["height"]):
+                        found.append(f"focus is not seen: {at['html']}")
+                if found:
+                    faults[address] = found
+    assert faults == {}
 
 
 def test_board_filters_without_reloading_and_the_address_keeps_it(
-    site: LiveSite, chromium: Any, pages: list[str]
+    site: LiveSite, chromium: Any, pages: Any
 ) -> None:
     visitor = Visitor(chromium, site.address)
     page = visitor.page
@@ -131,7 +139,7 @@ def test_board_filters_without_reloading_and_the_address_keeps_it(
     visitor.close()
 
 
-def test_run_page_lives(site: LiveSite, chromium: Any, pages: list[str]) -> None:
+def test_run_page_lives(site: LiveSite, chromium: Any, pages: Any) -> None:
     visitor = Visitor(chromium, site.address)
     page = visitor.page
     public = "from gyral_submissions.models import *; from board_rows import *; "
@@ -150,7 +158,7 @@ def test_run_page_lives(site: LiveSite, chromium: Any, pages: list[str]) -> None
     visitor.close()
 
 
-def test_ticked_models_are_compared_without_javascript(site: LiveSite, chromium: Any, pages: list[str]) -> None:
+def test_ticked_models_are_compared_without_javascript(site: LiveSite, chromium: Any, pages: Any) -> None:
     visitor = Visitor(chromium, site.address, javascript=False)
     page = visitor.page
     page.goto("/boards/seeded@0/")
@@ -174,7 +182,7 @@ def test_ticked_models_are_compared_without_javascript(site: LiveSite, chromium:
     visitor.close()
 
 
-def test_combined_board_works_without_javascript(site: LiveSite, chromium: Any, pages: list[str]) -> None:
+def test_combined_board_works_without_javascript(site: LiveSite, chromium: Any, pages: Any) -> None:
     visitor = Visitor(chromium, site.address, javascript=False)
     page = visitor.page
     page.goto("/boards/all/?open=")
@@ -190,5 +198,5 @@ def test_combined_board_works_without_javascript(site: LiveSite, chromium: Any, 
     assert "weights=seeded@0/V4:2" in page.url
     page.get_by_label("Search").fill('"Network 1" OR "Network 2"')
     page.get_by_role("button", name="Show", exact=True).click()
-    page.get_by_text("2 of 4 models").wait_for()
+    page.get_by_text("2 of 5 models").wait_for()
     visitor.close()

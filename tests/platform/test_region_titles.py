@@ -3,22 +3,19 @@
 import re
 from html.parser import HTMLParser
 
-import numpy as np
-import pandas as pd
 import pytest
 from django.test import Client
 
 from board_rows import make_benchmark, make_scored
 from gyral.audit import Audit, RegionCeiling
 from gyral.canaries.finding import CanaryScore, Finding
-from gyral.record import CURVE
-from gyral_submissions import conf
-from gyral_submissions.models import Benchmark, Dataset, Run, Score
+from gyral_submissions.models import Benchmark, Run
+from whole_record import TITLED, decoded_dataset, tell_all
 
 pytestmark = pytest.mark.django_db
 
-NAME, TITLE, OTHER = "lang_LH_netw", "Language network, left", "aud_RH_raw"
-_ROW = {"region": NAME, "subject": "all", "layer": "chosen"}
+OTHER, NAME = TITLED
+TITLE = TITLED[NAME]
 
 
 class Read(HTMLParser):
@@ -76,7 +73,7 @@ def audited() -> dict[str, object]:
 @pytest.fixture
 def benchmark() -> Benchmark:
     made = make_benchmark("titled", regions=(OTHER, NAME))
-    for region, title in zip(made.regions, ("Auditory cortex, right", TITLE), strict=True):
+    for region, title in zip(made.regions, TITLED.values(), strict=True):
         region |= {"title": title, "path": ["whole", OTHER, region["name"]]}
     published = [{"region": NAME, "value": 0.6, "unit": "r2", "source": "A paper."}]
     made.about |= {"audit": audited(), "ceiling": "published", "published": published, "holdout": True}
@@ -88,23 +85,9 @@ def benchmark() -> Benchmark:
 def run(benchmark: Benchmark) -> Run:
     """A finished run whose record has everything that is told of a region."""
     make_scored("second", benchmark, {NAME: 0.3, OTHER: 0.2})
-    run = make_scored("first", benchmark, {NAME: 0.4, OTHER: 0.1}, twin={NAME: 0.2, OTHER: 0.1}).runs.get(twin="")
-    folder = conf.runs() / run.record_path
-    fields = {"rf_x": [0.2, 0.4], "rf_y": [0.5, 0.5], "rf_size": [0.1, 0.1]}
-    pd.DataFrame({"region": NAME, "unit": [0, 1], "r": [0.1, 0.2], **fields}).to_parquet(folder / "units.parquet")
-    np.savez(folder / "maps.npz", m=np.ones((1, 4)))
-    np.savez(folder / "curves.npz", c=np.full((len(CURVE), 3), 0.1))
-    Score.objects.filter(run=run, region=NAME).update(controls={"scrambled": {"value": 0.1}})
-    run.record |= {
-        "rows": [_ROW | {"value": 0.4, "chance": 0.5, "p": 0.01, "q": 0.01, "identification": {}}],
-        "temporal": [{"region": NAME, "value": 0.3, "robust": 0.2, "n_layers": 4, "n_robust": 3}],
-        "controls": {"runs": [{"name": "scrambled"}], "nuisances": {}},
-        "maps": [_ROW | {"name": "m", "grid": [2, 2]}],
-        "time": {"times": [0.0, 0.1, 0.2], "window": [0.0, 0.2]},
-        "curves": [_ROW | {"name": "c", "first_time": 0.1}],
-    }
-    run.save()
-    return run
+    return tell_all(
+        make_scored("first", benchmark, {NAME: 0.4, OTHER: 0.1}, twin={NAME: 0.2, OTHER: 0.1}).runs.get(twin="")
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,23 +114,7 @@ def test_pages_show_titles(run: Run, address: str, times: int) -> None:
 
 
 def test_dataset_page_shows_titles_and_the_name_beside() -> None:
-    number = {"value": 0.5, "low": 0.4, "high": 0.6, "chance": 0.25, "p": 0.01}
-    curve = {"times": [0.0, 0.1], "auc": [0.5, 0.6], "p": [0.5, 0.1]}
-    result = {"region": NAME, "person": "all", "classifier": "lda", "accuracy": number, "curve": curve}
-    result |= {
-        "pairs": [[None, 0.6, 0.7]] * 3,
-        "pairwise": number,
-        "pairwise_auc": number,
-        "samples": 9,
-        "runs": 3,
-    }
-    Dataset.objects.create(
-        name="alone",
-        content_hash="1" * 64,
-        title="Alone",
-        about={"regions": {NAME: TITLE}, "split": "leave-one-group-out", "n_stimuli": 9},
-        decoding={"classes": ["a", "b", "c"], "permutations": 9, "results": [result]},
-    )
+    decoded_dataset("alone")
     words = read("/datasets/alone/")
     assert words.count(TITLE) >= 5 and NAME not in words
     assert f"<small><code>{NAME}</code></small>" in Client().get("/datasets/alone/").content.decode()
