@@ -37,6 +37,8 @@ SplitName = Literal["declared", "contiguous", "grouped", "leave-one-group-out", 
 # Where no benchmark names another.
 RDM_METRIC = "rsa-spearman"
 _FILE = "audit.json"
+# What a ceiling of responses is made of.
+_BOUNDED_BY = {"ncsnr": "repeats", "published": "published values", "loso": "subjects who share stimuli"}
 _WORST: tuple[Verdict, ...] = ("refuse", "warn", "pass")
 
 
@@ -196,6 +198,8 @@ def audit(
     facts = [dataset.content_hash, dataset.about.ordered, chosen.content_hash, kind, metric, seed]
     if dataset.triplets is not None:  # kept reports from before said that nobody took part
         facts.append(len(_subjects(dataset)))
+    if _is_of_metric(dataset, kind):  # kept reports from before said that nothing bounds the responses
+        facts.append("of this metric")
     if rdm is not None:
         facts.append(rdm)
     folder = cache() / "audits" / hash_json([made, facts])[:32]
@@ -308,6 +312,11 @@ def _ceiling_kind(dataset: Dataset) -> str:
     return "loso" if len(responses.values) > 2 and len(shapes) == 1 else "none"
 
 
+def _is_of_metric(dataset: Dataset, kind: str) -> bool:
+    """True where a benchmark goes without a ceiling that the responses would allow."""
+    return kind == "none" and _ceiling_kind(dataset) in _BOUNDED_BY
+
+
 def _ceilings(dataset: Dataset, kind: str, metric: str, rdm: str | None) -> tuple[tuple[RegionCeiling, ...], str]:
     if (triplets := dataset.triplets) is not None:
         low, high = choice_bounds(triplets)
@@ -324,6 +333,11 @@ def _ceilings(dataset: Dataset, kind: str, metric: str, rdm: str | None) -> tupl
         ceiling = posed(dataset, kind).ceiling
     except UserError as error:
         return (), str(error)
+    if ceiling is None and _is_of_metric(dataset, kind):
+        return (), (
+            "Nothing bounds this metric: the benchmark has no ceiling of it. "
+            f"The data have {_BOUNDED_BY[_ceiling_kind(dataset)]}, by which others can be bounded."
+        )
     if ceiling is None:
         return (
             (),

@@ -74,7 +74,7 @@ def record(benchmark: str, twin: str | None, told: dict) -> dict:
             "modality": "vision",
         },
         "rows": rows,
-        "overlap": {"declared": "unknown", "datasets": [], "why": "The model card names no training data."},
+        "overlap": {"declared": "unknown", "datasets": [], "why": "The model card has no training_datasets."},
         "provenance": {
             "gyral": "0",
             "seed": 0,

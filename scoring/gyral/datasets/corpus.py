@@ -148,7 +148,11 @@ def declared_overlap(
     """
     named = list(trained_on)
     if not named:
-        return Overlap("unknown", (), "The model card names no training data.")
+        return Overlap(
+            "unknown",
+            (),
+            "The model card has no training_datasets. A card says none there of a model that was never trained.",
+        )
     trained = _with_parts(named)
     own = _DATASET + dataset
     sources = _with_parts(drawn_from or ()) | {own}

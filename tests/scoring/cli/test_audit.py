@@ -116,6 +116,16 @@ def test_heads_name_what_a_region_has_several_of(capsys: pytest.CaptureFixture[s
         assert re.search(rf"in +{counted} +left out", out), out
 
 
+def test_benchmark_without_a_ceiling_says_so_of_its_metric(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "told"
+    write_pack(dataset_of(planted_subjects(subjects=1, rows=60), extra={"benchmark": BENCHMARK}), folder)
+    out = run(capsys, "audit", str(folder), "--quiet")[1]
+    assert "Nothing bounds this metric" in out and "The data have repeats" in out
+    assert "Nothing bounds these responses" not in out
+
+
 def test_shuffle_is_for_an_audit_only(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     folder = pack(leaky(), tmp_path / "told")
     status, out, _ = run(capsys, "audit", str(folder), "--split", "shuffled", "--folds", "4", "--quiet")

@@ -70,3 +70,8 @@ def test_card_with_an_unknown_collection_is_refused(names: list[str], says: str)
     with pytest.raises(BadUpload, match="training_datasets") as caught:
         ModelCard.checked({"name": "a", "modality": "vision", "training_datasets": names})
     assert says in str(caught.value) and caught.value.code == "card-value"
+
+
+def test_card_without_collections_is_told_where_they_belong() -> None:
+    found = declared_overlap([], "a-dataset", ["coco"])
+    assert found.declared == "unknown" and "training_datasets" in found.why and "says none there" in found.why
