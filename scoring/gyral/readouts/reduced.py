@@ -1,10 +1,16 @@
-"""Reduced: any readout on fewer columns, PCA or a sparse random projection fitted on training rows."""
+"""Reduced: any readout on fewer columns, PCA or a sparse random projection fitted on training rows.
+
+Columns are standardised first, as readouts have them. Readouts standardise what they are given once more, and would stretch
+a component that holds next to nothing to the size of the first: ridge would have nothing left to shrink. So components
+are turned until each column holds the same variance, which changes neither their span nor their kernel.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gyral.datasets.region import Region
 from gyral.datasets.split import Fold
@@ -20,9 +26,7 @@ class FittedReduced:
     """A fitted readout behind its fitted projection."""
 
     fitted: FittedReadout
-    _projection: Any
-    _mean: Array
-    _width: int
+    _projection: "_Projection"
 
     @property
     def inner_r2(self) -> Array:
@@ -41,9 +45,7 @@ class FittedReduced:
 
     def predict(self, features: Features, rows: Rows) -> Array:
         """Project ``rows``, then predict: samples x units."""
-        wide = np.zeros((len(features), self._width), np.float32)
-        wide[rows] = _project(self._projection, features.flat(rows) - self._mean)
-        return self.fitted.predict(Features(features.layer, wide), rows)
+        return self.fitted.predict(self._projection.apply(features, rows), rows)
 
 
 @dataclass(frozen=True)
@@ -100,14 +102,10 @@ class Reduced:
         width = min(self.width, len(rows)) if self.method == "pca" else self.width
         if features.width <= width:
             return self.readout.fit(features, responses, rows, inner, regions=regions, seed=seed)
-        train = features.flat(rows)
-        mean = train.mean(axis=0)
-        projection = _projection(self.method, width, seed).fit(train - mean)
-        reduced = np.zeros((len(features), width), np.float32)
-        reduced[rows] = _project(projection, train - mean)
-        narrow = Features(features.layer, reduced)
+        projection = _fit_projection(features, rows, self.method, width, seed)
+        narrow = projection.apply(features, rows)
         return FittedReduced(
-            self.readout.fit(narrow, responses, rows, inner, regions=regions, seed=seed), projection, mean, width
+            self.readout.fit(narrow, responses, rows, inner, regions=regions, seed=seed), projection
         )
 
 
@@ -131,15 +129,87 @@ def reduced(readout: Readout | JointReadout, spec: str) -> Reduced:
     return Reduced(readout, method, width)
 
 
-def _projection(method: Method, width: int, seed: int) -> Any:
-    if method == "pca":
-        from sklearn.decomposition import PCA  # slow to import, and only for this option
+@dataclass(frozen=True, eq=False)
+class _Projection:
+    """Columns of a layer to fewer: standardised by the training rows, then projected."""
 
-        return PCA(width, random_state=seed)
-    from sklearn.random_projection import SparseRandomProjection  # slow to import, and only for this option
+    mean: Array  # columns
+    scale: Array  # columns; 0 where training rows do not vary
+    projection: Any
+    rotation: Array | None  # components x components
 
-    return SparseRandomProjection(width, random_state=seed, dense_output=True)
+    def apply(self, features: Features, rows: Rows) -> Features:
+        """Fewer columns of ``rows``; zeros elsewhere."""
+        found = self.projection.transform((features.flat(rows) - self.mean) * self.scale)
+        if self.rotation is not None:
+            found = found @ self.rotation
+        whole = np.zeros((len(features), found.shape[1]), np.float32)
+        whole[rows] = found
+        return Features(features.layer, whole)
 
 
-def _project(projection: Any, centred: Array) -> Array:
-    return np.asarray(projection.transform(centred), np.float32)
+def _fit_projection(features: Features, rows: Rows, method: Method, width: int, seed: int) -> _Projection:
+    train = features.flat(rows)
+    mean, sd = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
+    # A column whose spread is rounding of its mean is constant.
+    there = sd > 1e-6 * np.abs(mean) + 1e-30
+    scale = np.where(there, 1 / np.where(there, sd, 1), 0).astype(np.float32)
+    centre = mean.astype(np.float32)
+    standard = (train - centre) * scale
+    if method == "srp":
+        from sklearn.random_projection import SparseRandomProjection  # slow to import, and only for this option
+
+        random = SparseRandomProjection(width, random_state=seed, dense_output=True)
+        return _Projection(centre, scale, random.fit(standard), None)
+    from sklearn.decomposition import PCA  # slow to import, and only for this option
+
+    components = PCA(width, random_state=seed).fit(standard)
+    rotation = evening_rotation(components.explained_variance_).astype(np.float32)
+    return _Projection(centre, scale, components, rotation)
+
+
+def evening_rotation(variances: Array) -> NDArray[np.float64]:
+    """A rotation after which uncorrelated columns all have the mean of their variances.
+
+    One that has more than the mean and one that has less are turned in their plane until one of them has it; the other
+    goes on with what is left, uncorrelated with all that were not yet turned. Such a rotation always exists (Horn 1954, doi
+    10.2307/2372705), and this builds it in as many turns as there are columns, less one.
+
+    Parameters
+    ----------
+    variances : array, columns
+
+    Returns
+    -------
+    array, columns x columns
+        Orthogonal, float64; ``columns @ rotation`` are even.
+
+    Examples
+    --------
+    >>> turned = evening_rotation(np.array([4.0, 1.0, 1.0]))
+    >>> np.diag(turned.T @ np.diag([4.0, 1.0, 1.0]) @ turned).round(12).tolist()
+    [2.0, 2.0, 2.0]
+    """
+    left: NDArray[np.float64] = np.array(variances, np.float64)
+    rotation, mean = np.eye(len(left)), left.mean()
+    order = np.argsort(left)
+    low, high = 0, len(left) - 1
+    at = order[high]
+    high -= 1
+    while low <= high:
+        # The next one lies on the other side of the mean, so that the turn exists.
+        if left[at] >= mean:
+            other, low = order[low], low + 1
+        else:
+            other, high = order[high], high - 1
+        gap = left[at] - left[other]
+        if abs(gap) <= 1e-12 * mean:
+            at = other
+            continue
+        share = np.clip((mean - left[other]) / gap, 0.0, 1.0)
+        c, s = np.sqrt(share), np.sqrt(1 - share)
+        first, second = rotation[:, at].copy(), rotation[:, other].copy()
+        rotation[:, at], rotation[:, other] = c * first + s * second, c * second - s * first
+        left[other], left[at] = left[at] + left[other] - mean, mean
+        at = other
+    return rotation
