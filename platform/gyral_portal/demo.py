@@ -19,7 +19,14 @@ FIRST = ("cowley2023-v4", "kriegeskorte2008", "sim-vision", "tuckute2024", "sim-
 
 
 @click.command()
-@click.option("--port", default=8000, show_default=True, envvar="PORT", help="Port of the site.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    envvar="PORT",
+    help="Port of the site.",
+)
 @click.option("--score/--no-score", default=True, help="Score the reference models first.")
 def demo(port: int, score: bool) -> None:
     """Show Gyral on this machine: real models on the bundled benchmarks, and a board to browse."""

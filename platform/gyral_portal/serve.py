@@ -25,7 +25,14 @@ NEEDED = ("django", "celery", "gunicorn")
 
 
 @click.command()
-@click.option("--port", default=8000, show_default=True, envvar="PORT", help="Port of the site.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    envvar="PORT",
+    help="Port of the site; 0: a free one.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address the site listens on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(0, 64), help="Scoring processes.")
 @click.option(

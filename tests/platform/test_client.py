@@ -165,6 +165,27 @@ def test_submit_a_single_graph_with_the_card_beside_it(
     assert [run["twin"] for run in told["runs"]] == [""]
 
 
+def test_a_dry_run_says_that_its_benchmark_is_the_sites(
+    there: Site, board: Benchmark, gyral: Callable[..., Any]
+) -> None:
+    make_benchmark("sim", simulated=True)
+    status, out, err = gyral("submit", str(MODEL), "-b", "cortex", "--dry-run")
+    assert status == 0 and "(dry run) on sim@0" in out
+    assert err.splitlines() == [
+        "note: the site chooses the benchmark of a dry run; -b counts for the submission without --dry-run."
+    ]
+
+
+def test_a_folder_without_its_card_is_not_sent(
+    there: Site, board: Benchmark, gyral: Callable[..., Any], tmp_path: Path
+) -> None:
+    shutil.copy(MODEL / "model.onnx", tmp_path)
+    status, _, err = gyral("submit", str(tmp_path), "-b", "cortex")
+    assert status == 1 and "there is no gyral.toml in it." in err and "--card" in err
+    assert not Upload.objects.exists()
+    assert gyral("submit", str(tmp_path), "-b", "cortex", "--card", str(MODEL / "gyral.toml"))[0] == 0
+
+
 def test_submit_a_new_version(
     there: Site, board: Benchmark, gyral: Callable[..., Any], stranger: User, tmp_path: Path
 ) -> None:
@@ -195,6 +216,10 @@ def test_submit_a_new_version(
         ((str(MODEL), "-b", "cortx"), "Did you mean 'cortex"),
         (("nowhere", "-b", "cortex"), "no such file"),
         ((str(Path(__file__).parent), "-b", "cortex"), "gyral check"),
+        (
+            (str(MODEL), "-b", "cortex", "--format", "features"),
+            "no features.toml in it, so it holds no features. Leave --format out",
+        ),
     ],
 )
 def test_mistakes_are_said_before_a_byte_is_sent(
@@ -316,6 +341,20 @@ def test_unreachable_sites_are_one_line(gyral: Callable[..., Any], live_server: 
     assert status == 1 and "no Gyral site" in err
 
 
+def test_a_site_without_https_is_told_by_its_plain_address(gyral: Callable[..., Any], live_server: Any) -> None:
+    host = live_server.url.removeprefix("http://")
+    status, _, err = gyral("board", "cortex", "--site", host)
+    assert status == 1
+    assert err == f"gyral: https://{host}: it answers plain HTTP, not HTTPS. Write http://{host}.\n"
+
+
+@pytest.mark.parametrize("run", ["tiny-conv", "0b1c", "../quota"])
+def test_what_is_no_id_of_a_run_is_told_where_ids_stand(there: Site, gyral: Callable[..., Any], run: str) -> None:
+    for command in ("status", "logs"):
+        status, _, err = gyral(command, run)
+        assert status == 1 and f"{run!r} is no run's id. `gyral status` without RUN lists" in err
+
+
 def test_what_is_gone_or_private_is_said(
     there: Site, board: Benchmark, stranger: User, gyral: Callable[..., Any]
 ) -> None:
@@ -339,11 +378,6 @@ def test_board_of_all_marks_what_is_simulated_and_is_whole_when_piped(
     row = next(line for line in lines if line.startswith("one"))
     assert "0.000 -0.020 to 0.020" in row and "-0.000" not in row
     assert "simulated: recordings made by code" in lines[-1]
-
-
-def test_logs_of_something_that_is_no_run_are_refused_in_words(there: Site, gyral: Callable[..., Any]) -> None:
-    status, _, err = gyral("logs", "12")
-    assert status == 1 and "run: an id like" in err and "Input should" not in err
 
 
 def test_board_as_table_json_and_csv(there: Site, board: Benchmark, gyral: Callable[..., Any]) -> None:

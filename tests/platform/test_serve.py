@@ -150,6 +150,20 @@ def test_serve_names_a_taken_port_before_it_starts_anything(tmp_path: Path) -> N
     assert not (tmp_path / "home" / "gyral.sqlite3").exists()
 
 
+@pytest.mark.parametrize("module", ["gyral_portal.demo", "gyral.cli.main serve"])
+def test_a_port_that_there_cannot_be_is_refused(tmp_path: Path, module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *module.split(), "--port", "99999"],
+        env=environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "99999 is not in the range 0<=x<=65535" in done.stderr
+
+
 def test_serve_refuses_a_public_address_without_host_names(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gyral.cli.main", "serve", "--host", "0.0.0.0", "--port", "0"],

@@ -4,6 +4,7 @@ import click
 
 from gyral.cli.connection import connect, site_option
 from gyral.client.following import read_log
+from gyral.client.named import require_run_id
 
 
 @click.command()
@@ -12,5 +13,7 @@ from gyral.client.following import read_log
 @site_option
 def logs(run: str, follow: bool, site: str | None) -> None:
     """Print the log of RUN (its id); only its owner may read it."""
-    for text in read_log(connect(site), run, follow=follow):
+    there = connect(site)
+    require_run_id(run)
+    for text in read_log(there, run, follow=follow):
         click.echo(text, nl=False)

@@ -8,6 +8,7 @@ import click
 
 from gyral.cli.connection import connect, fault_words, run_line, site_option, state_words
 from gyral.client.following import save_record
+from gyral.client.named import require_run_id
 from gyral.client.site import Site
 
 _SHOWN = 20
@@ -28,6 +29,7 @@ def status(run: str | None, save: Path | None, cancel: bool, retry: bool, as_jso
             raise click.UsageError("--save, --cancel and --retry need RUN.")
         _print_all(there, as_json=as_json)
         return
+    require_run_id(run)
     if cancel or retry:
         there.call("POST", f"runs/{run}/{'cancel' if cancel else 'retry'}")
     found = there.get(f"runs/{run}")

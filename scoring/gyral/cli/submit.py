@@ -76,6 +76,11 @@ def submit(
         raise click.UsageError("name a benchmark (-b NAME), or try the model first (--dry-run).")
     if save is not None and not wait:
         raise click.UsageError("--save needs --wait: there is no record before the run has ended.")
+    if dry_run and benchmarks:
+        click.echo(
+            "note: the site chooses the benchmark of a dry run; -b counts for the submission without --dry-run.",
+            err=True,
+        )
     there = connect(site)
     with parcel(path, format_=format_, card=card, needs_card=new_version_of is None) as packed:
         # Without its card nobody here knows how the model is to be shown anything: the site has it.

@@ -16,7 +16,7 @@ from gyral.errors import UserError
 from gyral.places import home
 
 SITE, TOKEN = "GYRAL_SITE", "GYRAL_TOKEN"
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def as_address(text: str) -> str:
             mend="Such as https://board.example.org.",
             code="site-address",
         )
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise UserError(
             f"{text!r} is plain HTTP: anybody on the way could read your token.",
             where="SITE",

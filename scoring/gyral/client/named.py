@@ -1,9 +1,10 @@
-"""Named: benchmarks and models a site has, so that a wrong name gets the nearest right one."""
+"""Named: benchmarks, models and runs a site has, so that a wrong name gets the nearest right one."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from gyral.client.site import Site, SiteRefused
-from gyral.errors import UnknownName
+from gyral.errors import UnknownName, UserError
 
 
 def require_benchmarks(site: Site, names: Iterable[str]) -> None:
@@ -34,6 +35,25 @@ def require_own_model(site: Site, name: str) -> None:
     own = {str(one["name"]) for one in site.every("submissions")}
     if name not in own:
         raise UnknownName("model of yours", name, own)
+
+
+def require_run_id(text: str) -> None:
+    """Check that a word is the id of a run, before a site is asked.
+
+    Raises
+    ------
+    UserError
+        It is none (``run-id``): a model's name, or the beginning of an id.
+    """
+    try:
+        UUID(text)
+    except ValueError:
+        raise UserError(
+            f"{text!r} is no run's id.",
+            where="RUN",
+            mend="`gyral status` without RUN lists your newest runs with their ids.",
+            code="run-id",
+        ) from None
 
 
 def unknown(site: Site, name: str, *, also: Iterable[str] = ()) -> UnknownName:

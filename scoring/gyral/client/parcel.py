@@ -15,7 +15,7 @@ from typing import Any
 
 from gyral.errors import BadUpload
 
-CARD = "gyral.toml"
+CARD, FEATURES = "gyral.toml", "features.toml"
 FORMATS = ("onnx", "safetensors", "features")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can name
 
@@ -54,13 +54,28 @@ def parcel(
     Raises
     ------
     BadUpload
-        There is nothing (``missing``), nothing of a known format (``unknown-format``), or no card (``card-absent``).
+        There is nothing (``missing``), nothing of a known format (``unknown-format``), no card (``card-absent``), or features are
+        meant and there is no ``features.toml`` (``features-manifest``).
     """
     if not path.exists():
         raise BadUpload("there is no such file or folder.", where=str(path), code="missing")
-    found = format_ or _format(path)
+    found, names = format_ or _format(path), _names(path)
+    if found == "features" and names and FEATURES not in names:
+        raise BadUpload(
+            f"there is no {FEATURES} in it, so it holds no features.",
+            where=str(path),
+            mend="Leave --format out to send a model; `gyral extract` makes features of one.",
+            code="features-manifest",
+        )
     fields = _read_card(card) if card is not None else None
-    has_card = fields is not None or found == "features" or CARD in _names(path)
+    has_card = fields is not None or found == "features" or CARD in names
+    if needs_card and names and not has_card:
+        raise BadUpload(
+            f"there is no {CARD} in it.",
+            where=str(path),
+            mend="Put one there (`gyral init FOLDER` writes it), or name one with --card.",
+            code="card-absent",
+        )
     if path.is_dir():
         with tempfile.TemporaryDirectory(prefix="gyral-submit-") as scratch:
             yield Parcel(_pack(path, Path(scratch) / "model.zip"), found, fields, has_card)
@@ -85,7 +100,7 @@ def _format(path: Path) -> str:
     if path.suffix.lower() == ".onnx":
         return "onnx"
     names = _names(path)
-    if "features.toml" in names:
+    if FEATURES in names:
         return "features"
     if any(name.endswith(".onnx") for name in names):
         return "onnx"

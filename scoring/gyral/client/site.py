@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from gyral import __version__
-from gyral.client.access import Access
+from gyral.client.access import LOOPBACK, Access
 from gyral.errors import Unavailable, UserError
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -129,6 +129,8 @@ class Site:
                 **more,
             )
         except requests.exceptions.SSLError as error:
+            if _speaks_no_tls(error):
+                raise self._plain() from None
             raise self._unreachable(f"its certificate is not accepted ({_reason(error)})") from None
         except requests.Timeout:
             raise self._unreachable("it did not answer in time") from None
@@ -140,6 +142,16 @@ class Site:
             f"the site cannot be reached: {why}.",
             where=self.access.address,
             mend="Check the address and your connection; the same command goes on where it stopped.",
+        )
+
+    def _plain(self) -> SiteUnreachable:
+        """What answers at an ``https://`` address without TLS; plain HTTP is allowed of this machine only."""
+        host = urlsplit(self.access.address).hostname
+        plain = self.access.address.replace("https://", "http://", 1)
+        return SiteUnreachable(
+            "it answers plain HTTP, not HTTPS.",
+            where=self.access.address,
+            mend=f"Write {plain}." if host in LOOPBACK else "Is the port that of HTTPS?",
         )
 
     def _require_good(self, response: requests.Response) -> None:
@@ -214,8 +226,23 @@ def _problem(response: requests.Response) -> dict[str, Any] | None:
 
 def _reason(error: Exception) -> str:
     """The innermost words of an error of requests, urllib3 and the socket below it."""
+    inner = _innermost(error)
+    words = str(getattr(inner, "strerror", None) or inner)
+    words = re.sub(
+        r"\[(?:Errno -?\d+|SSL: \w+)\] | \(_ssl\.c:\d+\)$", "", words
+    )  # codes of the socket and of OpenSSL
+    return words.rpartition(": ")[2].rstrip(".") or type(inner).__name__
+
+
+def _speaks_no_tls(error: Exception) -> bool:
+    """True where the first bytes of the answer are no record of TLS."""
+    # OpenSSL 3.2 and later give the second name to what was the first.
+    return getattr(_innermost(error), "reason", None) in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+
+
+def _innermost(error: Exception) -> Any:
     inner: Any = error
-    while inner.args and isinstance(getattr(inner.args[-1], "reason", inner.args[-1]), Exception):
-        inner = getattr(inner.args[-1], "reason", inner.args[-1])
-    words = str(getattr(inner, "strerror", None) or inner).rpartition(": ")[2]
-    return re.sub(r"^\[Errno -?\d+\] ", "", words).rstrip(".") or type(inner).__name__
+    while inner.args and isinstance(inner.args[-1], Exception):
+        last = inner.args[-1]
+        inner = reason if isinstance(reason := getattr(last, "reason", None), Exception) else last
+    return inner

@@ -150,7 +150,12 @@ def _own_card(folder: Path, format_: Format) -> ModelCard:
     """The card that came in the archive."""
     name = FEATURES if format_ == Format.FEATURES else CARD
     if not (folder / name).is_file():
-        raise BadUpload("there is no model card.", where=name, mend="Fill in the form.", code="card-absent")
+        raise BadUpload(
+            "there is no model card.",
+            where=name,
+            mend=f"Fill in the form, put {name} into the archive, or name a card (`gyral submit --card FILE`).",
+            code="card-absent",
+        )
     if format_ != Format.FEATURES:
         return ModelCard.read(folder / name)
     return ModelCard.checked(features_manifest(folder / name).get("card", {}), where=name)
