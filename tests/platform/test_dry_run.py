@@ -16,6 +16,8 @@ from gyral.client.site import Site
 from gyral_portal.accounts.models import Scope
 from gyral_portal.accounts.tokens import create_token
 from gyral_submissions import conf
+from gyral_submissions.domain.log import read_log
+from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import State, Visibility
 from gyral_submissions.models import Benchmark, Run, Submission
 
@@ -153,7 +155,13 @@ def test_what_was_only_tried_is_taken_up_when_it_is_sent_again(
     assert (after.pk, after.version, after.title) == (before.pk, 1, "Tiny")
     assert (after.visibility, after.published is not None) == (Visibility.PUBLIC, True)
     assert [r["dry"] for r in sent["runs"]] == [False, False]
-    assert Run.objects.get(dry=True).state == State.CANCELLED
+    ended = Run.objects.get(dry=True)
+    assert ended.state == State.CANCELLED
+    assert "Cancelled: the same model was sent again" in read_log(ended.pk)
+    client = Client()
+    client.force_login(owner)
+    assert "The same model was sent again" in client.get(f"/runs/{ended.pk}/").content.decode()
+    assert quota_of(owner).dry_remaining == conf.DRY_RUNS_PER_DAY()  # it had not started
     assert before.path != after.path
     assert [p.name for p in conf.uploads().iterdir() if not p.name.startswith(".")] == [after.path]
 

@@ -239,7 +239,10 @@ def _insert(submission: Submission, owner: User) -> Submission:
 def _taken_up(before: Submission, sent: Submission) -> Submission:
     """The version that was only tried, with the files and the card that came now; a dry run that still goes is ended."""
     for run in before.runs.filter(state__in=ACTIVE):
-        cancel(run)
+        cancel(
+            run,
+            why="The same model was sent again, and what was started with it came in the place of this dry run.",
+        )
     old = conf.uploads() / before.path
     if sent.visibility == Visibility.PUBLIC != before.visibility:
         before.published = timezone.now()

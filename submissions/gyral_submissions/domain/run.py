@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from gyral.errors import UserError
-from gyral_submissions.domain import exposure, quota
+from gyral_submissions.domain import exposure, log, quota
 from gyral_submissions.domain.announcement import require_open
 from gyral_submissions.domain.transition import ended, move, publish_on_commit, queued_again, twin_of
 from gyral_submissions.enums import ACTIVE, State, Twin
@@ -70,21 +70,30 @@ def create(
     return planned
 
 
-def cancel(run: Run) -> bool:
+def cancel(run: Run, *, why: str = "") -> bool:
     """Cancel an active run, and with a model's run that of its twin; the worker ends what is running.
+
+    Parameters
+    ----------
+    run : Run
+    why : str
+        A sentence for the owner, where it is not the owner who cancels; shown on the run's page and in its log.
 
     Returns
     -------
     bool
         False where it had ended before.
     """
-    cancelled = _cancel(run.pk)
+    cancelled = _cancel(run.pk, why)
+    if cancelled and why:
+        said = f"Cancelled: {why[:1].lower()}{why[1:]}"
+        transaction.on_commit(lambda: log.note(run.pk, run.attempt, said))
     if not run.twin and not run.dry:
         twins = Run.objects.filter(
             submission_id=run.submission_id, benchmark_id=run.benchmark_id, readout=run.readout, state__in=ACTIVE
         ).exclude(twin=Twin.NONE)
         for twin in twins.values_list("pk", flat=True):
-            _cancel(twin)
+            _cancel(twin, why)
     return cancelled
 
 
@@ -134,12 +143,12 @@ def _queue_again(run: Run) -> None:
         raise CannotRun("only a failed or cancelled run can be retried.", code="not-retriable")
 
 
-def _cancel(run_id: uuid.UUID) -> bool:
+def _cancel(run_id: uuid.UUID, why: str) -> bool:
     # QUEUED twice: between two looks the sweeper may have put a running one back.
     for state in (State.QUEUED, State.RUNNING, State.QUEUED):
         with transaction.atomic():
             active = Run.objects.filter(pk=run_id, state=state)
-            if active.update(**ended(State.CANCELLED, timezone.now())) == 1:
+            if active.update(**ended(State.CANCELLED, timezone.now()), fault_text=why) == 1:
                 if state == State.QUEUED:
                     quota.refund(run_id)
                 return True
