@@ -2,7 +2,9 @@
 
 import hashlib
 import http.client
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from gyral.models.catalogue import MODELS
 from gyral_portal.accounts.models import Scope
 from gyral_portal.accounts.tokens import create_token
 from gyral_submissions import conf
@@ -36,6 +39,10 @@ def api(token: str) -> Client:
 
 @pytest.fixture
 def begun(api: Client) -> str:
+    return begin(api)
+
+
+def begin(api: Client) -> str:
     answer = api.post("/api/v1/uploads", {"format": "onnx"}, content_type="application/json")
     assert answer.status_code == 201, answer.content
     return f"/api/v1/uploads/{answer.json()['id']}"
@@ -96,6 +103,23 @@ def test_what_is_refused_at_the_end_can_be_mended(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert not Submission.objects.exists()
     assert submit(api, begun).status_code == 201
+
+
+def test_bytes_that_are_refused_for_good_are_forgotten(api: Client, begun: str, board: Benchmark) -> None:
+    put(api, begun, b"no graph", 0)
+    wrong = FINISH | {"sha256": hashlib.sha256(b"no graph").hexdigest()}
+    kept = api.post(f"{begun}/submit", wrong, content_type="application/json")
+    assert kept.status_code == 422 and len(api.get("/api/v1/uploads").json()) == 1  # a card came beside it
+    begun = begin(api)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("model.onnx", MODEL)
+        archive.writestr("gyral.toml", f'name = "{next(iter(MODELS))}"\nmodality = "vision"\n')
+    put(api, begun, packed.getvalue(), 0)
+    asked = {"sha256": hashlib.sha256(packed.getvalue()).hexdigest(), "benchmarks": ["cortex@0"]}
+    answer = api.post(f"{begun}/submit", asked, content_type="application/json")
+    assert answer.json()["code"] == "name-reserved" and api.get(begun).status_code == 404
+    assert len(list(conf.incoming().iterdir())) == 1
 
 
 def test_quota_that_ran_out_meanwhile_keeps_the_upload(

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
+from gyral.errors import UserError
 from gyral_portal.api.auth import SubmitToken
 from gyral_portal.api.errors import NotFound
 from gyral_portal.api.schemas import SubmittedOut
@@ -115,12 +116,20 @@ def forget(request: HttpRequest, upload: UUID) -> Status[None]:
     url_name="upload-submit",
 )
 def submit(request: HttpRequest, upload: UUID, fields: Finishing) -> Status[dict[str, Any]]:
-    """Submit the whole file and queue its runs; the upload stays where anything is wrong, and is gone once it is in."""
+    """Submit the whole file and queue its runs.
+
+    The upload stays where anything is wrong that can be mended beside it, and is gone once it is in, or its bytes are refused.
+    """
     found = _own(request, upload)
     earlier = earlier_of(cast(User, request.user), fields.new_version_of)
     chosen = chosen_of(fields.benchmarks, dry=fields.dry_run, earlier=earlier)
     visibility = visibility_of(fields.visibility, earlier)
-    submission = uploads.finish(found, fields.card, sha256=fields.sha256, visibility=visibility, after=earlier)
+    try:
+        submission = uploads.finish(found, fields.card, sha256=fields.sha256, visibility=visibility, after=earlier)
+    except UserError as error:
+        if uploads.is_for_good(error, fields.card):
+            uploads.forget(found)
+        raise
     queued = queue_or_forget(submission, chosen, twin=fields.twin, dry=fields.dry_run)
     uploads.forget(found)
     return Status(201, {"submission": submission, "runs": queued})

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from gyral.errors import BadUpload, UserError
 from gyral_submissions import conf
 from gyral_submissions.domain import quota
 from gyral_submissions.domain.intake import Refused, receive, require_welcome
@@ -28,6 +29,8 @@ from gyral_submissions.models import Submission, Upload
 
 _CHECKPOINT = 8 << 20  # bytes after which a piece's progress is noted
 _BLOCK = 1 << 20
+# Refusals of what a card says, where it is in the file itself.
+_OF_THE_ARCHIVE = {"duplicate", "name-taken", "name-reserved", "name-differs"}
 
 
 def begin(owner: User, format_: Format) -> Upload:
@@ -141,6 +144,13 @@ def finish(
             sha256=sha256,
             after=after,
         )
+
+
+def is_for_good(error: UserError, card_fields: Mapping[str, object] | None) -> bool:
+    """Whether the very bytes were refused, so that only another file can be taken; a card beside them may be mended."""
+    if card_fields is not None or error.code.startswith("card"):
+        return False
+    return error.code in _OF_THE_ARCHIVE or (isinstance(error, BadUpload) and error.code != "sha256-differs")
 
 
 def forget(upload: Upload) -> None:
