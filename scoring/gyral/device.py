@@ -20,7 +20,7 @@ def check_device(device: str) -> None:
     >>> check_device("cpu")
     """
     if not _KNOWN.fullmatch(device):
-        raise UserError(f"device {device!r}: choose cpu, cuda or cuda:N.", where="device", code="bad-device")
+        raise UserError(f"{device!r} is unknown; choose cpu, cuda or cuda:N.", where="device", code="bad-device")
     if device == "cpu":
         return
     import torch  # nested: slow to import
@@ -28,9 +28,9 @@ def check_device(device: str) -> None:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if not count:
         raise UserError(
-            f"device {device!r}: this torch has no CUDA.", where="device", mend="Use cpu.", code="bad-device"
+            f"{device!r} is not here: this torch has no CUDA.", where="device", mend="Use cpu.", code="bad-device"
         )
     if int(device.partition(":")[2] or 0) >= count:
         raise UserError(
-            f"device {device!r}: there are {count} here, counted from 0.", where="device", code="bad-device"
+            f"{device!r} is not here: there are {count}, counted from 0.", where="device", code="bad-device"
         )

@@ -354,8 +354,9 @@ class Record(_Frozen):
             return cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
-            field = ".".join(str(p) for p in first["loc"]) or "file"
-            raise BadUpload(f"{field}: {complaint(first)}.", where=where, code="record-schema") from None
+            field = "".join(f"{p}." for p in first["loc"])[:-1]
+            said = f"{field}: {complaint(first)}" if field else complaint(first)
+            raise BadUpload(f"{said}.", where=where, code="record-schema") from None
 
 
 if __name__ == "__main__":

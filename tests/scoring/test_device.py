@@ -15,7 +15,7 @@ def test_unknown_devices_are_refused_with_the_known_ones(device: str) -> None:
     with pytest.raises(UserError) as caught:
         check_device(device)
     assert caught.value.code == "bad-device"
-    assert f"device {device!r}: choose cpu, cuda or cuda:N." in str(caught.value)
+    assert f"device: {device!r} is unknown; choose cpu, cuda or cuda:N." in str(caught.value)
 
 
 def test_cuda_is_refused_where_there_is_none() -> None:
@@ -31,5 +31,5 @@ def test_the_commands_say_it_in_one_line(command: list[str]) -> None:
     line = [sys.executable, "-m", "gyral.cli.main", *command, "pixels", "-b", "sim-vision", "--device", "gpu"]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "device 'gpu': choose cpu, cuda or cuda:N." in done.stderr
+    assert "device: 'gpu' is unknown; choose cpu, cuda or cuda:N." in done.stderr
     assert "Traceback" not in done.stderr

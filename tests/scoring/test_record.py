@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gyral.errors import BadUpload
+from gyral.result import load_record
+
 # A limit on file size refuses writes as a full disk does.
 SAVE = """
 import resource, sys
@@ -26,6 +29,16 @@ try:
 except UserError as error:
     print(error.code, (folder / "record.json").read_bytes() == before, [p.name for p in folder.parent.iterdir()])
 """
+
+
+def test_what_is_no_json_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("of a year")
+    with pytest.raises(BadUpload) as refused:
+        load_record(tmp_path / "notes.txt")
+    assert str(refused.value).startswith(f"{tmp_path / 'notes.txt'}: this is no valid JSON: ")
+    (tmp_path / "notes.txt").write_text('{"schema_version": 1}')
+    with pytest.raises(BadUpload, match="notes.txt: [a-z_]+: "):
+        load_record(tmp_path / "notes.txt")
 
 
 @pytest.mark.parametrize("array", ["predictions", "redraws"])

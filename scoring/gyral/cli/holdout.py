@@ -112,9 +112,7 @@ def _declared(reference: str) -> "tuple[Benchmark, Dataset]":
     """A benchmark that holds a part back, and its public part."""
     found = find_benchmark(reference)
     if not found.holdout:
-        raise UserError(
-            f"{found.id} holds nothing back.", where=f"benchmark {reference!r}", code="holds-nothing-back"
-        )
+        raise UserError("it holds nothing back.", where=f"benchmark {reference!r}", code="holds-nothing-back")
     from gyral.datasets.catalogue import open_dataset
 
     return found, open_dataset(found.dataset)

@@ -198,8 +198,13 @@ def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress", s
 
     from gyral.models.catalogue import modality_of, open_model, split_twin
 
-    for name in (reference, *asked.beside):
-        _require_modality(name, modality_of(name), found)
+    _require_modality(reference, modality_of(reference), found)
+    for name in asked.beside:
+        try:
+            _require_modality(name, modality_of(name), found)
+        except UserError as error:
+            error.where = "--beside"
+            raise
 
     path, twin = split_twin(reference)
     device = asked.device

@@ -5,12 +5,19 @@ from pathlib import Path
 
 import click
 
+from gyral.errors import BadDataset
+
 
 def folder_meant(target: str) -> Path | None:
     """The folder that TARGET means; None where it is a dataset's name.
 
     A word without a separator that is the name of a dataset is that dataset, even beside a folder that is called so; then a line on
-    standard error says how to mean the folder. Anything else is a folder, if there is one with a ``dataset.toml``.
+    standard error says how to mean the folder. Anything else is a folder, if there is one.
+
+    Raises
+    ------
+    BadDataset
+        There is no ``dataset.toml`` in the folder (``no-pack``).
     """
     from gyral.datasets.catalogue import dataset_names  # slow: pandas
 
@@ -24,4 +31,11 @@ def folder_meant(target: str) -> Path | None:
                 err=True,
             )
         return None
+    if folder.is_dir() and not there:
+        raise BadDataset(
+            "there is no dataset.toml in it: it is no pack.",
+            where=target,
+            mend=f"Of your own files `gyral data init {target}` and `gyral data build {target}` make one, in {folder / 'pack'}.",
+            code="no-pack",
+        )
     return folder if there else None

@@ -42,10 +42,12 @@ def open_holdout(benchmark: str, public: Dataset) -> Dataset:
         It is no other part of the same benchmark (`require_apart`).
     """
     if not has_holdout(benchmark):
+        command = f"make {benchmark}" if public.about.simulated else f"install {benchmark} PACK"
         raise Unavailable(
-            f"{benchmark} holds a part of its data back, and this machine has none of it: nobody can score on it at home.",
+            "the part that it holds back is not on this machine; nobody can score on it at home.",
             where=f"benchmark {benchmark!r}",
-            mend="The benchmark's page says how far public and held-back scores agree over many models.",
+            mend=f"Operators bring one with `gyral holdout {command}`. To others the benchmark's page says how far "
+            "public and held-back scores agree.",
             code="no-holdout",
         )
     held = read_pack(holdout_folder(benchmark))

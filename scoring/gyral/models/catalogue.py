@@ -34,7 +34,7 @@ def open_model(reference: str, *, device: str = "cpu", progress: Progress = sile
     Raises
     ------
     UnknownName
-        Neither a name nor a path; or a suffix that is none (a `UserError` with the same code).
+        Neither a name nor a path; or a suffix that is none, or several (a `UserError` with the same code).
     Unavailable
         The weights cannot be fetched; the message says what to do.
     BadUpload
@@ -94,9 +94,10 @@ def modality_of(reference: str) -> str | None:
 def _unknown(name: str) -> UserError:
     before, colon, suffix = name.rpartition(":")
     if colon and (before in MODELS or Path(before).expanduser().exists()):
+        twice = suffix in SEEDS  # another one stood behind it
         return UserError(
-            f"unknown suffix {suffix!r} of {before!r}.",
-            mend=f"Known suffixes: {', '.join(SEEDS)}.",
+            f"{before!r} has more than one suffix." if twice else f"unknown suffix {suffix!r} of {before!r}.",
+            mend=f"Give one of {', '.join(SEEDS)}." if twice else f"Known suffixes: {', '.join(SEEDS)}.",
             code="unknown-name",
         )
     error = UnknownName("model", name, (*MODELS, *OTHERS))

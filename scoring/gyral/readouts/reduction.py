@@ -25,7 +25,7 @@ def parse_reduction(spec: str) -> tuple[Method, int]:
         raise UserError(
             f"{spec!r} is no reduction.",
             where="reduce",
-            mend="Write pca:WIDTH or srp:WIDTH.",
+            mend="Write pca:WIDTH or srp:WIDTH; WIDTH is a whole number from 1.",
             code="bad-reduction",
         )
     return cast("Method", method), int(width)

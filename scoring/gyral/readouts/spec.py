@@ -92,8 +92,9 @@ def _value(name: str, field: Field[Any], text: str) -> Any:
     try:
         return TypeAdapter(cast("Any", field.type)).validate_strings(text)
     except ValidationError as error:
+        fault = error.errors(include_input=False)[0]  # the text is said already
         raise UserError(
-            f"{text!r} is no {field.name}: {complaint(error.errors()[0])}.",
+            f"{text!r} is no {field.name}: {complaint(fault)}.",
             where=f"readout {name!r}",
             mend=f"Default: {_default(field)!r}.",
             code="bad-readout",

@@ -315,5 +315,6 @@ def test_install_after_build_offers_a_board(gyral, home, tmp_path):
     assert status == 0
     assert "sync_benchmarks" in out
     assert "own-board@0" in [b.id for b in all_benchmarks()]
+    assert "Those on it: own-board@0." in gyral("score", "gabor", "-b", "own")[2]
     assert gyral("data", "check", "own", "--files")[1] == "own: 45 files are as they were written\n"
     assert read_pack(home / "packs" / "own").responses.repeats["m"].shape == (40, 2, 3)

@@ -32,6 +32,10 @@ def test_who_has_no_part_of_it_is_told_so(public: Dataset) -> None:
     with pytest.raises(Unavailable, match="nobody can score on it at home") as error:
         open_holdout("sim-language", public)
     assert error.value.code == "no-holdout"
+    assert "`gyral holdout make sim-language`" in str(error.value)
+    real = replace(public, about=replace(public.about, simulated=False))
+    with pytest.raises(Unavailable, match="`gyral holdout install sim-language PACK`"):
+        open_holdout("sim-language", real)
 
 
 def test_a_made_part_has_the_same_regions_other_stimuli_and_another_seed_each_time(public: Dataset) -> None:

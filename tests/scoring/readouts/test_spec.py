@@ -53,7 +53,7 @@ def test_a_default_value_is_left_out_of_the_label() -> None:
         ("attention:members=0", "members must be above 0; it is 0"),
         ("attention-full:dropout=1", "dropout must be at least 0 and below 1"),
         ("attention-full:queries=voxel", "is no queries"),
-        ("ridge:selection=loo", "is no selection"),
+        ("ridge:selection=loo", "'loo' is no selection: it must be 'kfold', 'kfold-reduced' or 'gcv'. Default"),
         ("attention:device=cuda", "unknown option 'device'"),
     ],
 )
