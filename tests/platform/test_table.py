@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from board_rows import make_benchmark, make_run, make_scored, make_submission
 from gyral_portal.leaderboard.look import Look
@@ -138,6 +139,19 @@ def test_two_metrics_of_one_region_open_into_columns_of_their_own(board: Benchma
     assert keys == ["cortex@0/V1", "cortex@0/V4"]
     keys = [c.column.key for c in _table(board, other, query="open=vision,cortex,cortex.V4").columns if c.column]
     assert keys == ["cortex@0/V1", "cortex@0/V4", "cortex-rsa@0/V4"]
+
+
+def test_closed_group_says_what_is_scored_in_its_hidden_columns(board: Benchmark) -> None:
+    other = make_benchmark("cortex-rsa", dataset="cortex", metric="rsa-spearman", readout="none", task="rsa")
+    make_run_on(make_scored("both", board, {"V1": 0.1, "V4": 0.2}), other, 0.3)
+    make_scored("hidden", other, {"V4": 0.4})
+    table = _table(board, other, query="open=vision")
+    lines = {li.facts.name: li for li in _lines(table)}
+    assert (lines["both"].covered, lines["hidden"].covered) == ({}, {0: 1})
+    text = Client().get("/boards/cortex+cortex-rsa/?open=vision").content.decode()
+    assert text.count('1 of 4<span class="share">when opened</span>') == 1
+    opened = Client().get("/boards/cortex+cortex-rsa/?open=vision,cortex,cortex.V4,cortex.V1").content.decode()
+    assert '<span class="share">when opened' not in opened
 
 
 def test_board_of_another_day_has_what_stood_then(board: Benchmark) -> None:

@@ -26,7 +26,7 @@ class Shown:
     index : int
         Of the column in the grid; -1 for a coverage.
     members : sequence of int
-        Main columns of the group whose coverage this is.
+        Main columns of the group whose coverage this is; of a column that stands for a closed group, all of the group's.
     groups : sequence of Group
         It stands in, from the outermost.
     """
@@ -161,7 +161,7 @@ def _closed(grid: Grid, inside: Sequence[int], around: Sequence[Group], level: i
     if level == 0:
         return Shown(None, -1, main or inside, around)
     first = (main or inside)[0]
-    return Shown(grid.columns[first], first, (), around)
+    return Shown(grid.columns[first], first, inside if len(inside) > 1 else (), around)
 
 
 def _title(column: Column, level: int) -> str:

@@ -64,12 +64,13 @@ class _Drawer:
         return f'<th scope="row">{tick}<a href="{address}">{escape(f.shown)}</a>{version} <small>{private}{more}</small></th>'
 
     def column(self, line: Line, n: int, shown: Shown) -> str:
+        has, of = line.covered.get(n, 0), len(shown.members)
         if shown.column is None:
-            has, of = line.covered[n], len(shown.members)
             return f'<td class="cell cover">{has} of {of}</td>' if has else _MISSING
         cell = line.cells.get(shown.index)
         if cell is None or cell.value is None:
-            return _MISSING
+            hidden = f'<td class="cell cover">{has} of {of}<span class="share">when opened</span></td>'
+            return hidden if has else _MISSING
         address = str(line.runs[shown.column.place]).join(self.record)
         parts = [_value(cell, line), _rank(cell, line)]
         if self.look.twins and line.facts.has_twin:

@@ -40,7 +40,8 @@ class Line:
     heat : mapping of int to int
         Shade of each cell, 0 to `HEAT_STEPS`.
     covered : mapping of int to int
-        By place of a coverage among the shown columns: how many of its members have a score.
+        By place among the shown columns, of a coverage, and of a closed group's column without a score: how many of its
+        members have one.
     runs : mapping of int to UUID
         By place of the benchmark in the grid.
     mean : Mean or None
@@ -113,7 +114,12 @@ class Table:
         by_row: dict[int, dict[int, Cell]] = {row: {} for row in rows}
         for (row, index), cell in cells.items():
             by_row[row][index] = replace(cell, rank=None, ties="") if self._unranked(row) else cell
-        return [self._line(row, by_row[row]) for row in rows]
+        has = np.isfinite(self.grid.values[rows])
+        covered = {n: has[:, c.members].sum(axis=1).tolist() for n, c in enumerate(self.columns) if c.members}
+        return [
+            self._line(row, by_row[row], {n: found[place] for n, found in covered.items()})
+            for place, row in enumerate(rows)
+        ]
 
     def all_lines(self, viewer: Viewer) -> Iterator[Line]:
         """Rows of all pages."""
@@ -124,7 +130,7 @@ class Table:
         """What its owner alone sees has no rank; nor is it known which ranks stood on an earlier day."""
         return bool(self.grid.own[row]) or self.look.on is not None
 
-    def _line(self, row: int, cells: dict[int, Cell]) -> Line:
+    def _line(self, row: int, cells: dict[int, Cell], covered: Mapping[int, int]) -> Line:
         grid, facts = self.grid, self.grid.facts[row]
         own = bool(grid.own[row])
         single = len(grid.benchmarks) == 1 and not own and self.look.on is None
@@ -134,9 +140,9 @@ class Table:
             cells,
             {index: heat(cell.value, self._best[index]) for index, cell in cells.items()},
             {
-                n: int(np.isfinite(grid.values[row, c.members]).sum())
-                for n, c in enumerate(self.columns)
-                if c.column is None
+                n: count
+                for n, count in covered.items()
+                if self.columns[n].column is None or np.isnan(grid.values[row, self.columns[n].index])
             },
             {n: run for n in range(len(grid.benchmarks)) if (run := grid.run(n, facts.pk)) is not None},
             self.means.of_row(row) if self.means else None,

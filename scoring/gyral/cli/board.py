@@ -116,7 +116,8 @@ def _print_table(content: dict[str, Any]) -> None:
         version = f" v{m['version']}" if m["version"] > 1 else ""
         table.add_row(f"{m['model']}{version}", *(_cell(c) for c in row))
     console.print(table)
-    console.print("[dim]score, its 95 % interval, and the ranks it may have; -: no score[/]")
+    where = " in this column, though there may be one in another of that dataset" if several else ""
+    console.print(f"[dim]score, its 95 % interval, and the ranks it may have; -: no score{where}[/]")
     if made and not content["simulated"]:
         console.print("[dim]simulated: recordings made by code; they say nothing about any brain[/]")
     if len(content["columns"]) < content["columns_in_all"]:
