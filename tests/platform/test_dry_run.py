@@ -16,6 +16,7 @@ from gyral.client.site import Site
 from gyral_portal.accounts.models import Scope
 from gyral_portal.accounts.tokens import create_token
 from gyral_submissions import conf
+from gyral_submissions.domain import notice
 from gyral_submissions.domain.log import read_log
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import State, Visibility
@@ -102,6 +103,11 @@ def test_page_of_a_finished_dry_run_shows_its_scores_and_where_to_go_on(
     assert "/records/" not in text and "find it on the board" not in text
     as_owner.post(f"/submissions/{submission.pk}/score/", {"benchmarks": ["cortex@0", "sim@0"]})
     assert submission.runs.filter(dry=False, twin="").count() == 2
+
+
+def test_notice_of_a_dry_run_says_that_it_is_one(as_owner: Client, owner: User, simulated: Benchmark) -> None:
+    notice.note_end(_finished(make_submission("net", owner=owner), simulated).pk)
+    assert "net version 1 on Simulated cortex</a> (dry run):" in as_owner.get("/submissions/").content.decode()
 
 
 def test_nobody_else_sees_a_dry_run_of_a_public_model(

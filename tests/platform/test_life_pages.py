@@ -75,7 +75,8 @@ def test_notices_are_shown_until_the_run_is_looked_at(mine: Submission, as_owner
     run = mine.runs.get()
     notice.note_end(run.pk)
     assert "1 new" in as_owner.get("/").content.decode() and "new</span>" not in client.get("/").content.decode()
-    assert f'href="/runs/{run.pk}/"' in as_owner.get("/submissions/").content.decode()
+    shown = as_owner.get("/submissions/").content.decode()
+    assert f'href="/runs/{run.pk}/">' in shown and f"version 1 on {run.benchmark.title}</a>:" in shown
     as_owner.get(f"/runs/{run.pk}/")
     assert "1 new" not in as_owner.get("/").content.decode()
 

@@ -61,6 +61,7 @@ def test_token_ends_when_its_time_is_over(as_owner: Client, owner: User) -> None
     token, text = create_token(owner, "short", Scope.READ, days=30)
     assert token.expires is not None and token.expires - token.created > timedelta(days=29)
     assert find_token(text) is not None and token.may(Scope.READ)
+    assert "<td>valid <form" in as_owner.get("/account/tokens/").content.decode()
     ApiToken.objects.update(expires=timezone.now())
     token.refresh_from_db()
     assert find_token(text) is None and not token.may(Scope.READ)

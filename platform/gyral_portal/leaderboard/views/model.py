@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -26,9 +26,11 @@ from gyral_submissions.rules import may_be_changed
 
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
-    """All models and versions; ``?q=`` searches, ``?modality=`` filters."""
+    """All models, each with its newest visible version; ``?q=`` searches, ``?modality=`` filters."""
     words, modality = request.GET.get("q", "").strip()[:200], request.GET.get("modality", "")
-    found = visible_submissions(request.user)
+    visible = visible_submissions(request.user)
+    newest = visible.filter(name=OuterRef("name")).order_by("-version").values("pk")[:1]
+    found = visible.filter(pk=Subquery(newest))
     for word in words.split():
         found = found.filter(Q(name__icontains=word) | Q(title__icontains=word) | Q(card__family__icontains=word))
     if modality in ("vision", "language"):
@@ -36,7 +38,7 @@ def models(request: HttpRequest) -> HttpResponse:
     finished = Q(runs__state=State.FINISHED, runs__twin=Twin.NONE, runs__dry=False)
     scored = Count("runs__benchmark", filter=finished, distinct=True)
     context = {
-        "models": found.annotate(boards=scored).order_by("name", "-version"),
+        "models": found.annotate(boards=scored).order_by("name"),
         "words": words,
         "modality": modality,
     }
@@ -59,6 +61,7 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
     context: dict[str, Any] = {
         "model": found,
         "versions": versions,
+        "scored_versions": [] if profiles else _scored(versions),
         "profiles": [
             {
                 "profile": profile,
@@ -79,6 +82,13 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
         "site": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "leaderboard/model.html", context)
+
+
+def _scored(versions: Sequence[Submission]) -> list[Submission]:
+    """Those with a score of the model itself."""
+    runs = Run.objects.filter(submission__in=versions, state=State.FINISHED, twin=Twin.NONE, dry=False)
+    scored = set(runs.values_list("submission", flat=True))
+    return [one for one in versions if one.pk in scored]
 
 
 def has_main(profile: Profile) -> bool:
