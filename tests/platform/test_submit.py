@@ -184,6 +184,11 @@ def test_submit_drops_a_file_above_the_cap_while_it_streams(
     assert list(conf.incoming().iterdir()) == []
 
 
+def test_help_shows_commands_as_code(as_owner: Client, board: Benchmark) -> None:
+    text = as_owner.get("/submit/").content.decode()
+    assert "<code>gyral overlap --list</code>" in text and "`" not in text
+
+
 def test_submit_says_how_much_quota_is_left(as_owner: Client, board: Benchmark, settings: Any) -> None:
     settings.GYRAL_RUNS_PER_DAY = 1
     make_benchmark("second")

@@ -3,6 +3,8 @@
 import doctest
 from datetime import UTC, datetime
 
+from django.utils.safestring import mark_safe
+
 from gyral_portal.templatetags import gyral as tags
 
 
@@ -20,3 +22,4 @@ def test_moment_is_utc_and_machine_readable() -> None:
 
 def test_code_spans_escape_everything_else() -> None:
     assert tags.code_spans("a `b` <i>`<c>`") == "a <code>b</code> &lt;i&gt;<code>&lt;c&gt;</code>"
+    assert tags.code_spans(mark_safe("<ul><li>`b`</li></ul>")) == "<ul><li><code>b</code></li></ul>"

@@ -14,6 +14,7 @@ from gyral.models.card import ModelCard
 from gyral_portal.portal.again import filled, with_carried
 from gyral_portal.portal.fault_pages import page_of
 from gyral_portal.portal.fields import Numbers, Words
+from gyral_portal.templatetags.gyral import code_spans
 from gyral_submissions import conf, rules
 from gyral_submissions.domain import dry_run, exposure
 from gyral_submissions.domain.quota import quota_of
@@ -203,8 +204,10 @@ class SubmitForm(BenchmarksForm):
         if data.get("format") and not rules.may_upload(self.owner, data["format"]):
             self.add_error(
                 "format",
-                "This site does not run models of people it does not know: its sandbox is too weak. "
-                "Send precomputed features, score at home with `gyral score`, or host your own board.",
+                code_spans(
+                    "This site does not run models of people it does not know: its sandbox is too weak. "
+                    "Send precomputed features, score at home with `gyral score`, or host your own board."
+                ),
             )
         if data.get("own_card"):
             sent = data.get("file")
@@ -237,7 +240,9 @@ class SubmitForm(BenchmarksForm):
             text = text[:1].upper() + text[1:]
         page = page_of(error.code)
         more = format_html(' <a href="{}">What this means</a>', page) if page else ""
-        self.add_error(named or "file", ValidationError(format_html("{}{}", text, more), code=error.code))
+        self.add_error(
+            named or "file", ValidationError(format_html("{}{}", code_spans(text), more), code=error.code)
+        )
 
     def _check_card(self, data: dict[str, Any]) -> None:
         try:

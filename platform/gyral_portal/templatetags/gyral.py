@@ -8,7 +8,7 @@ from typing import Any
 from django import template
 from django.forms import BoundField
 from django.utils import timezone
-from django.utils.html import escape, format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from gyral.metrics.metric import title_of
@@ -236,8 +236,8 @@ def moment(value: datetime | None) -> SafeString:
 
 @register.filter
 def code_spans(text: str) -> SafeString:
-    """Text whose `words between backticks` become code; everything else is escaped."""
-    return mark_safe(_SPAN.sub(r"<code>\1</code>", escape(text)))  # noqa: S308 - escaped just before
+    """Text whose `words between backticks` become code; what is not marked as safe is escaped."""
+    return mark_safe(_SPAN.sub(r"<code>\1</code>", conditional_escape(text)))  # noqa: S308 - escaped just before
 
 
 @register.inclusion_tag("field.html")
