@@ -56,6 +56,14 @@ def test_report_is_shown() -> None:
     assert "gyral audit cortex" in text
 
 
+def test_several_subjects_say_why_two_ceilings_of_a_region_differ() -> None:
+    said = "means over subjects of the median over each one’s units"
+    assert said not in page({"audit": REPORT.model_dump(mode="json")})
+    several = REPORT.model_copy(update={"subjects": 4})
+    make_benchmark("several", about={"n_stimuli": 640, "audit": several.model_dump(mode="json")})
+    assert said in Client().get("/benchmarks/several/").content.decode()
+
+
 def test_page_without_a_report_has_no_section() -> None:
     assert "Leakage canaries" not in page({})
 

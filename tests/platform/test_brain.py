@@ -1,5 +1,6 @@
 """Brain maps on pages, as files and as numbers: the simulated cortex, and who may see whose scores on it."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,7 @@ def forget() -> Iterator[None]:
 def test_the_page_of_a_benchmark_shows_its_regions(client: Client, cortex: Benchmark) -> None:
     page = client.get("/benchmarks/planted/").content.decode()
     assert "/benchmarks/planted@0/brain/brain.svg" in page and 'type="module"' in page
+    assert re.search(r'brain\.svg"[^>]* width="736" height="\d+"', page), "a place is kept until it is drawn"
     picture = client.get("/benchmarks/planted/brain/brain.svg")
     assert picture.headers["Content-Type"] == "image/svg+xml" and b"simulated" in picture.content.lower()
     labels = client.get("/benchmarks/planted/brain/left.label.gii")

@@ -87,6 +87,12 @@ def test_all_datasets_stand_in_a_list_each_marked(client: Client):
     assert 'href="/datasets/"' in client.get("/datasets/made/").content.decode()
 
 
+def test_thousands_are_marked(client: Client):
+    make_benchmark("cortex", about={"n_stimuli": 2127})
+    assert '<td class="number">2,127</td>' in client.get("/datasets/").content.decode()
+    assert "<dd>2,127 stimuli</dd>" in client.get("/benchmarks/cortex/").content.decode()
+
+
 def test_an_unknown_dataset_has_no_page(client: Client):
     assert client.get("/datasets/none/").status_code == 404
 

@@ -75,6 +75,32 @@ def test_model_page_offers_every_version(client: Client, board: Benchmark) -> No
     assert client.get("/models/net/v3/").status_code == 404
 
 
+def test_a_model_is_one_row_however_many_versions_it_has(client: Client, board: Benchmark) -> None:
+    make_scored("net", board, {"V4": 0.5})
+    make_submission("net", version=2)
+    make_submission("net", version=3, visibility="private")
+    make_scored("other", board, {"V4": 0.4})
+    text = client.get("/models/").content.decode()
+    assert "<caption>2 models</caption>" in text and "/models/net/v2/" in text
+    assert "/models/net/v1/" not in text and "/models/net/v3/" not in text
+
+
+def test_version_without_scores_leads_to_the_one_that_has_them(client: Client, board: Benchmark) -> None:
+    make_scored("net", board, {"V4": 0.5})
+    make_submission("net", version=2)
+    text = client.get("/models/net/").content.decode()
+    assert 'Nothing of version 2 is scored yet. Scored: <a href="/models/net/v1/">version 1</a>.' in text
+    make_submission("new")
+    assert "Nothing is scored yet." in client.get("/models/new/").content.decode()
+
+
+def test_rows_of_a_record_stand_in_the_order_of_the_board(client: Client) -> None:
+    benchmark = make_benchmark("ordered", regions=("V4", "V1"))
+    run = make_scored("net", benchmark, {"V1": 0.3, "V4": 0.5}).runs.get()
+    text = client.get(f"/records/{run.pk}/").content.decode()
+    assert text.index('<th scope="row">V4</th>') < text.index('<th scope="row">V1</th>')
+
+
 def test_picture_draws_from_zero_and_leaves_missing_numbers_out(board: Benchmark) -> None:
     model = make_scored("net", board, {"V1": -0.2, "V4": 0.4}, {"V4": 0.3})
     Score.objects.filter(run__submission=model, region="V1").update(ceiling=None)

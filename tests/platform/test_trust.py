@@ -101,6 +101,7 @@ def test_answers_given_are_shown_to_everybody_and_yours_to_you(
     client: Client, as_owner: Client, owner: User, stranger: User
 ) -> None:
     benchmark = make_benchmark("held", about={"private": True})
+    assert "nobody’s submission has been scored here yet; at most 50 a person" in page(client, "/benchmarks/held/")
     for who, name in ((owner, "a"), (owner, "b"), (stranger, "c")):
         exposure.note(
             make_scored(name, benchmark, {"V1": 0.3, "V4": 0.4}, owner=who, visibility="private").runs.get()

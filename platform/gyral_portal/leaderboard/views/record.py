@@ -40,7 +40,10 @@ def record(request: HttpRequest, run: uuid.UUID) -> HttpResponse:
     """Table of all rows, provenance and the command that makes the record again."""
     found = find_finished(request, run)
     folder = conf.runs() / found.record_path
-    scores = list(found.scores.order_by("region", "subject", "id"))
+    place = {name: n for n, name in enumerate(found.benchmark.region_names)}  # as on boards
+    scores = sorted(
+        found.scores.order_by("region", "subject", "id"), key=lambda s: place.get(s.region, len(place))
+    )
     context = {
         "run": found,
         "record": found.record or {},
