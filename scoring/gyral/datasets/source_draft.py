@@ -10,11 +10,11 @@ import numpy as np
 from gyral.datasets.draft_tables import TRIALS, ResponseTables, columns_of, response_tables, stimulus_table
 from gyral.datasets.layouts.layout import Draft
 from gyral.datasets.manifest import is_safe_name
-from gyral.datasets.readers.hdf5 import is_hdf5, tables_in
+from gyral.datasets.readers.hdf5 import is_hdf5, listed, shapes_in, tables_in
 from gyral.datasets.readers.nwb import intervals_of
 from gyral.datasets.source import TODO
 from gyral.datasets.source_look import Look
-from gyral.errors import UserError
+from gyral.errors import BadDataset, UserError
 
 
 def draft(folder: Path, seen: Look) -> Draft:
@@ -23,7 +23,8 @@ def draft(folder: Path, seen: Look) -> Draft:
     Raises
     ------
     BadDataset
-        Files of a published layout are not what it has (``layout``, and what its readers refuse).
+        Files of a published layout are not what it has (``layout``, and what its readers refuse), or nothing that looks like
+        responses can be read (``not-recognised``).
     """
     if seen.layout is not None:
         made = seen.layout.draft(folder)
@@ -163,21 +164,37 @@ def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
         lines += _trials(folder, seen, subjects, many)
     else:
         found = response_tables(folder, seen)
+        if seen.unread and (found is None or _lists_pictures(folder, seen, found.files)):
+            raise BadDataset(
+                "no responses in it can be read, and nothing was written.",
+                where=str(folder),
+                mend=" ".join(f"{path}: {why}" for path, why in seen.unread.items()),
+                code="not-recognised",
+            )
         if found is not None and (found.subjects or not found.files):
             subjects = list(found.subjects) or [TODO]
         lines += _tables(found)
-    listed = ", ".join(f'"{s}"' for s in subjects)
-    return [*lines, f"subjects = [{listed}]", *_mask(seen, subjects, many), "# zscore = \"file\"            # each unit over the trials of each file", ""]  # fmt: skip
+    names = ", ".join(f'"{s}"' for s in subjects)
+    return [*lines, f"subjects = [{names}]", *_mask(seen, subjects, many), "# zscore = \"file\"            # each unit over the trials of each file", ""]  # fmt: skip
+
+
+def _lists_pictures(folder: Path, seen: Look, path: str) -> bool:
+    """True for the table of stimuli that are pictures: its numbers are what pictures are like, no responses."""
+    table = stimulus_table(folder, seen)
+    return table is not None and table[0] == path and table[2] == "file"
 
 
 def _key(path: Path) -> list[str]:
     """Which variable of an HDF5 file holds the responses."""
     if not is_hdf5(path):
         return []
-    known = tables_in(path)
-    told = known[0] if len(known) == 1 else TODO
-    listed = f"of two axes: {', '.join(known)}" if told == TODO else "the only variable of two axes"
-    return [f'key = "{told}"                  # {listed}', "# transposed = true            # units x trials"]
+    known = tables_in(shapes_in(path))
+    told = next(iter(known)) if len(known) == 1 else TODO
+    says = "of two axes: " if told == TODO else "the only variable of two axes: "
+    return [
+        f'key = "{told}"                  # {says}{listed(known)}',
+        "# transposed = true            # units x trials",
+    ]
 
 
 def _tables(found: ResponseTables | None) -> list[str]:
@@ -214,10 +231,10 @@ def _spikes(folder: Path, paths: Sequence[str], subjects: Sequence[str], many: b
 
 
 def _recordings(seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
-    listed = ", ".join(f'"{s}"' for s in subjects)
+    names = ", ".join(f'"{s}"' for s in subjects)
     lines = ['reader = "mne"               # FIF, SET, EDF, BDF, BrainVision: raw, epochs or averages', f'kind = "{TODO}"              # "EEG", "MEG", "ECoG"',
              f'unit = "{TODO}"              # "µV", "fT", "fT/cm"; "z" or "a.u." takes the numbers as they are',
-             f"files = {_pattern(seen.files['recording'], subjects, many)}", f"subjects = [{listed}]"]  # fmt: skip
+             f"files = {_pattern(seen.files['recording'], subjects, many)}", f"subjects = [{names}]"]  # fmt: skip
     if seen.files.get("events"):
         lines += [f"events = {_pattern(seen.files['events'], subjects, many)}",
                   'stimulus = "trial_type"      # column of the events that names the stimulus']  # fmt: skip

@@ -4,15 +4,18 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from gyral.datasets.layouts.known import layout_of
 from gyral.datasets.layouts.layout import IMAGES, Layout
 from gyral.datasets.manifest import MANIFEST
-from gyral.datasets.readers.hdf5 import HDF5, tables_in
-from gyral.errors import BadDataset
+from gyral.datasets.readers.brainio import why_no_netcdf
+from gyral.datasets.readers.hdf5 import DISSIMILARITIES, HDF5, listed, shapes_in, tables_in
+from gyral.errors import BadDataset, UserError
 
 MOST = 20_000  # files looked at
+_MOST_UNREAD = 8  # files of which it is said why they are not read
 _MOST_NAMES = 500_000  # files whose names are looked at for published datasets
 _SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+|subj?\d+|UTS\d+|P\d+)(?=[/_.-])")
 RECORDINGS = (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr")
@@ -64,6 +67,8 @@ class Look:
         True where there are more files than were looked at.
     layout : Layout or None
         The published dataset that the files tell of.
+    unread : dict of path to str
+        Why files that should hold responses by their names (the first ones) are not read.
     """
 
     sights: tuple[Sight, ...]
@@ -71,15 +76,13 @@ class Look:
     files: dict[str, list[str]] = field(default_factory=dict)
     cut: bool = False
     layout: Layout | None = None
+    unread: dict[str, str] = field(default_factory=dict)
 
 
 # Formats that are known and not read: what gives them away, and what to do.
 _FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    (
-        "HDF5",
-        HDF5,
-        "arrays of trials x units are read (reader 'array'), and rsatoolbox's dissimilarities; none of the first was found in it",
-    ),
+    ("HDF5", HDF5, "of no use here"),
+    ("netCDF", (".nc",), "of no use here"),
     (
         "word times (TextGrid)",
         (".textgrid",),
@@ -102,10 +105,14 @@ def look(folder: Path) -> Look:
     if not folder.is_dir():
         raise BadDataset("there is no such folder.", where=str(folder), code="empty-folder")
     names: list[str] = []
+    unread: dict[str, str] = {}
     layout = None
     for count, name in enumerate(_walk(folder)):
         if count <= MOST:
             names.append(name)
+        if name.lower().endswith(".nc") and (why := why_no_netcdf(folder / name)):
+            unread[name] = why
+            continue
         layout = layout or layout_of([name])
         # a folder of images may hide what gives a published dataset away
         if count > MOST and (layout is not None or count > _MOST_NAMES):
@@ -119,8 +126,13 @@ def look(folder: Path) -> Look:
         if kind is not None and not (kind == "rdm" and layout is not None and layout.tell(name)):
             files.setdefault(kind, []).append(name)
     subjects = sorted({m for n in names for m in _SUBJECT.findall(n)})
-    layout = layout_of(names) or layout
-    return Look(tuple(_sights(names, files, layout)), tuple(subjects), files, len(names) > MOST, layout)
+    layout = layout_of(n for n in names if n not in unread) or layout
+    own = {n for kind in files.values() for n in kind} | set(unread)
+    odd = (n for n in names if n.lower().endswith(HDF5) and n not in own and not (layout and layout.tell(n)))
+    unread |= {n: _why_unread(folder / n) for n in islice(odd, _MOST_UNREAD)}
+    return Look(
+        tuple(_sights(names, files, layout, unread)), tuple(subjects), files, len(names) > MOST, layout, unread
+    )
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -172,7 +184,7 @@ def _kind(folder: Path, name: str) -> str | None:
     if base.endswith((".npy", ".npz", ".mat")):
         return _array_kind(folder / name)
     if base.endswith(HDF5):
-        return "array" if tables_in(folder / name) else None
+        return _hdf5_kind(folder / name)
     if base.endswith(TABLES) and base not in ("participants.tsv",):
         return "table"
     return "image" if base.endswith(IMAGES) else None
@@ -187,6 +199,23 @@ def _is_series(path: Path) -> bool:
     except BadDataset:
         return True
     return bool(image.ndim == 4 and image.shape[3] > 1)
+
+
+def _hdf5_kind(path: Path) -> str | None:
+    try:
+        shapes = shapes_in(path)
+    except UserError:  # said by `_why_unread`
+        return None
+    return "rdm" if DISSIMILARITIES in shapes else "array" if tables_in(shapes) else None
+
+
+def _why_unread(path: Path) -> str:
+    """What is wrong with an HDF5 file of no kind that is known."""
+    try:
+        held = listed(shapes_in(path))
+    except UserError as error:
+        return f"{error.what} {error.mend or ''}".strip()
+    return f"it holds {held or 'no numbers'}; an array of two axes is expected, trials x units or units x trials."
 
 
 def _array_kind(path: Path) -> str | None:
@@ -209,7 +238,9 @@ def _square(shape: tuple[int, ...]) -> bool:
     return len(shape) >= 2 and shape[-1] == shape[-2] > 2
 
 
-def _sights(names: list[str], files: dict[str, list[str]], layout: Layout | None) -> Iterator[Sight]:
+def _sights(
+    names: list[str], files: dict[str, list[str]], layout: Layout | None, unread: dict[str, str]
+) -> Iterator[Sight]:
     if "dataset_description.json" in names or (files.get("bold") and files.get("events")):
         yield Sight("BIDS", len(files.get("bold", [])), readable=True)
     for what, kind in (
@@ -232,9 +263,10 @@ def _sights(names: list[str], files: dict[str, list[str]], layout: Layout | None
         if files.get(kind):
             yield Sight(what, len(files[kind]), readable=True)
     if layout is not None:
-        yield Sight(layout.name, max(1, sum(layout.tell(n) for n in names)), readable=True)
+        yield Sight(layout.name, max(1, sum(layout.tell(n) for n in names if n not in unread)), readable=True)
     own = {n for kind in files.values() for n in kind}
-    own |= set() if layout is None else {n for n in names if layout.tell(n)}
+    own |= set() if layout is None else {n for n in names if layout.tell(n) and n not in unread}
     for what, endings, hint in _FORMATS:
         if count := sum(n.lower().endswith(endings) for n in names if n not in own):
-            yield Sight(what, count, readable=False, hint=hint)
+            why = " ".join(f"{n}: {said}" for n, said in unread.items() if n.lower().endswith(endings))
+            yield Sight(what, count, readable=False, hint=why.rstrip(".") or hint)

@@ -62,7 +62,6 @@ def test_what_is_known_and_not_read_is_said_with_a_way_out(tmp_path, name, what)
         ("stimuli/gentle/pieman/align.csv", "Narratives"),
         ("M02/data_243sentences.mat", "Pereira 2018"),
         ("UTS01/wheretheressmoke.hf5", "LeBel/Huth stories"),
-        ("assy_dicarlo_MajajHong2015_public.nc", "netCDF (assemblies of BrainIO, or plain arrays)"),
     ],
 )
 def test_published_datasets_are_told_by_the_names_of_their_files(tmp_path, name, what):
@@ -162,13 +161,56 @@ def test_of_several_arrays_in_hdf5_the_owner_names_one(tmp_path):
     image_stimuli(tmp_path, 4)
     write_hdf5(tmp_path / "r.hdf5", betas=np.zeros((4, 3)), noise=np.zeros((2, 4)))
     text = draft(tmp_path, look(tmp_path)).text
-    assert tomllib.loads(text)["responses"]["key"] == TODO and "of two axes: betas, noise" in text
+    assert tomllib.loads(text)["responses"]["key"] == TODO
+    assert "of two axes: betas (4 x 3), noise (2 x 4)" in text
 
 
 def test_hdf5_of_something_else_is_no_array(tmp_path):
     write_hdf5(tmp_path / "weights.h5", conv=np.zeros((2, 3, 3, 3)), square=np.zeros((5, 5)), names=["a", "b"])
     seen = look(tmp_path)
     assert "array" not in seen.files and [s.what for s in seen.sights] == ["HDF5"]
+
+
+def test_dissimilarities_of_rsatoolbox_are_no_array(tmp_path):
+    write_hdf5(tmp_path / "it.hdf5", dissimilarities=np.zeros((2, 6)))
+    assert [(r["region"], r["file"]) for r in fields(tmp_path)["rdms"]] == [("it", "it.hdf5")]
+
+
+def refused(folder):
+    with pytest.raises(BadDataset, match="no responses in it can be read") as caught:
+        draft(folder, look(folder))
+    assert caught.value.code == "not-recognised"
+    (sight,) = [s for s in look(folder).sights if not s.readable]
+    assert sight.hint == caught.value.mend.rstrip(".")
+    return caught.value.mend
+
+
+def test_what_cannot_hold_responses_is_said_with_its_name_and_no_table_drafted(tmp_path):
+    image_stimuli(tmp_path, 4)
+    (tmp_path / "x.h5").write_text("rubbish")
+    assert refused(tmp_path) == "x.h5: this is no HDF5 file."
+    write_hdf5(tmp_path / "x.h5", a__responses=np.zeros((40, 3, 12)), n=3)
+    assert refused(tmp_path) == (
+        "x.h5: it holds a/responses (40 x 3 x 12); an array of two axes is expected, trials x units or units x trials."
+    )
+    (tmp_path / "x.h5").rename(tmp_path / "x.nc")
+    (tmp_path / "x.nc").write_text("rubbish")
+    assert refused(tmp_path) == "x.nc: not a netCDF file; it begins with b'rubbish'."
+    np.save(tmp_path / "r.npy", np.zeros((4, 3)))
+    assert responses(tmp_path)["files"] == "r.npy", "one bad file does not stop the others"
+
+
+def test_netcdf_is_told_by_its_first_bytes_and_other_files_are_left_out(tmp_path):
+    scipy_io = pytest.importorskip("scipy.io")
+    for name in ("b.nc", "c.nc"):
+        with scipy_io.netcdf_file(tmp_path / name, "w") as file:
+            file.createDimension("trial", 4)
+            file.createDimension("unit", 3)
+            file.createVariable("rates", "f4", ("trial", "unit"))[:] = 1
+    (tmp_path / "a.nc").write_text("rubbish")
+    told = {s.what: (s.count, s.readable) for s in look(tmp_path).sights}
+    assert told == {"netCDF (assemblies of BrainIO, or plain arrays)": (2, True), "netCDF": (1, False)}
+    assert responses(tmp_path)["files"] == ["b.nc", "c.nc"]
 
 
 def test_packs_and_hidden_files_are_passed_over(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gyral.datasets.layouts.layout import IMAGES, Draft, Layout, Published, csv, described, relative
-from gyral.datasets.readers.brainio import BRAINIO, assembly
+from gyral.datasets.readers.brainio import BRAINIO, assembly, why_no_netcdf
 from gyral.datasets.readers.files import read_table, texts
 from gyral.datasets.source import TODO
 from gyral.errors import BadDataset
@@ -32,7 +32,7 @@ def draft(folder: Path) -> Draft:
     BadDataset
         As `gyral.datasets.readers.brainio.assembly`.
     """
-    files = _shown_files(folder, (".nc",))
+    files = [f for f in _shown_files(folder, (".nc",)) if not why_no_netcdf(f)]
     try:
         return _assemblies(folder, files)
     except BadDataset as error:

@@ -169,6 +169,15 @@ def assembly(path: Path, dims: Dimensions = BRAINIO) -> Iterator[Any]:
         yield found[0]
 
 
+def why_no_netcdf(path: Path) -> str:
+    """What stands at the start of a file instead of netCDF of any version; "" where it is netCDF."""
+    try:
+        _engine(path, BRAINIO)
+    except BadDataset as error:
+        return error.what if error.code == "not-netcdf" else ""
+    return ""
+
+
 def _engine(path: Path, dims: Dimensions) -> Literal["h5netcdf", "scipy"]:
     """What reads the file, by its first bytes."""
     try:

@@ -1,13 +1,14 @@
 """Arrays in HDF5 files, read a block at a time through h5py."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gyral.errors import BadDataset, Unavailable, UserError
+from gyral.errors import BadDataset, Unavailable
 
 HDF5 = (".h5", ".hdf5", ".hf5")
+DISSIMILARITIES = "dissimilarities"  # how rsatoolbox calls its variable
 
 
 def is_hdf5(path: Path) -> bool:
@@ -41,27 +42,43 @@ def opened(path: Path) -> Iterator[Any]:
     except FileNotFoundError:
         raise BadDataset("no such file.", where=str(path), code="file-missing") from None
     except OSError as error:
-        raise BadDataset(
-            f"not an HDF5 file that can be read: {error}.", where=str(path), code="not-hdf5"
-        ) from None
+        cut = h5py.is_hdf5(path)
+        what = f"not an HDF5 file that can be read: {error}." if cut else "this is no HDF5 file."
+        raise BadDataset(what, where=str(path), code="not-hdf5") from None
 
 
-def tables_in(path: Path) -> tuple[str, ...]:
-    """Names of variables of two axes of numbers, neither a single line nor square; none of a file that cannot be read."""
-    names: list[str] = []
+def shapes_in(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the variables that hold numbers, single ones left out, by name.
+
+    Raises
+    ------
+    BadDataset, Unavailable
+        As `opened`.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
 
     def keep(name: str, item: Any) -> None:
         # Of groups, neither shape nor type are known.
-        fits = hasattr(item, "dtype") and item.ndim == 2 and item.dtype.kind in "fiu"
-        if fits and min(item.shape) > 1 and item.shape[0] != item.shape[1]:
-            names.append(name)
+        if hasattr(item, "dtype") and item.dtype.kind in "fiu" and item.shape:
+            shapes[name] = item.shape
 
-    try:
-        with opened(path) as file:
-            file.visititems(keep)
-    except UserError:
-        return ()
-    return tuple(names)
+    with opened(path) as file:
+        file.visititems(keep)
+    return shapes
+
+
+def tables_in(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Of the shapes of variables those of two axes, neither a single line nor square."""
+    return {n: s for n, s in shapes.items() if len(s) == 2 and min(s) > 1 and s[0] != s[1]}
+
+
+def listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Names and shapes of variables, the first twelve.
+
+    >>> listed({"betas": (40, 12)})
+    'betas (40 x 12)'
+    """
+    return ", ".join(f"{n} ({' x '.join(map(str, s))})" for n, s in list(shapes.items())[:12])
 
 
 def variable(file: Any, key: str, path: Path, axes: int) -> Any:

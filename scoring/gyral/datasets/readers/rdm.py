@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.hdf5 import opened
+from gyral.datasets.readers.hdf5 import DISSIMILARITIES, opened
 from gyral.datasets.readers.matlab import read_matlab, square
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.source import RdmSource
 from gyral.errors import BadDataset, UnknownName
 
 # rsatoolbox's name of the stack of upper triangles.
-_RSATOOLBOX = "dissimilarities"
 
 
 def read_rdms(source: RdmSource, path: Path) -> RegionRdms:
@@ -83,7 +82,7 @@ def _pick(found: dict[str, Any], key: str | None, path: Path) -> Any:
     if key is None:
         if len(found) == 1:
             return next(iter(found.values()))
-        key = _RSATOOLBOX if _RSATOOLBOX in found else ""
+        key = DISSIMILARITIES if DISSIMILARITIES in found else ""
     if key not in found:
         raise UnknownName(f"variable of {path}:", key, found)
     return found[key]
