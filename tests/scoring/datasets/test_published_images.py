@@ -110,7 +110,7 @@ def test_nsd_that_does_not_fit_is_refused(tmp_path, begun):
     second.write_bytes(whole[: len(whole) // 2])
     refused("not-hdf5", tmp_path, fields)
     second.write_bytes(b"nothing")
-    assert "not an HDF5 file" in refused("not-hdf5", tmp_path, fields)
+    assert "this is no HDF5 file" in refused("not-hdf5", tmp_path, fields)
     second.unlink()
     assert "18 trials in the table, 9 rows" in refused("trial-count", tmp_path, fields)
     second.write_bytes(whole)
