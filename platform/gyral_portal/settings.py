@@ -30,6 +30,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from gyral.places import home
+from gyral_portal import style
 from gyral_portal.secret import kept_secret
 
 
@@ -231,7 +232,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
-        "style-src": [SELF],
+        "style-src": [SELF, style.SOURCE],
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],

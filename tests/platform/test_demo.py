@@ -71,9 +71,12 @@ def read(address: str) -> str:
 
 def test_pages_are_served_with_their_style(demo: Demo) -> None:
     page = read(demo.address)
-    style = re.search(r'href="(/static/[^"]+\.css)"', page)
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
     assert style is not None
-    assert "--" in read(demo.address + style[1]), "the stylesheet sets custom properties"
+    assert "--ink:" in style[1], "the stylesheet sets custom properties"
+    script = re.search(r'src="(/static/[^"]+\.js)"', page)
+    assert script is not None
+    assert "htmx" in read(demo.address + script[1])
     board = read(f"{demo.address}/boards/sim-vision/")
     assert "simulated" in board.lower()
 

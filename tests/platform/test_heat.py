@@ -1,16 +1,14 @@
 """The heat ramp: one hue, even steps in lightness, ordered for every kind of colour vision and in grey, text legible."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import gyral_portal
 from colour_vision import VISION
+from gyral_portal.style import TEXT as STYLE
 
-STYLE = (Path(gyral_portal.__file__).parent / "static" / "gyral.css").read_text("utf-8")
 Colour = NDArray[np.float64]
 
 

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import threading
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,14 @@ def test_pages_carry_a_strict_policy(client: Client) -> None:
     assert "frame-ancestors 'none'" in policy
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.django_db
+def test_rules_inside_a_page_are_the_ones_that_its_policy_allows(client: Client) -> None:
+    response = client.get("/")
+    rules = response.content.decode().split("<style>")[1].split("</style>")[0]
+    allowed = b64encode(sha256(rules.encode()).digest()).decode()
+    assert f"style-src 'self' 'sha256-{allowed}'" in response["Content-Security-Policy"]
 
 
 @pytest.mark.django_db

@@ -12,6 +12,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from gyral.metrics.metric import title_of
+from gyral_portal import style
 from gyral_submissions.models import Benchmark
 
 register = template.Library()
@@ -19,6 +20,12 @@ register = template.Library()
 MISSING = "–"
 MINUS = "−"
 _SPAN = re.compile(r"`([^`\n]+)`")
+
+
+@register.simple_tag
+def stylesheet() -> SafeString:
+    """All rules, in the page itself."""
+    return mark_safe(f"<style>{style.TEXT}</style>")  # noqa: S308 - our own file
 
 
 @register.filter
