@@ -2,6 +2,7 @@
 
     python tests/benchmarks/rsa.py                 500 and 1000 stimuli x 10 subjects
     python tests/benchmarks/rsa.py --sizes 200 --draws 10 --repeats 1
+    python tests/benchmarks/rsa.py --sizes 1000 --draws 40 --over subjects    only these bootstraps
 
 Both run in one process, one after the other, on the same RDMs and the same draws (its random state is replayed). For
 each: processor time (least of a few repeats of ours), ratio, peak memory beyond the inputs of each (tracemalloc, another run), and the
@@ -14,7 +15,7 @@ import argparse
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from gyral.rsa.rdm import rdm
 from gyral.rsa.topology import PANELS, regime_map
 
 SUBJECTS, CHANNELS, RUNS = 10, 1000, 4
+FACTORS = ("subjects", "stimuli", "both")
 METHODS = {"cosine": "cosine", "pearson": "corr", "whitened-cosine": "cosine_cov", "spearman": "rho-a"}
 SEED = 5
 # So many that sorting once, which any number shares, is a small part.
@@ -107,8 +109,8 @@ def crossed(runs: np.ndarray, weights: np.ndarray) -> None:
         part @ part.T
 
 
-def bootstraps(samples: int, draws: int, repeats: int) -> Iterator[str]:
-    """Bootstrap of one model over subjects, stimuli and both."""
+def bootstraps(samples: int, draws: int, repeats: int, wanted: Sequence[str]) -> Iterator[str]:
+    """Bootstrap of one model over subjects, stimuli and both, or those of them that are ``wanted``."""
     rng = np.random.default_rng(1)
     x = rng.standard_normal((samples, 20))
     mixes = rng.standard_normal((SUBJECTS, 20, 60))
@@ -123,6 +125,8 @@ def bootstraps(samples: int, draws: int, repeats: int) -> Iterator[str]:
             ("stimuli", eval_bootstrap_pattern),
             ("both", eval_bootstrap),
         ):
+            if over not in wanted:
+                continue
             if over != "subjects" and name.startswith("whitened"):
                 continue  # rsatoolbox 0.3.2 fails there from 100 stimuli on: it divides an int8 matrix in place
             state, counts = np.random.RandomState(SEED), {"subjects": [], "stimuli": []}
@@ -178,6 +182,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000])
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--over", nargs="+", choices=FACTORS, help="only these bootstraps, and nothing else")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     print(
@@ -185,10 +190,12 @@ def main() -> None:
         "\n|---|---|---|---|---|---|---|---|"
     )
     for samples in asked.sizes:
-        for text in distances(samples, asked.repeats):
+        for text in () if asked.over else distances(samples, asked.repeats):
             print(text, flush=True)
-        for text in bootstraps(samples, asked.draws, asked.repeats):
+        for text in bootstraps(samples, asked.draws, asked.repeats, asked.over or FACTORS):
             print(text, flush=True)
+    if asked.over:
+        return
     print("\n| comparator, stimuli | ms a redraw and subject |\n|---|---|")
     for samples in asked.sizes:
         for text in ranks(samples, RANKED_DRAWS, asked.repeats):
