@@ -150,6 +150,8 @@ def test_submit_a_folder_and_look_at_it(there: Site, board: Benchmark, gyral: Ca
     note(Run.objects.get(pk=run).pk, 1, "first line")
     assert "first line" in gyral("logs", run)[1]
     assert "cancelled" in gyral("status", run, "--cancel")[1]
+    Run.objects.filter(pk=run).update(fault_text="It was sent again.")
+    assert "cancelled\n  It was sent again.\n" in gyral("status", run)[1]
     assert json.loads(gyral("status", run, "--retry", "--json")[1])["attempt"] == 2
     assert not Upload.objects.exists()
 

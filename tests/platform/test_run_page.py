@@ -77,13 +77,13 @@ def test_run_page_of_a_failed_run_says_whose_fault_and_the_mend(
         fault_code="onnx-fixed-batch",
         fault_text="the graph takes batches of 1 only.",
         fault_where="model.onnx",
-        fault_mend="Export it with a dynamic batch axis.",
+        fault_mend="Export it with `dynamic_axes`.",
     )
     text = _page(as_owner, run)
     for part in (
         "The submission cannot be scored.",
         "batches of 1 only",
-        "dynamic batch axis",
+        "Export it with <code>dynamic_axes</code>.",
         "onnx-fixed-batch",
         "Submit a new version",
         'class="quiet" type="submit">Retry (costs one evaluation)',

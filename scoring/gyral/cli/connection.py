@@ -36,6 +36,6 @@ def state_words(run: dict[str, Any]) -> str:
 
 
 def fault_words(run: dict[str, Any]) -> str:
-    """Why a failed run failed, and what to do."""
+    """Why a run failed or was cancelled, and what to do."""
     where = f"{run['fault_where']}: " if run["fault_where"] else ""
     return f"{where}{run['fault_text']} {run['fault_mend']}".strip()

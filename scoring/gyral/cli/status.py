@@ -43,7 +43,7 @@ def status(run: str | None, save: Path | None, cancel: bool, retry: bool, as_jso
 
 def _print_one(site: Site, run: dict[str, Any]) -> None:
     click.echo(run_line(run))
-    if run["state"] == "failed":
+    if run["state"] in ("failed", "cancelled") and run["fault_text"]:
         click.echo(f"  {fault_words(run)}")
         if run["fault_page"]:
             click.echo(f"  {site.page(run['fault_page'])}")
