@@ -102,7 +102,7 @@ def test_mail_is_declined_on_the_account_page(as_owner: Client, owner: User) -> 
 
 def test_what_is_announced_stands_on_every_page_while_it_lasts(client: Client, board: Benchmark) -> None:
     now = timezone.now()
-    assert "banner" not in client.get("/").content.decode()
+    assert 'class="note banner' not in client.get("/").content.decode()
     Announcement.objects.create(text="Disks are <moved>.", begins=now, ends=now + timedelta(hours=1), closes=True)
     cache.clear()
     for address in ("/", "/boards/cortex/", "/accounts/login/", "/nothing/"):
