@@ -89,4 +89,4 @@ def test_the_command_writes_the_page(
         assert left.value.code == 0
         assert f"wrote {file}" in capsys.readouterr().out
         text = (tmp_path / file).read_text("utf-8")
-        assert "Nothing bounds these responses" in text and "Public it becomes" in text
+        assert "Nothing bounds this metric" in text and "Public it becomes" in text
