@@ -6,8 +6,8 @@
 
 "fresh" pages differ in order, filter, search, columns, weights, day and page of rows, so that none was kept; "kept" ones were. Bytes
 are those that come over the wire (gzip), requests a second those of keep-alive connections in turn. "cold" is the first page of a
-process that has read nothing. SQLite's file is read through before, since a site that is in use has it in memory (where the system drops it
-again, pages take as long as the disk). "cpu_ms" is what a page costs the site's process (mean), which other work on the machine inflates less
+process that has read nothing. SQLite's file is read through before, since a site that is in use has it in memory, and PostgreSQL's tables are as after a
+VACUUM, which reads them (where the system drops files from memory again, pages take as long as the disk). "cpu_ms" is what a page costs the site's process (mean), which other work on the machine inflates less
 than the time until it is here. One line of JSON a measurement.
 """
 
