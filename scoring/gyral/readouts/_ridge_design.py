@@ -15,6 +15,7 @@ from gyral.features.features import Features
 from gyral.readouts._ridge_arrays import Arrays, Host, Matrix
 from gyral.readouts._ridge_kept import Kept, key_of
 from gyral.readouts._ridge_span import Centre
+from gyral.readouts._spread import inverse_spread
 from gyral.readouts.readout import Rows, require_finite
 from gyral.threads import few_threads
 
@@ -204,9 +205,7 @@ class Design:
             sd = np.sqrt(ones @ (block * block))
         if not np.isfinite(sd).all():
             require_finite(features, _read(features, self.rows, columns), self.rows)
-        # A column whose spread is rounding of its mean is constant: it gets no weight at all.
-        varies = sd > 1e-6 * np.abs(mean) + 1e-30
-        scale = np.where(varies, 1 / np.maximum(sd, np.float32(1e-30)), 0).astype(np.float32)
+        scale = inverse_spread(mean, sd)
         self._mean[columns], self._scale[columns] = mean, scale
         block *= scale
         return block

@@ -16,6 +16,7 @@ from gyral.datasets.region import Region
 from gyral.datasets.split import Fold
 from gyral.errors import UserError
 from gyral.features.features import Features
+from gyral.readouts._spread import inverse_spread
 from gyral.readouts.readout import Array, FittedReadout, JointReadout, Needs, Readout, Rows, require
 from gyral.readouts.reduction import Method, parse_reduction
 from gyral.readouts.spec import label
@@ -102,8 +103,7 @@ class Reduced:
         width = min(self.width, len(rows)) if self.method == "pca" else self.width
         if features.width <= width:
             return self.readout.fit(features, responses, rows, inner, regions=regions, seed=seed)
-        projection = _fit_projection(features, rows, self.method, width, seed)
-        narrow = projection.apply(features, rows)
+        projection, narrow = _fit_projection(features, rows, self.method, width, seed)
         return FittedReduced(
             self.readout.fit(narrow, responses, rows, inner, regions=regions, seed=seed), projection
         )
@@ -140,7 +140,11 @@ class _Projection:
 
     def apply(self, features: Features, rows: Rows) -> Features:
         """Fewer columns of ``rows``; zeros elsewhere."""
-        found = self.projection.transform((features.flat(rows) - self.mean) * self.scale)
+        return self.narrow(features, rows, (features.flat(rows) - self.mean) * self.scale)
+
+    def narrow(self, features: Features, rows: Rows, standard: Array) -> Features:
+        """The same of columns that are standardised already."""
+        found = self.projection.transform(standard)
         if self.rotation is not None:
             found = found @ self.rotation
         whole = np.zeros((len(features), found.shape[1]), np.float32)
@@ -148,24 +152,26 @@ class _Projection:
         return Features(features.layer, whole)
 
 
-def _fit_projection(features: Features, rows: Rows, method: Method, width: int, seed: int) -> _Projection:
+def _fit_projection(
+    features: Features, rows: Rows, method: Method, width: int, seed: int
+) -> tuple[_Projection, Features]:
+    """The projection, and the training rows seen by it."""
     train = features.flat(rows)
     mean, sd = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
-    # A column whose spread is rounding of its mean is constant.
-    there = sd > 1e-6 * np.abs(mean) + 1e-30
-    scale = np.where(there, 1 / np.where(there, sd, 1), 0).astype(np.float32)
-    centre = mean.astype(np.float32)
+    centre, scale = mean.astype(np.float32), inverse_spread(mean, sd)
     standard = (train - centre) * scale
     if method == "srp":
         from sklearn.random_projection import SparseRandomProjection  # slow to import, and only for this option
 
         random = SparseRandomProjection(width, random_state=seed, dense_output=True)
-        return _Projection(centre, scale, random.fit(standard), None)
-    from sklearn.decomposition import PCA  # slow to import, and only for this option
+        projection = _Projection(centre, scale, random.fit(standard), None)
+    else:
+        from sklearn.decomposition import PCA  # slow to import, and only for this option
 
-    components = PCA(width, random_state=seed).fit(standard)
-    rotation = evening_rotation(components.explained_variance_).astype(np.float32)
-    return _Projection(centre, scale, components, rotation)
+        components = PCA(width, random_state=seed).fit(standard)
+        rotation = evening_rotation(components.explained_variance_).astype(np.float32)
+        projection = _Projection(centre, scale, components, rotation)
+    return projection, projection.narrow(features, rows, standard)
 
 
 def evening_rotation(variances: Array) -> NDArray[np.float64]:
