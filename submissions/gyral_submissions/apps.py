@@ -11,5 +11,6 @@ class SubmissionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Listen to deletions."""
+        """Listen to deletions, and have ``among`` known."""
         from gyral_submissions import signals  # noqa: F401 - models are not loaded before
+        from gyral_submissions.domain.queries import among  # noqa: F401

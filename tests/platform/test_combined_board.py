@@ -206,13 +206,13 @@ def test_answers_are_tagged_packed_and_not_sent_again(client: Client, models: No
     assert client.get(address, headers={"if-none-match": plain["ETag"]}).status_code == 200
 
 
-def test_known_page_takes_one_query_and_an_unchanged_board_four(
+def test_known_page_takes_one_query_and_an_unchanged_board_three(
     client: Client, models: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client.get("/boards/all/")
     with django_assert_num_queries(1):
         client.get("/boards/all/")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         client.get("/boards/all/?sort=cortex@0/V1")
 
 
@@ -225,7 +225,7 @@ def test_queries_do_not_grow_with_models_benchmarks_or_columns(
         for m in range(more):
             make_run(make_submission(f"more{n}-{m}"), other, {"R0": 0.1 * m})
     client.get("/boards/all/")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         client.get("/boards/all/?open=vision,language,other0,cortex&mean=1&q=net&page=1")
 
 

@@ -15,6 +15,7 @@ _TESTS = (
     "domain/test_quota.py::test_one_evaluation_is_active_once",
     "domain/test_transition.py::test_event_of_an_old_attempt_matches_nothing",
     "domain/test_execution.py::test_worker_that_died_after_the_rename_leaves_one_outcome",
+    "domain/queries/test_among.py",
     "domain/queries/test_board.py",
 )
 

@@ -17,8 +17,8 @@ FAMILIES = ("ResNet", "ViT", "ConvNeXt", "CLIP", "BERT", "GPT", "RNN", "floor")
 LICENCES = ("MIT", "Apache-2.0", "CC BY-NC 4.0", "")
 CORPORA = (["imagenet-1k"], ["laion"], ["wikipedia"], [])
 _OBJECTS = {
-    "sqlite": "json_group_object(region, json_array(id, value))",
-    "postgresql": "jsonb_object_agg(region, jsonb_build_array(id, value))",
+    "sqlite": "json_group_object(region, json_array(id, value, spread))",
+    "postgresql": "jsonb_object_agg(region, jsonb_build_array(id, value, spread))",
 }
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -16,6 +16,7 @@ from gyral_portal.leaderboard.mean import Mean
 from gyral_portal.leaderboard.table import Line, Table
 from gyral_portal.templatetags.gyral import metric_name, percent, score
 from gyral_submissions.domain.queries.board import Cell
+from gyral_submissions.domain.queries.grid import Column
 from gyral_submissions.enums import Tier
 from gyral_submissions.models import Benchmark
 
@@ -39,6 +40,7 @@ class _Drawer:
         # Addresses are made once, for a thousand cells: reversing each would take longer than drawing it.
         self.record = reverse("leaderboard:record", args=[_ANY]).split(str(_ANY))
         self.model = reverse("leaderboard:model-version", args=["NAME", 0])
+        self.said: dict[tuple[object, ...], str] = {}
 
     def row(self, line: Line) -> str:
         cells = "".join(self.column(line, n, shown) for n, shown in enumerate(self.columns))
@@ -72,15 +74,24 @@ class _Drawer:
             hidden = f'<td class="cell cover">{has} of {of}<span class="share">when opened</span></td>'
             return hidden if has else _MISSING
         address = str(line.runs[shown.column.place]).join(self.record)
-        parts = [_value(cell, line), _rank(cell, line)]
-        if self.look.twins and line.facts.has_twin:
-            parts.append(_twin(cell))
-        if cell.unique_r2 is not None or cell.partial is not None:
-            parts.append(_left(cell))
+        twin = _twin(cell) if self.look.twins and line.facts.has_twin else ""
+        left = _left(cell) if cell.unique_r2 is not None or cell.partial is not None else ""
         return (
-            f'<td class="cell h{line.heat[shown.index]}">'
-            f'<a href="{address}" title="{_title(cell, shown.column.benchmark)}">{"".join(parts)}</a></td>'
+            f'<td class="cell h{line.heat[shown.index]}"><a href="{address}" title="{self.title(cell, shown.column)}">'
+            f"{_value(cell, line)}{_rank(cell, line)}{twin}{left}</a></td>"
         )
+
+    def title(self, cell: Cell, column: Column) -> str:
+        """What the numbers are; most cells of a column say the same of the stimuli and units."""
+        key = (column.place, cell.metric, cell.n_units, cell.n_samples, cell.interval_kind)
+        said = self.said.get(key)
+        if said is None:
+            said = self.said[key] = escape(_said(cell, column.benchmark))
+        ceiled = ""
+        if cell.ceiled is not None and cell.n_ceiled:
+            word = _units(cell.n_units, column.benchmark)
+            ceiled = f"; {percent(cell.ceiled)} of ceiling, {cell.n_ceiled} of {cell.n_units} {word}"
+        return f"{said}{ceiled}. Opens the record."
 
 
 def _mean(mean: Mean) -> str:
@@ -94,19 +105,18 @@ def unit_of(benchmark: Benchmark) -> str:
     return {"rsa": "RDM", "triplets": "participant"}.get(benchmark.task, "unit")
 
 
-def _title(cell: Cell, benchmark: Benchmark) -> str:
-    """What the numbers are."""
-    word = unit_of(benchmark) + ("" if cell.n_units == 1 else "s")
+def _units(count: int, benchmark: Benchmark) -> str:
+    return unit_of(benchmark) + ("" if count == 1 else "s")
+
+
+def _said(cell: Cell, benchmark: Benchmark) -> str:
+    word = _units(cell.n_units, benchmark)
     if cell.metric.startswith("identification-"):
         over = f"patterns of {cell.n_units} {word}"
     else:
         over = f"{'median' if benchmark.task == 'encoding' else 'mean'} over {cell.n_units} {word}"
-    said = [f"{metric_name(cell.metric)}, {over}, {cell.n_samples} stimuli"]
-    if cell.interval_kind in _OF:
-        said.append(f"95 % interval {_OF[cell.interval_kind]}")
-    if cell.ceiled is not None and cell.n_ceiled:
-        said.append(f"{percent(cell.ceiled)} of ceiling, {cell.n_ceiled} of {cell.n_units} {word}")
-    return escape("; ".join(said)) + ". Opens the record."
+    interval = f"; 95 % interval {_OF[cell.interval_kind]}" if cell.interval_kind in _OF else ""
+    return f"{metric_name(cell.metric)}, {over}, {cell.n_samples} stimuli{interval}"
 
 
 def _value(cell: Cell, line: Line) -> str:
@@ -116,30 +126,33 @@ def _value(cell: Cell, line: Line) -> str:
 
 
 def _rank(cell: Cell, line: Line) -> str:
-    said = []
+    said = ""
     if cell.rank is not None:
         best, worst = cell.rank
-        rank = f"rank {best}" if best == worst else f"rank {best}–{worst}"
-        ties = f' <span title="Models that share a letter cannot be told apart here">{escape(cell.ties)}</span>'
-        said.append(rank + (ties if cell.ties else ""))
+        ties = ""
+        if cell.ties:
+            ties = (
+                f' <span title="Models that share a letter cannot be told apart here">{escape(cell.ties)}</span>'
+            )
+        said = _share(f"rank {best}{ties}" if best == worst else f"rank {best}–{worst}{ties}")
     elif line.is_private:
-        said.append(f"{line.facts.visibility}: no rank")
-    if cell.ceiled is not None:
-        said.append(f"{percent(cell.ceiled)} of ceiling")
-    return "".join(f'<span class="share">{one}</span>' for one in said)
+        said = _share(f"{line.facts.visibility}: no rank")
+    return said if cell.ceiled is None else said + _share(f"{percent(cell.ceiled)} of ceiling")
+
+
+def _share(said: str) -> str:
+    return f'<span class="share">{said}</span>'
 
 
 def _twin(cell: Cell) -> str:
     if cell.twin is None:
-        return '<span class="share">twin not scored</span>'
+        return _share("twin not scored")
     spread = "" if cell.twin_spread is None else f" ± {score(cell.twin_spread)}"
-    return f'<span class="share">twin {score(cell.twin)}{spread}</span>'
+    return _share(f"twin {score(cell.twin)}{spread}")
 
 
 def _left(cell: Cell) -> str:
-    badge = (
-        '<span class="share"><span class="badge nothing">nothing left</span></span>' if cell.nothing_left else ""
-    )
+    badge = _share('<span class="badge nothing">nothing left</span>') if cell.nothing_left else ""
     if cell.partial is not None:
         said = f'title="partial correlation: nuisances are held constant">beyond nuisances {score(cell.partial)}'
     else:

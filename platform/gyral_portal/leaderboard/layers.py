@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from gyral_portal.leaderboard.table import heat
 from gyral_submissions.domain.queries.profile import LayerMap, layer_maps
 from gyral_submissions.models import Run
@@ -20,14 +22,16 @@ def layers_contexts(runs: Sequence[Run]) -> dict[UUID, dict[str, Any]]:
 
 def map_lines(found: LayerMap) -> list[tuple[str, list[tuple[float | None, int, int]]]]:
     """Each layer with (value, heat, folds in which it was chosen) by region; heat by column, as on boards."""
-    best = [max((v for v in column if v is not None), default=0.0) for column in zip(*found.values, strict=True)]
+    values = np.array(found.values, np.float64).reshape(len(found.layers), len(found.regions))
+    best = [float(column.max(initial=0.0, where=~np.isnan(column))) for column in values.T]
+    heats = heat(values, best).tolist()
     return [
         (
             layer,
             [
-                (value, heat(value, best[n]), found.chosen.get(region, {}).get(layer, 0))
-                for n, (region, value) in enumerate(zip(found.regions, values, strict=True))
+                (value, shade, found.chosen.get(region, {}).get(layer, 0))
+                for region, value, shade in zip(found.regions, found.values[n], heats[n], strict=True)
             ],
         )
-        for layer, values in zip(found.layers, found.values, strict=True)
+        for n, layer in enumerate(found.layers)
     ]

@@ -25,15 +25,10 @@ from gyral_portal.leaderboard.models import SavedView
 from gyral_portal.leaderboard.scope import WORDS, Scope
 from gyral_portal.leaderboard.selected import address_of, narrowed
 from gyral_portal.leaderboard.table import HEAT_STEPS, Line, Table
-from gyral_portal.templatetags.gyral import metric_name
+from gyral_portal.templatetags.gyral import CEILING, metric_name
 from gyral_submissions.domain.queries.grid import Column
 from gyral_submissions.models import Benchmark
 
-# What the filter ``ceiling`` reads of a region.
-CEILING = (
-    *("ceiling", "ceiling_low", "ceiling_high", "ceiling_unit"),
-    *("ceiling_lower", "ceiling_lower_low", "ceiling_lower_high"),
-)
 _IN_FORM = {"q", "twins", "on", "mean", "page", *FACETS}
 
 

@@ -4,7 +4,7 @@ Order, filters, means and shades are worked out here, so that the page, the file
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -38,12 +38,12 @@ class Line:
     cells : mapping of int to Cell
         By index of the column in the grid.
     heat : mapping of int to int
-        Shade of each cell, 0 to `HEAT_STEPS`.
+        Shade of each column in view, 0 to `HEAT_STEPS`.
     covered : mapping of int to int
         By place among the shown columns, of a coverage, and of a closed group's column without a score: how many of its
         members have one.
     runs : mapping of int to UUID
-        By place of the benchmark in the grid.
+        By place of the benchmark in the grid, of those that have columns in view.
     mean : Mean or None
         Where one is asked for.
     borda : float or None
@@ -106,19 +106,35 @@ class Table:
         return [*self.look.misread, *(f"No model here has {f.chosen[:80]!r} as “{f.label}”." for f in empty)]
 
     def lines(self, viewer: Viewer, *, page: int | None = None) -> list[Line]:
-        """Rows of one page, by default the one that is looked at; three queries."""
+        """Rows of one page, by default the one that is looked at; two queries."""
         page = self.look.page if page is None else page
         rows = self.order[(page - 1) * ROWS : page * ROWS]
         indices = [c.index for c in self.columns if c.column is not None]
         cells = cells_of(self.grid, rows, indices, viewer, twins=self.look.twins)
         by_row: dict[int, dict[int, Cell]] = {row: {} for row in rows}
         for (row, index), cell in cells.items():
-            by_row[row][index] = replace(cell, rank=None, ties="") if self._unranked(row) else cell
-        has = np.isfinite(self.grid.values[rows])
-        covered = {n: has[:, c.members].sum(axis=1).tolist() for n, c in enumerate(self.columns) if c.members}
+            by_row[row][index] = cell._replace(rank=None, ties="") if self._unranked(row) else cell
+        values = self.grid.values[rows]
+        missing = np.isnan(values)
+        heats = heat(values[:, indices], [self._best[n] for n in indices]).tolist()
+        covered = {
+            n: (~missing[:, c.members]).sum(axis=1).tolist() for n, c in enumerate(self.columns) if c.members
+        }
+        # Of a column that stands for others, how many have a score matters where it has none itself.
+        told = {
+            n: missing[:, c.index].tolist() if (c := self.columns[n]).column is not None else [True] * len(rows)
+            for n in covered
+        }
+        places = {c.column.place for c in self.columns if c.column is not None}
         return [
-            self._line(row, by_row[row], {n: found[place] for n, found in covered.items()})
-            for place, row in enumerate(rows)
+            self._line(
+                row,
+                by_row[row],
+                dict(zip(indices, heats[at], strict=True)),
+                {n: counts[at] for n, counts in covered.items() if told[n][at]},
+                places,
+            )
+            for at, row in enumerate(rows)
         ]
 
     def all_lines(self, viewer: Viewer) -> Iterator[Line]:
@@ -130,7 +146,14 @@ class Table:
         """What its owner alone sees has no rank; nor is it known which ranks stood on an earlier day."""
         return bool(self.grid.own[row]) or self.look.on is not None
 
-    def _line(self, row: int, cells: dict[int, Cell], covered: Mapping[int, int]) -> Line:
+    def _line(
+        self,
+        row: int,
+        cells: Mapping[int, Cell],
+        heats: Mapping[int, int],
+        covered: Mapping[int, int],
+        places: Collection[int],
+    ) -> Line:
         grid, facts = self.grid, self.grid.facts[row]
         own = bool(grid.own[row])
         single = len(grid.benchmarks) == 1 and not own and self.look.on is None
@@ -138,13 +161,9 @@ class Table:
             facts,
             own,
             cells,
-            {index: heat(cell.value, self._best[index]) for index, cell in cells.items()},
-            {
-                n: count
-                for n, count in covered.items()
-                if self.columns[n].column is None or np.isnan(grid.values[row, self.columns[n].index])
-            },
-            {n: run for n in range(len(grid.benchmarks)) if (run := grid.run(n, facts.pk)) is not None},
+            heats,
+            covered,
+            {n: run for n in places if (run := grid.run(n, facts.pk)) is not None},
             self.means.of_row(row) if self.means else None,
             grid.borda[0].get(facts.pk) if single else None,
         )
@@ -170,10 +189,19 @@ def arrange(grid: Grid, look: Look) -> Table:
     return Table(grid, look, shown, len(laid), order.tolist(), facets, means, best)
 
 
-def heat(value: float | None, best: float) -> int:
-    """Shade of a value, 0 to 6: its share of the best in its column; 0 for missing values, zero and below."""
-    share = value / best if value is not None and best > 0 else 0.0
-    return min(HEAT_STEPS, max(0, math.ceil(share * HEAT_STEPS)))
+def heat(values: NDArray[np.float64], best: Sequence[float]) -> NDArray[np.int64]:
+    """Shades of values, 0 to 6: their shares of the best in their column; 0 for missing values, zero and below.
+
+    Parameters
+    ----------
+    values : array, rows x columns
+        NaN where there is none.
+    best : sequence of float, columns
+        Their best.
+    """
+    top = np.array(best, np.float64)
+    shares = np.where((top > 0) & ~np.isnan(values), values, 0.0) / np.where(top > 0, top, 1.0)
+    return np.clip(np.ceil(shares * HEAT_STEPS), 0, HEAT_STEPS).astype(np.int64)
 
 
 def _default_sort(laid: Sequence[Shown], means: Means | None) -> str:

@@ -37,8 +37,12 @@ def score(value: float | None, digits: int = 3) -> str:
     """
     if value is None or not math.isfinite(value):
         return MISSING
-    text = f"{abs(value):.{digits}f}"
-    return (MINUS if value < 0 and float(text) != 0 else "") + text
+    # Boards write thousands: a format that is known beforehand takes half as long.
+    text = f"{value:.3f}" if digits == 3 else f"{value:.{digits}f}"
+    if value >= 0:
+        return text
+    text = text.removeprefix("-")
+    return MINUS + text if float(text) != 0 else text
 
 
 @register.filter
@@ -69,6 +73,13 @@ def unit_name(unit: str) -> str:
     return {"r2": "r²", "share": "shares of choices"}.get(unit, unit)
 
 
+# What the filter ``ceiling`` reads of a cell, score or region.
+CEILING = (
+    *("ceiling", "ceiling_low", "ceiling_high", "ceiling_unit"),
+    *("ceiling_lower", "ceiling_lower_low", "ceiling_lower_high"),
+)
+
+
 @register.filter
 def ceiling(cell: Any) -> str:
     """The ceiling of a cell or region: with its interval, or for RDMs from the lower bound on; a dash without one.
@@ -81,7 +92,7 @@ def ceiling(cell: Any) -> str:
     >>> ceiling({"ceiling": 0.67, "ceiling_low": 0.6, "ceiling_high": 0.73, "ceiling_unit": "r"} | bound)
     '0.37 (0.30 to 0.44) to 0.67 (0.60 to 0.73) in r'
     """
-    said = cell if isinstance(cell, dict) else vars(cell)
+    said = cell if isinstance(cell, dict) else {name: getattr(cell, name) for name in CEILING}
     if said.get("ceiling") is None:
         return MISSING
     ends = [_with_interval(said, name) for name in ("ceiling_lower", "ceiling") if said.get(name) is not None]

@@ -179,9 +179,9 @@ def _store(run_id: uuid.UUID, attempt: int, record: "Record", kept: Path) -> boo
     return stored
 
 
-def by_region(scores: Iterable[Score]) -> dict[str, tuple[int, float | None]]:
-    """What boards order a run by: ids and values of stored scores over all subjects, layers chosen inside training rows."""
-    return {s.region: (s.pk, s.value) for s in scores if s.subject == ALL and s.layer == CHOSEN}
+def by_region(scores: Iterable[Score]) -> dict[str, tuple[int, float | None, float | None]]:
+    """What boards order a run by: ids, values and spreads of stored scores over all subjects, layers chosen inside training rows."""
+    return {s.region: (s.pk, s.value, s.spread) for s in scores if s.subject == ALL and s.layer == CHOSEN}
 
 
 def _show(run_id: uuid.UUID) -> None:

@@ -47,9 +47,9 @@ class Run(models.Model):
     record = models.JSONField(null=True, blank=True)
     # Share of other models left behind, mean over the board's regions; null unless all models have all regions.
     borda = models.FloatField(null=True, blank=True)
-    # {region: [id, value]} of the scores over all subjects, layers chosen inside training rows: what boards order and
-    # average by, so that they read one row a run instead of one a cell, and find the cells of a page by id. Written with
-    # the scores.
+    # {region: [id, value, spread]} of the scores over all subjects, layers chosen inside training rows: what boards order and
+    # average by and what they say of twins, so that they read one row a run instead of one a cell, and find the cells of a
+    # page by id. Written with the scores.
     by_region = models.JSONField(null=True, blank=True)
     # Of one stimulus, in the model; null where it is not known.
     multiply_adds = models.BigIntegerField("multiply-adds", null=True, blank=True)

@@ -1,8 +1,9 @@
 """Board: the cells of models in regions, with what stands beside a score."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -20,9 +21,8 @@ ALL = "all"  # subject of a row over all subjects
 Cells = dict[tuple[int, int], "Cell"]  # by row and column of a grid
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One model in one region; missing numbers are None.
+class Cell(NamedTuple):
+    """One model in one region; missing numbers are None. A tuple, since a page makes a thousand of them.
 
     Parameters
     ----------
@@ -139,34 +139,43 @@ def board_rows(benchmark: Benchmark, viewer: Viewer = None) -> list[BoardRow]:
 def cells_of(
     grid: Grid, rows: Sequence[int], columns: Sequence[int], viewer: Viewer = None, *, twins: bool = True
 ) -> Cells:
-    """Cells by (row, column) of the grid, where there is a score; three queries."""
+    """Cells by (row, column) of the grid, where there is a score; two queries."""
     return cells_of_many([(grid, rows, columns)], viewer, twins=twins)[0]
 
 
 def cells_of_many(
     asked: Sequence[tuple[Grid, Sequence[int], Sequence[int]]], viewer: Viewer = None, *, twins: bool = True
 ) -> list[Cells]:
-    """Cells of rows and columns of each of several grids; three queries for all of them.
+    """Cells of rows and columns of each of several grids; two queries for all of them.
 
     Who may see a model is asked again here, so that nothing that was kept too long can show what was hidden since.
     """
     wanted = {grid.facts[row].pk for grid, rows, _ in asked for row in rows}
-    seen = set(visible_submissions(viewer).filter(pk__in=wanted).order_by().values_list("pk", flat=True))
-    own: dict[int, tuple[int, int, int]] = {}
-    control: dict[int, tuple[int, int, int]] = {}
+    seen = set(visible_submissions(viewer).filter(pk__among=wanted).order_by().values_list("pk", flat=True))
+    stands: dict[int, tuple[int, int, int]] = {}
+    beside: list[dict[tuple[int, int], _Twin]] = []
     for k, (grid, rows, columns) in enumerate(asked):
         there = [(row, grid.facts[row].pk) for row in rows if grid.facts[row].pk in seen]
+        beside.append({})
         for place, of in _places(grid, columns).items():
-            sheet = grid.sheets[place]
-            _note(own, sheet.scores, grid.runs[place], (k, there, of))
+            sheet, runs = grid.sheets[place], grid.runs[place]
+            stands |= {pk: (k, *at) for at, pk in _block(sheet.scores, runs, there, of) if pk}
             if twins:
-                _note(control, sheet.twin_scores, grid.twins[place], (k, there, of))
-    beside = {control[pk]: numbers for pk, *numbers in _scores(control, ("value", "spread"))}
+                values = _block(sheet.twin_values, grid.twins[place], there, of)
+                spreads = _block(sheet.twin_spreads, grid.twins[place], there, of)
+                beside[k] |= {
+                    at: (_known(value), _known(spread))
+                    for (at, value), (_, spread) in zip(values, spreads, strict=True)
+                }
     cells: list[Cells] = [{} for _ in asked]
-    for pk, *numbers in _scores(own, _FIELDS):
-        k, row, column = own[pk]
-        cells[k][row, column] = _cell(numbers, *beside.get((k, row, column), (None, None)))
+    found = Score.objects.filter(pk__among=stands).order_by().values_list("pk", *_FIELDS)
+    for pk, *numbers in found:
+        k, row, column = stands[pk]
+        cells[k][row, column] = _cell(numbers, *beside[k].get((row, column), (None, None)))
     return cells
+
+
+_Twin = tuple[float | None, float | None]  # value and spread
 
 
 def _places(grid: Grid, columns: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
@@ -177,32 +186,34 @@ def _places(grid: Grid, columns: Sequence[int]) -> dict[int, list[tuple[int, int
     return found
 
 
-_Asked = tuple[int, Sequence[tuple[int, int]], Sequence[tuple[int, int]]]
-
-
-def _note(
-    found: dict[int, tuple[int, int, int]], scores: NDArray[np.int64], runs: Mapping[int, int], asked: _Asked
-) -> None:
-    """Where the scores of runs stand: (grid, row, column) by their ids.
+def _block(
+    numbers: NDArray[Any],
+    runs: Mapping[int, int],
+    rows: Sequence[tuple[int, int]],
+    columns: Sequence[tuple[int, int]],
+) -> Iterator[tuple[tuple[int, int], Any]]:
+    """What an array of a sheet, runs x regions, has for rows and columns of a grid: ((row, column), number).
 
     Parameters
     ----------
-    found : dict
-        Is added to.
-    scores : int array, runs x regions
-        Ids; 0 where there is none.
+    numbers : array, runs x regions
+        Ids, values...
     runs : mapping of int to int
-        Their places by submission.
-    asked : (int, sequence of (int, int), sequence of (int, int))
-        The grid; rows with their submissions; columns with the numbers of their regions.
+        Places of runs by submission; rows without one are passed over.
+    rows : sequence of (int, int)
+        With their submissions.
+    columns : sequence of (int, int)
+        With the numbers of their regions.
     """
-    k, rows, columns = asked
     there = [(row, runs[pk]) for row, pk in rows if pk in runs]
-    block = scores[np.ix_([at for _, at in there], [number for _, number in columns])].tolist()
-    for (row, _), ids in zip(there, block, strict=True):
-        for (column, _), pk in zip(columns, ids, strict=True):
-            if pk:
-                found[pk] = (k, row, column)
+    block = numbers[np.ix_([at for _, at in there], [number for _, number in columns])].tolist()
+    for (row, _), line in zip(there, block, strict=True):
+        for (column, _), number in zip(columns, line, strict=True):
+            yield (row, column), number
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
 
 
 _FIELDS = (
@@ -213,14 +224,6 @@ _FIELDS = (
     *("partial", "partial_low", "partial_high", "rank_best", "rank_worst", "spread"),
 )
 _SPREAD = _FIELDS.index("spread")
-_AT_ONCE = 20_000  # ids in one statement; databases limit how many
-
-
-def _scores(wanted: Collection[int], fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    ids = list(wanted)
-    for start in range(0, len(ids), _AT_ONCE):
-        found = Score.objects.filter(pk__in=ids[start : start + _AT_ONCE]).order_by()
-        yield from found.values_list("pk", *fields)
 
 
 def cell_of(score: Score, twin: Score | None = None) -> Cell:

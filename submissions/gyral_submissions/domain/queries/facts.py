@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from gyral_submissions.models import Submission
 
-_AT_ONCE = 5000  # ids in one statement; databases limit how many
 _kept: dict[int, "Facts"] = {}
 _lock = threading.Lock()
 
@@ -79,8 +78,8 @@ def facts_of(changed: Mapping[int, datetime]) -> dict[int, Facts]:
     """
     with _lock:
         stale = [pk for pk, when in changed.items() if pk not in _kept or _kept[pk].changed != when]
-    for start in range(0, len(stale), _AT_ONCE):
-        found = [_read(s) for s in Submission.objects.filter(pk__in=stale[start : start + _AT_ONCE])]
+    if stale:
+        found = [_read(s) for s in Submission.objects.filter(pk__among=stale)]
         with _lock:
             _kept.update((facts.pk, facts) for facts in found)
     with _lock:

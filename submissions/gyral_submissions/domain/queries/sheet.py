@@ -51,8 +51,8 @@ class Sheet:
         Multiply-adds of one stimulus; NaN where not known.
     twins : sequence of (int, UUID, float)
         Finished runs of untrained twins, oldest first: submission, id, when.
-    twin_scores : int array, twins x regions
-        Ids of their scores; 0 where there is none.
+    twin_values, twin_spreads : float array, twins x regions
+        Their scores (mean over draws) and standard deviations over draws; NaN where there is none.
     facts : dict of int to Facts
         Of the submissions.
     own : frozenset of int
@@ -67,7 +67,8 @@ class Sheet:
     borda: NDArray[np.float64]
     compute: NDArray[np.float64]
     twins: Sequence[tuple[int, uuid.UUID, float]]
-    twin_scores: NDArray[np.int64]
+    twin_values: NDArray[np.float64]
+    twin_spreads: NDArray[np.float64]
     facts: dict[int, Facts]
     own: frozenset[int] = frozenset()
 
@@ -119,7 +120,8 @@ def joined(first: Sheet, second: Sheet) -> Sheet:
         np.concatenate([first.borda, second.borda])[order],
         np.concatenate([first.compute, second.compute])[order],
         [twins[i] for i in by_time],
-        np.concatenate([first.twin_scores, second.twin_scores])[by_time],
+        np.concatenate([first.twin_values, second.twin_values])[by_time],
+        np.concatenate([first.twin_spreads, second.twin_spreads])[by_time],
         {**first.facts, **second.facts},
         first.own | second.own,
     )
@@ -144,7 +146,8 @@ def _read(benchmark: Benchmark, seen: "QuerySet[Run]", *, own: bool = False) -> 
     rows = [(*row[:2], _moment(row[2]), *row[3:6], _moment(row[6]), row[7]) for row in found]
     models = [row for row in rows if row[3] == Twin.NONE]
     twins = [row for row in rows if row[3] != Twin.NONE]
-    scores, values = _cells([row[5] for row in models], benchmark.region_names)
+    scores, values, _ = _cells([row[5] for row in models], benchmark.region_names)
+    _, twin_values, twin_spreads = _cells([row[5] for row in twins], benchmark.region_names)
     facts = facts_of({row[0]: row[6] for row in rows})
     return Sheet(
         np.array([row[0] for row in models], np.int64),
@@ -155,20 +158,24 @@ def _read(benchmark: Benchmark, seen: "QuerySet[Run]", *, own: bool = False) -> 
         np.array([row[4] for row in models], np.float64),
         np.array([row[7] for row in models], np.float64),
         [(row[0], row[1], row[2].timestamp()) for row in twins],
-        _cells([row[5] for row in twins], benchmark.region_names)[0],
+        twin_values,
+        twin_spreads,
         facts,
         frozenset(row[0] for row in rows) if own else frozenset(),
     )
 
 
-def _cells(texts: Sequence[str | None], names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Ids and values, runs x regions, of `gyral_submissions.models.Run.by_region` as JSON."""
+def _cells(
+    texts: Sequence[str | None], names: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Ids, values and spreads, runs x regions, of `gyral_submissions.models.Run.by_region` as JSON."""
     # All texts at once: parsing them one by one would cost more than the query.
     given = json.loads(f"[{','.join(text or 'null' for text in texts)}]")
-    none = (0, None)
-    pairs = [[(found or {}).get(name, none) for name in names] for found in given]
-    cells = np.array(pairs, np.float64).reshape(len(texts), len(names), 2)
-    return cells[..., 0].astype(np.int64), cells[..., 1]
+    none = (0, None, None)
+    told = [[(found or {}).get(name, none) for name in names] for found in given]
+    cells = np.array(told, np.float64).reshape(len(texts), len(names), 3)
+    # Copies, so that none keeps all three.
+    return cells[..., 0].astype(np.int64), cells[..., 1].copy(), cells[..., 2].copy()
 
 
 def _moment(text: str) -> datetime:

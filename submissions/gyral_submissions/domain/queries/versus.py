@@ -54,7 +54,7 @@ def compare_rows(grid: Grid, rows: Sequence[int], columns: Sequence[int], viewer
         Who may see a model is asked again here.
     """
     wanted = [grid.facts[row].pk for row in rows]
-    seen = set(visible_submissions(viewer).filter(pk__in=wanted).order_by().values_list("pk", flat=True))
+    seen = set(visible_submissions(viewer).filter(pk__among=wanted).order_by().values_list("pk", flat=True))
     runs = {
         (k, place): run
         for place in {grid.columns[c].place for c in columns}

@@ -58,7 +58,7 @@ def names(benchmark: Benchmark, viewer: Any = None) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_board_takes_six_queries_and_four_once_it_is_known(
+def test_board_takes_five_queries_and_three_once_it_is_known(
     count: int,
     benchmark_row: Benchmark,
     make_submission: Callable[..., Submission],
@@ -70,9 +70,9 @@ def test_board_takes_six_queries_and_four_once_it_is_known(
         submission = make_submission()
         scored(submission, 0.1 * number)
         scored(submission, 0.05, twin="untrained")
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(5):
         board_rows(benchmark_row)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         rows = board_rows(benchmark_row)
     assert len(rows) == count
     assert all(len(row.cells) == 2 for row in rows)
