@@ -1,9 +1,9 @@
 """Scope: which benchmarks a board's address names, and in which edition each of them is."""
 
 import threading
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.db import connection
 from django.http import Http404
@@ -14,7 +14,7 @@ from gyral_submissions.models import Benchmark
 WORDS = {"all": "All benchmarks", "vision": "Vision", "language": "Language"}
 MOST = 200  # benchmarks of one board
 _SELECT = "SELECT id, name, version, modality, retired, simulated, edition FROM gyral_submissions_benchmark ORDER BY version DESC"
-_kept: dict[tuple[int, uuid.UUID], Benchmark] = {}
+_kept: dict[tuple[int, str], Benchmark] = {}
 _keys: dict[str, Sequence[str]] = {}
 _lock = threading.Lock()
 
@@ -29,7 +29,7 @@ class Named:
     modality: str
     retired: bool
     simulated: bool
-    edition: uuid.UUID
+    edition: str  # hexadecimal
 
     @property
     def identifier(self) -> str:
@@ -60,7 +60,7 @@ class Scope:
         """True for the board of one benchmark."""
         return len(self.named) == 1 and self.reference not in WORDS
 
-    @property
+    @cached_property
     def edition(self) -> str:
         """Changes with everything that everybody sees on the board."""
         everything = [*self.named, *self.others]
@@ -76,7 +76,7 @@ class Scope:
                 for benchmark in found:
                     for old in [k for k in _kept if k[0] == benchmark.pk]:
                         del _kept[old]
-                    _kept[benchmark.pk, benchmark.edition] = benchmark
+                    _kept[benchmark.pk, benchmark.edition.hex] = benchmark
         with _lock:
             by_pk = {pk: benchmark for (pk, _), benchmark in _kept.items()}
         return [by_pk[n.pk] for n in self.named if n.pk in by_pk]
@@ -120,12 +120,12 @@ def find_scope(reference: str) -> Scope:
 
 def _known() -> list[Named]:
     """All benchmarks, newest version first. In SQL of our own: every kept answer begins here, and to have Django write this
-    statement takes longer than all the rest of one."""
+    statement takes longer than all the rest of one. SQLite has editions as text."""
     with connection.cursor() as cursor:
         cursor.execute(_SELECT)
         rows = cursor.fetchall()
     return [
-        Named(pk, name, version, modality, bool(retired), bool(simulated), uuid.UUID(str(edition)))
+        Named(pk, name, version, modality, bool(retired), bool(simulated), getattr(edition, "hex", edition))
         for pk, name, version, modality, retired, simulated, edition in rows
     ]
 
