@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -211,12 +212,14 @@ def test_ranks_do_not_improve_by_filtering(board: Benchmark, owner: User) -> Non
     assert line.cells[1].rank == (2, 2)
 
 
-@pytest.mark.parametrize(
-    ("value", "best", "step"),
-    [(None, 0.5, 0), (-0.1, 0.5, 0), (0.0, 0.5, 0), (0.01, 0.5, 1), (0.5, 0.5, 6), (0.25, 0.5, 3), (0.1, 0.0, 0)],
-)
-def test_heat_is_the_share_of_the_best(value: float | None, best: float, step: int) -> None:
-    assert heat(value, best) == step
+def test_heat_is_the_share_of_the_best() -> None:
+    values = np.array(
+        [[np.nan, 0.1], [-0.1, np.nan], [0.0, 0.0], [0.01, -0.3], [0.5, 0.1], [0.25, 0.1], [0.251, 0.1]]
+    )
+    with np.errstate(all="raise"):
+        found = heat(values, [0.5, 0.0])
+    assert found[:, 0].tolist() == [0, 0, 0, 1, 6, 3, 4]
+    assert not found[:, 1].any()
 
 
 def test_look_survives_its_own_query() -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from board_rows import board_rows
 from gyral.benchmarks import installed
 from gyral.benchmarks.catalogue import BUNDLED
 from gyral.result import load_record
@@ -18,7 +19,6 @@ from gyral_submissions.domain import execution, run
 from gyral_submissions.domain.benchmark import sync_benchmarks
 from gyral_submissions.domain.intake import receive
 from gyral_submissions.domain.log import read_errors
-from gyral_submissions.domain.queries.board import board_rows
 from gyral_submissions.enums import Format, State, Visibility
 from gyral_submissions.models import Benchmark
 

@@ -5,8 +5,10 @@ import itertools
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -14,9 +16,13 @@ from django.contrib.auth.models import User
 
 from gyral_submissions import conf
 from gyral_submissions.domain.attempt import by_region
+from gyral_submissions.domain.queries.board import Cell, cells_of
+from gyral_submissions.domain.queries.facts import Facts
+from gyral_submissions.domain.queries.grid import read_grid
 from gyral_submissions.domain.standing import renew
 from gyral_submissions.enums import Format, State, Tier, Twin, Visibility
 from gyral_submissions.models import Benchmark, Run, Score, Submission
+from gyral_submissions.rules import Viewer
 
 _numbers = itertools.count(1)
 Values = Mapping[str, float | None]
@@ -171,3 +177,31 @@ def record_of(run: Run) -> dict[str, Any]:
         },
         "timing": {"seconds": 12.5, "features_seconds": 9.0, "readout_seconds": 3.0, "peak_memory_mb": 612.0},
     }
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """One model on the board of one benchmark: its newest version with a score, its newest finished run, cells by region."""
+
+    facts: Facts
+    run: UUID
+    cells: Mapping[str, Cell]
+
+
+def board_rows(benchmark: Benchmark, viewer: Viewer = None) -> list[BoardRow]:
+    """The board of one benchmark as pages read it, best in the main region first and missing scores last."""
+    grid = read_grid([Benchmark.objects.get(pk=benchmark.pk)], viewer)
+    found = cells_of(grid, range(len(grid.facts)), range(len(grid.columns)), viewer)
+    names = [column.name for column in grid.columns]
+    rows = [
+        BoardRow(facts, run, {name: found[n, c] for c, name in enumerate(names) if (n, c) in found})
+        for n, facts in enumerate(grid.facts)
+        if (run := grid.run(0, facts.pk)) is not None
+    ]
+
+    def order(row: BoardRow) -> tuple[bool, float, str]:
+        cell = row.cells.get(benchmark.main_region)
+        value = cell.value if cell is not None else None
+        return value is None, -(value or 0.0), row.facts.name
+
+    return sorted(rows, key=order)

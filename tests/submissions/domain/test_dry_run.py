@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models import Sum
 
+from board_rows import board_rows
 from gyral_submissions.domain import attempt, dry_run, fault, quota, run, standing
 from gyral_submissions.domain.execution import arguments, execute
-from gyral_submissions.domain.queries.board import board_rows
 from gyral_submissions.domain.queries.profile import submission_profile
 from gyral_submissions.domain.queries.visible import own_runs, scored_names, visible_runs
 from gyral_submissions.enums import Format, State

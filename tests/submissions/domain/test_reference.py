@@ -10,11 +10,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from board_rows import board_rows
 from gyral.errors import UnknownName
 from gyral.models import catalogue
 from gyral.models.card import ModelCard
 from gyral_submissions.domain import attempt, reference
-from gyral_submissions.domain.queries.board import board_rows
 from gyral_submissions.enums import State, Twin
 from gyral_submissions.models import Benchmark, Run, Submission
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import User
 
-from board_rows import make_benchmark, make_run, make_scored, make_submission
+from board_rows import board_rows, make_benchmark, make_run, make_scored, make_submission
 from gyral_submissions import conf
-from gyral_submissions.domain.queries.board import board_rows
 from gyral_submissions.domain.standing import rank, rank_due, want
 from gyral_submissions.domain.submission import set_visibility, withdraw
 from gyral_submissions.enums import Visibility

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,10 @@ def test_scoring_told_to_end_hands_its_run_back(
     assert Run.objects.values_list("state", "attempt").get() == (State.FINISHED, 2)
 
 
-def test_sweeper_ends_when_told(start: Start) -> None:
+def test_sweeper_ends_when_told(start: Start, benchmark_row: Benchmark) -> None:
+    Benchmark.objects.update(ranks_wanted=timezone.now() - timedelta(days=1))
     command = start("sweep", "--every", "0.2")
-    time.sleep(3)
+    wait_for(lambda: not Benchmark.objects.filter(ranks_wanted__isnull=False).exists(), 60)
     assert command.poll() is None
     command.send_signal(signal.SIGTERM)
     out, err = command.communicate(timeout=5)

@@ -2,18 +2,15 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gyral.left import nothing_left
-from gyral_submissions.domain.queries.facts import Facts
-from gyral_submissions.domain.queries.grid import Grid, read_grid
+from gyral_submissions.domain.queries.grid import Grid
 from gyral_submissions.domain.queries.visible import visible_submissions
-from gyral_submissions.models import Benchmark, Score
+from gyral_submissions.models import Score
 from gyral_submissions.rules import Viewer
 
 CHOSEN = "chosen"  # layer of a row whose layers were picked inside training rows
@@ -91,49 +88,6 @@ class Cell(NamedTuple):
     def nothing_left(self) -> bool:
         """See `gyral.left.nothing_left`."""
         return nothing_left(self.unique_r2, self.unique_low, self.partial, self.partial_low)
-
-
-@dataclass(frozen=True)
-class BoardRow:
-    """One model on the board of one benchmark: its newest version with a score.
-
-    Parameters
-    ----------
-    facts : Facts
-        Of that version.
-    run : UUID
-        Its newest finished run.
-    twin_run : UUID or None
-        Newest finished run of its untrained twin.
-    cells : mapping of region to Cell
-        Regions that were scored.
-    """
-
-    facts: Facts
-    run: UUID
-    twin_run: UUID | None
-    cells: Mapping[str, Cell]
-
-
-def board_rows(benchmark: Benchmark, viewer: Viewer = None) -> list[BoardRow]:
-    """All models scored on ``benchmark`` that ``viewer`` may see, best in the main region first.
-
-    A model stands with the newest version that has a score and may be seen; missing scores come last.
-    """
-    grid = read_grid([Benchmark.objects.get(pk=benchmark.pk)], viewer)
-    found = cells_of(grid, range(len(grid.facts)), range(len(grid.columns)), viewer)
-    names = [column.name for column in grid.columns]
-    rows = [
-        BoardRow(
-            facts,
-            run,
-            grid.twin(0, facts.pk),
-            {name: found[n, c] for c, name in enumerate(names) if (n, c) in found},
-        )
-        for n, facts in enumerate(grid.facts)
-        if (run := grid.run(0, facts.pk)) is not None
-    ]
-    return sorted(rows, key=lambda row: _order(row, benchmark.main_region))
 
 
 def cells_of(
@@ -236,9 +190,3 @@ def _cell(numbers: Sequence[Any], twin: float | None, twin_spread: float | None)
     best, worst = numbers[_SPREAD - 2 : _SPREAD]
     rank = None if best is None or worst is None else (best, worst)
     return Cell(*(*numbers[: _SPREAD - 2], rank, twin, twin_spread))
-
-
-def _order(row: BoardRow, region: str) -> tuple[bool, float, str]:
-    cell = row.cells.get(region)
-    value = cell.value if cell is not None else None
-    return (value is None, -(value or 0.0), row.facts.name)

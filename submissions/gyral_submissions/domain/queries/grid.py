@@ -108,11 +108,6 @@ class Grid:
         at = self.runs[place].get(submission)
         return None if at is None else self.sheets[place].runs[at]
 
-    def twin(self, place: int, submission: int) -> uuid.UUID | None:
-        """That of its untrained twin."""
-        at = self.twins[place].get(submission)
-        return None if at is None else self.sheets[place].twins[at][1]
-
 
 def read_grid(benchmarks: Sequence[Benchmark], viewer: Viewer = None, *, on: date | None = None) -> Grid:
     """What stands on the boards of ``benchmarks``.
@@ -181,7 +176,7 @@ def _compose(benchmarks: Sequence[Benchmark], sheets: Sequence[Sheet], on: date 
             standing[facts[pk].name] = facts[pk]
     rows = [standing[name] for name in sorted(standing)]
     values = [_lined_up(sheet, found, rows) for sheet, found in zip(sheets, newest, strict=True)]
-    twins = [{pk: i for i, (pk, _, when) in enumerate(sheet.twins) if when < until} for sheet in sheets]
+    twins = [{pk: i for i, (pk, when) in enumerate(sheet.twins) if when < until} for sheet in sheets]
     own = frozenset().union(*(sheet.own for sheet in sheets))
     return Grid(
         benchmarks,

@@ -49,8 +49,8 @@ class Sheet:
         Borda points; NaN where there are none.
     compute : float array, runs
         Multiply-adds of one stimulus; NaN where not known.
-    twins : sequence of (int, UUID, float)
-        Finished runs of untrained twins, oldest first: submission, id, when.
+    twins : sequence of (int, float)
+        Finished runs of untrained twins, oldest first: submission, when.
     twin_values, twin_spreads : float array, twins x regions
         Their scores (mean over draws) and standard deviations over draws; NaN where there is none.
     facts : dict of int to Facts
@@ -66,7 +66,7 @@ class Sheet:
     scores: NDArray[np.int64]
     borda: NDArray[np.float64]
     compute: NDArray[np.float64]
-    twins: Sequence[tuple[int, uuid.UUID, float]]
+    twins: Sequence[tuple[int, float]]
     twin_values: NDArray[np.float64]
     twin_spreads: NDArray[np.float64]
     facts: dict[int, Facts]
@@ -110,7 +110,7 @@ def joined(first: Sheet, second: Sheet) -> Sheet:
     """Both, oldest first."""
     order = np.argsort(np.concatenate([first.finished, second.finished]), kind="stable")
     runs, twins = [*first.runs, *second.runs], [*first.twins, *second.twins]
-    by_time = sorted(range(len(twins)), key=lambda i: twins[i][2])
+    by_time = sorted(range(len(twins)), key=lambda i: twins[i][1])
     return Sheet(
         np.concatenate([first.submissions, second.submissions])[order],
         [runs[i] for i in order],
@@ -157,7 +157,7 @@ def _read(benchmark: Benchmark, seen: "QuerySet[Run]", *, own: bool = False) -> 
         scores,
         np.array([row[4] for row in models], np.float64),
         np.array([row[7] for row in models], np.float64),
-        [(row[0], row[1], row[2].timestamp()) for row in twins],
+        [(row[0], row[2].timestamp()) for row in twins],
         twin_values,
         twin_spreads,
         facts,

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 
+from board_rows import board_rows
 from gyral_submissions.domain.attempt import by_region
-from gyral_submissions.domain.queries.board import board_rows
 from gyral_submissions.domain.standing import renew
 from gyral_submissions.enums import State, Visibility
 from gyral_submissions.models import Benchmark, Run, Score, Submission
@@ -95,7 +95,6 @@ def test_cell_holds_value_ceiling_and_twin(
     cell = row.cells["V1"]
     assert (cell.value, cell.twin, cell.twin_spread) == (0.2, 0.1, 0.03)
     assert (cell.ceiling, cell.ceiling_unit, cell.low) == (0.7, "r2", None)
-    assert row.twin_run == Run.objects.get(twin="untrained").pk
 
 
 def test_board_shows_the_newest_run_of_the_newest_scored_version(
@@ -109,7 +108,7 @@ def test_board_shows_the_newest_run_of_the_newest_scored_version(
     scored(new, 0.4, days_ago=1)
     (row,) = board_rows(benchmark_row)
     assert (row.facts.version, row.cells["V4"].value) == (2, 0.4)
-    assert row.twin_run is None and row.cells["V4"].twin is None
+    assert row.cells["V4"].twin is None
 
 
 @pytest.mark.parametrize("state", [s for s in State if s != State.FINISHED])
