@@ -1,0 +1,103 @@
+"""Entities: what the name of a file of a BIDS dataset says of it (subject, session, task, run...), and the sidecars it inherits."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gyral.errors import BadDataset
+
+_PAIRED = {"subject": "sub", "session": "ses", "task": "task", "acquisition": "acq", "run": "run"}
+
+
+def entities_of(path: Path) -> dict[str, str | int]:
+    """Entities, suffix and extension by their long names, as pybids reads them; numbers of runs compare as numbers.
+
+    >>> entities_of(Path("sub-01_ses-a_task-faces_run-02_bold.nii.gz"))["run"] == 2
+    True
+    >>> entities_of(Path("betas.nii.gz")).get("task") is None
+    True
+    """
+    from bids.layout import parse_file_entities  # a third of a second, and most sources have no such names
+
+    # pybids looks for folders, too, and takes a bare name for a file of the root.
+    found: dict[str, str | int] = parse_file_entities(f"/{path.as_posix().lstrip('/')}")
+    return found
+
+
+def require_paired(path: Path, other: Path, what: str) -> None:
+    """Refuse a file beside another whose name says that it is of another subject, session, task, acquisition or run.
+
+    Parameters
+    ----------
+    path : Path
+        Of the responses.
+    other : Path
+        What belongs to them.
+    what : str
+        What that is ("events table"), for the message.
+
+    Raises
+    ------
+    BadDataset
+        ``entities``: both names have an entity, with other values.
+    """
+    one, two = entities_of(path), entities_of(other)
+    for name, short in _PAIRED.items():
+        if name in one and name in two and one[name] != two[name]:
+            raise BadDataset(
+                f"the {what} of {path.name!r} would be {other.name!r}, whose {short} is {two[name]}, not {one[name]}.",
+                where=str(other),
+                mend="Files are matched in order of their names: see which one is missing, too many, or misnamed.",
+                code="entities",
+            )
+
+
+def sidecar_of(path: Path, folder: Path) -> Mapping[str, Any]:
+    """What JSON beside a file, and in the folders above it up to ``folder``, says of it; the nearest says it last.
+
+    The inheritance principle of BIDS: a sidecar speaks of every file below it that has its suffix and all of its entities.
+
+    Raises
+    ------
+    BadDataset
+        A sidecar that speaks of the file is no JSON object (``sidecar``).
+    """
+    mine = entities_of(path)
+    above = [path.parent, *path.parent.parents]
+    within = above[: above.index(folder) + 1] if folder in above else above[:1]
+    found: dict[str, Any] = {}
+    for place in reversed(within):
+        spoken = [(file, _said_by(file)) for file in sorted(place.glob("*.json")) if not file.name.startswith(".")]
+        speaking = [(file, said) for file, said in spoken if said and _speaks(said, mine, file, path)]
+        # Of several in one folder the one that names more is the nearer.
+        for file, _ in sorted(speaking, key=lambda one: len(one[1])):
+            found |= _read(file)
+    return found
+
+
+_NAMED = frozenset(
+    {"subject", "session", "task", "acquisition", "run", "space", "desc", "echo", "direction", "suffix"}
+)
+
+
+def _said_by(file: Path) -> dict[str, str | int]:
+    # Of the name alone: a folder says of a sidecar where it lies, not what it speaks of.
+    return {k: v for k, v in entities_of(Path(file.name)).items() if k in _NAMED}
+
+
+def _speaks(said: Mapping[str, str | int], mine: Mapping[str, str | int], file: Path, path: Path) -> bool:
+    if file.stem == path.name.split(".")[0]:
+        return True
+    # A name without a suffix of BIDS (``dataset_description``) speaks of nothing.
+    return said.get("suffix") == mine.get("suffix") and all(mine.get(k) == v for k, v in said.items())
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadDataset(f"not a BIDS sidecar: {error}.", where=str(file), code="sidecar") from None
+    if not isinstance(found, dict):
+        raise BadDataset("not a BIDS sidecar: an object is expected.", where=str(file), code="sidecar")
+    return found
