@@ -1,11 +1,15 @@
 """Addresses of the site."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
 from gyral_portal import operating
 from gyral_portal.api.api import api
 from gyral_portal.api.views import operations
+
+# The admin's own login form knows neither the throttle nor one-time codes: it sends to the site's instead.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("", include("gyral_portal.leaderboard.urls")),

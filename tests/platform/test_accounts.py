@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import hotp_value, yield_hotp_counters_from_time
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
 from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
@@ -48,6 +48,16 @@ def test_address_must_be_confirmed_where_the_operator_says_so(client: Client, se
     assert EmailAddress.objects.get(email="grace@example.org").verified
     client.post("/accounts/login/", {"login": "grace", "password": PASSWORD})
     assert "_auth_user_id" in client.session
+
+
+def test_mail_says_that_it_is_of_gyral_and_of_which_site(client: Client, settings: Any) -> None:
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    sign_up(client)
+    client.post("/accounts/password/reset/", {"email": "grace@example.org"})
+    for sent in mail.outbox:
+        assert str(sent.subject).startswith("[Gyral] ")
+        assert "Hello from" not in str(sent.body) and "Gyral at testserver" in str(sent.body)
+    assert "as grace, gave this address for an account on the Gyral site" in str(mail.outbox[0].body)
 
 
 def test_sign_up_does_not_say_which_addresses_are_known(client: Client, owner: User, settings: Any) -> None:
@@ -90,11 +100,56 @@ def test_one_time_codes_from_activation_to_login_and_recovery(client: Client, ow
     assert "_auth_user_id" not in again.session  # a recovery code works once
 
 
+def test_one_time_codes_need_a_confirmed_address_and_the_page_of_addresses_sends_the_link(client: Client) -> None:
+    sign_up(client)  # as the site is installed, nobody asks for confirmation
+    refused = client.get("/accounts/2fa/totp/activate/", follow=True)
+    assert "verified your email address" in refused.content.decode()
+    mail.outbox.clear()
+    client.post("/accounts/email/", {"action_send": "", "email": "grace@example.org"})
+    link = re.search(r"http://testserver(/accounts/confirm-email/\S+/)", str(mail.outbox[0].body))
+    assert link is not None
+    client.post(link[1])
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert "data:image/svg+xml" in client.get("/accounts/2fa/totp/activate/").content.decode()
+
+
 def test_wrong_passwords_are_throttled_and_the_right_one_too(client: Client, owner: User) -> None:
     for _ in range(12):
         log_in(client, "wrong password here")
     log_in(client)
     assert "_auth_user_id" not in client.session
+
+
+def by_admin_login(client: Client, name: str, password: str) -> Any:
+    """As somebody does who was sent to the admin's login, or posts to it."""
+    fields = {"username": name, "login": name, "password": password, "next": "/admin/"}
+    asked = client.post("/admin/login/?next=/admin/", fields)
+    assert "_auth_user_id" not in client.session
+    assert (asked.status_code, asked["Location"]) == (302, "/accounts/login/?next=%2Fadmin%2F")
+    return client.post(asked["Location"], fields, follow=True)
+
+
+def test_login_of_the_admin_is_the_throttled_one(client: Client, operator: User) -> None:
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0].startswith("/accounts/login/?next=")
+    for _ in range(12):
+        by_admin_login(client, "eve", "wrong password here")
+    assert "Too many failed login attempts" in by_admin_login(client, "eve", PASSWORD).content.decode()
+    assert "_auth_user_id" not in client.session
+
+
+def test_login_of_the_admin_asks_staff_for_their_one_time_code(client: Client, operator: User) -> None:
+    secret = generate_totp_secret()
+    TOTP.activate(operator, secret)
+    asked = by_admin_login(client, "eve", PASSWORD)
+    assert asked.redirect_chain[-1][0].startswith("/accounts/2fa/authenticate/")
+    assert "_auth_user_id" not in client.session
+    done = client.post(asked.redirect_chain[-1][0], {"code": code_of(secret)}, follow=True)
+    assert done.redirect_chain[-1][0] == "/admin/" and done.status_code == 200
+
+
+def test_admin_is_closed_to_people_who_are_no_staff(client: Client, owner: User) -> None:
+    client.force_login(owner)
+    assert client.get("/admin/login/").status_code == 403
 
 
 def test_reset_link_works_once_and_says_nothing_of_unknown_addresses(client: Client, owner: User) -> None:
