@@ -11,5 +11,11 @@ from pathlib import Path
 
 _FILE = Path(__file__).resolve().parent / "static" / "gyral.css"
 TEXT = re.sub(r"/\*.*?\*/\s*", "", _FILE.read_text("utf-8"), flags=re.DOTALL)  # comments are for us
-# A source of ``style-src``: these very rules and no others (https://www.w3.org/TR/CSP3/#grammardef-hash-source).
-SOURCE = f"'sha256-{b64encode(sha256(TEXT.encode()).digest()).decode()}'"
+
+
+def source_of(rules: str) -> str:
+    """A source of ``style-src``: these very rules and no others (https://www.w3.org/TR/CSP3/#grammardef-hash-source)."""
+    return f"'sha256-{b64encode(sha256(rules.encode()).digest()).decode()}'"
+
+
+SOURCE = source_of(TEXT)

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from gyral.benchmarks import installed
+from gyral_portal.style import source_of
 from gyral_submissions.domain.benchmark import sync_benchmarks
 from gyral_submissions.domain.preview import preview_packs
 from planted_subjects import dataset_of, install
@@ -38,6 +39,9 @@ def test_operators_see_a_pack_until_it_is_public(
     assert "Does the split leak?" in answer.content.decode()
     policy = answer.headers["Content-Security-Policy"]
     assert "sandbox" in policy and "script-src" not in policy and "default-src 'none'" in policy
+    rules = answer.content.decode().split("<style>")[1].split("</style>")[0]
+    assert f"style-src {source_of(rules)};" in policy and "unsafe" not in policy
+    assert " style=" not in answer.content.decode()  # which no hash could allow
     assert "no-store" in answer.headers["Cache-Control"]
     assert "Not public yet" in client.get("/datasets/").content.decode()
     for visitor in (Client(), Client()):
