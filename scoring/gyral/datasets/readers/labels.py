@@ -1,5 +1,6 @@
 """Names of the values of a label image: a table, FreeSurfer's colour table (``.ctab``), or a mapping in ``.npy``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def read_label_names(path: Path) -> LabelNames:
     Raises
     ------
     BadDataset
-        A value is no whole number (``atlas-labels``), or no such file.
+        A value is no whole number or has two names (``atlas-labels``), or no such file.
     UnknownName
         A column is missing.
     """
@@ -48,6 +49,8 @@ def read_label_names(path: Path) -> LabelNames:
         return LabelNames(_colour_table(path), {}, {})
     table = read_table(path)
     index = _codes(table, path)
+    said = [texts(table, name, path) for name in ("name", "path", "title") if name in table]
+    _require_one_name(index, list(zip(*said, strict=True)), path)
     above, titles = {}, {}
     if "path" in table:
         split = [tuple(p.strip() for p in t.split(">") if p.strip()) for t in texts(table, "path", path)]
@@ -58,7 +61,7 @@ def read_label_names(path: Path) -> LabelNames:
 
 
 def _colour_table(path: Path) -> dict[int, str]:
-    names = {}
+    found: list[tuple[int, str]] = []
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -69,8 +72,23 @@ def _colour_table(path: Path) -> dict[int, str]:
             continue
         if len(words) < 2:
             raise BadDataset(f"line {line!r} has no name.", where=str(path), code="atlas-labels")
-        names[_whole(words[0], path)] = words[1]
-    return names
+        found.append((_whole(words[0], path), words[1]))
+    _require_one_name([code for code, _ in found], [name for _, name in found], path)
+    return dict(found)
+
+
+def _require_one_name(index: Sequence[int], said: Sequence[object], path: Path) -> None:
+    """Refuse a value of which two rows say different things: one of them would silently win."""
+    known: dict[int, int] = {}
+    for row, code in enumerate(index):
+        first = known.setdefault(code, row)
+        if said[first] != said[row]:
+            raise BadDataset(
+                f"index {code} stands in rows {first + 1} and {row + 1}, which say different things.",
+                where=str(path),
+                mend="Each value of the image has one row; one region may have several values, by rows of one name.",
+                code="atlas-labels",
+            )
 
 
 def _whole(value: object, path: Path) -> int:

@@ -20,6 +20,8 @@ from gyral.errors import BadDataset, UnknownName
 Floats = NDArray[np.float64]
 _UNITS = {"spikes": False, "spikes/s": True}  # names of units, and whether counts are divided by seconds
 _ELECTRODES = "general/extracellular_ephys/electrodes"
+# A window that lasts so long and holds so many trials is no window: milliseconds were written for seconds.
+_LONG, _MANY = 10.0, 10
 _TAKEN = {"unit", "subject", "regions", "id", "spike_times", "obs_intervals", "electrodes", "electrode_group"}
 
 
@@ -45,7 +47,8 @@ def open_nwb(source: ResponsesSource, folder: Path, subject: str) -> Recording:
     ------
     BadDataset
         No NWB 2 file (``nwb``), no units or no such intervals (``missing-key``), no window (``source``), another unit than spikes
-        (``physical-unit``), trials after the last spike (``events-outside``), or units that differ between files (``unit-count``).
+        (``physical-unit``), trials after the last spike or windows after the recording (``events-outside``), or units that differ
+        between files (``unit-count``).
     UnknownName
         The intervals have no column ``responses.stimulus``.
     Unavailable
@@ -159,10 +162,54 @@ def _session(path: Path, source: ResponsesSource) -> _Session:
         table = _unit_table(units, count, file, path)
         trials = _trials(held[source.intervals], source, path)
         start = np.asarray(held[source.intervals]["start_time"][()], np.float64)
+        end = _end_of(held[source.intervals], observed)
     last = max((float(s[-1]) for s in spikes if len(s)), default=0.0)
     where = f"{path} ({source.intervals})"
     check_events(_sorted(start), last, "recording of spikes", where)
+    if source.count is not None:
+        _check_window(source.count, start, max(last, end), where)
     return _Session(path, spikes, observed, table, trials, start)
+
+
+def _end_of(intervals: Any, observed: Sequence[Floats] | None) -> float:
+    """Seconds up to which the intervals or the times of observation say that was recorded; 0 where they say nothing."""
+    ends = [np.ravel(o) for o in observed or ()]
+    if "stop_time" in intervals:
+        ends.append(np.asarray(intervals["stop_time"][()], np.float64))
+    return max((float(np.nanmax(e)) for e in ends if np.isfinite(e).any()), default=0.0)
+
+
+def _check_window(window: tuple[float, float], start: Floats, end: float, where: str) -> None:
+    """Refuse a window of counting that lies outside what was recorded, or that only milliseconds explain.
+
+    Parameters
+    ----------
+    window : (float, float)
+    start : array, trials
+        Seconds.
+    end : float
+        Seconds that were recorded.
+    where : str
+        The file, for the message.
+    """
+    first, last = float(start.min()), float(start.max())
+    step = float(np.median(np.diff(np.sort(start)))) if len(start) > 1 else np.inf
+    reach = max(abs(window[0]), abs(window[1]))
+    if last + window[0] >= end or first + window[1] <= 0:
+        what = f"the window of some trials lies outside the recording, which lasts from 0 to {end:g} s"
+    elif reach > max(_LONG, _MANY * step):
+        what = f"the window reaches {reach:g} s, over trials that follow each other by {step:g} s"
+    else:
+        return
+    seconds = [w / 1000 for w in window]
+    raise BadDataset(
+        f"responses.count = {list(window)!r}: {what}.",
+        where=where,
+        mend=f"The window looks like milliseconds: count = {seconds!r} (seconds)."
+        if reach >= _LONG
+        else "Seconds after the start of each trial are expected.",
+        code="events-outside",
+    )
 
 
 def _sorted(start: Floats) -> Events:
