@@ -100,6 +100,12 @@ UPLOAD_HOURS = Setting(
 OPEN_UPLOADS = Setting("GYRAL_OPEN_UPLOADS", 3, count, "uploads in pieces a person may have open")
 RUNS_PER_DAY = Setting("GYRAL_RUNS_PER_DAY", 20, count, "evaluations a person may start in one day (UTC)")
 DRY_RUNS_PER_DAY = Setting("GYRAL_DRY_RUNS_PER_DAY", 10, count, "dry runs a person may start in one day (UTC)")
+TAKEN_NAMES_PER_DAY = Setting(
+    "GYRAL_TAKEN_NAMES_PER_DAY",
+    10,
+    count,
+    "names that a person may be told are somebody else's in one day (UTC); 0: any",
+)
 ANSWERS = Setting(
     "GYRAL_ANSWERS",
     50,
@@ -153,6 +159,7 @@ SETTINGS: tuple[Setting[int] | Setting[Tier] | Setting[float] | Setting[str] | S
     OPEN_UPLOADS,
     RUNS_PER_DAY,
     DRY_RUNS_PER_DAY,
+    TAKEN_NAMES_PER_DAY,
     ACTIVE_RUNS,
     ANSWERS,
     HOLDOUT_LEAST,

@@ -1,6 +1,7 @@
 """The submission form: what it takes, and what it says."""
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from board_rows import make_benchmark
 from gyral.isolation.tier import Findings
+from gyral_portal.accounts.models import Scope
+from gyral_portal.accounts.tokens import create_token
 from gyral_portal.portal.held import hold, let_go, open_held
 from gyral_submissions import conf, rules
 from gyral_submissions.enums import Format, Tier, Visibility
@@ -216,6 +220,63 @@ def test_submit_refuses_a_taken_name_and_a_duplicate(
     assert "taken" in _errors(as_owner.post("/submit/", _fields(name="taken")))["name"][0]
     assert as_owner.post("/submit/", _fields()).status_code == 302
     assert "same model before" in _errors(as_owner.post("/submit/", _fields(name="again")))["file"][0]
+
+
+STATES = [
+    {"visibility": "public"},
+    {"visibility": "unlisted"},
+    {"visibility": "private"},
+    {"visibility": "public", "withdrawn": timezone.now()},
+    {"visibility": "private", "deleted": timezone.now()},
+]
+
+
+def _taken(stranger: User, name: str, **changes: Any) -> None:
+    fields = {"modality": "vision", "format": "onnx", "tier": "verified", "visibility": "private", **changes}
+    Submission.objects.create(owner=stranger, name=name, **fields)
+
+
+def _by_form(client: Client, name: str) -> str:
+    return _errors(client.post("/submit/", _fields(name=name)))["name"][0]
+
+
+def _by_api(owner: User, name: str) -> Any:
+    token = create_token(owner, "test", Scope.SUBMIT)[1]
+    card = json.dumps({"name": name, "modality": "vision", "image": {"size": 32, "crop": 1.0}})
+    fields = {"format": "onnx", "benchmarks": "cortex", "card": card, "file": _model()}
+    return Client(headers={"authorization": f"Bearer {token}"}).post("/api/v1/submissions", fields)
+
+
+def test_a_taken_name_has_one_answer_whoever_may_see_the_model(
+    as_owner: Client, board: Benchmark, owner: User, stranger: User, settings: Any
+) -> None:
+    settings.GYRAL_TAKEN_NAMES_PER_DAY = 0
+    for k, state in enumerate(STATES):
+        _taken(stranger, f"name-{k}", **state)
+    pages = {_by_form(as_owner, f"name-{k}").replace(f"name-{k}", "NAME") for k in range(len(STATES))}
+    answers = [_by_api(owner, f"name-{k}") for k in range(len(STATES))]
+    told = {(a.status_code, a.content.decode().replace(f"name-{k}", "NAME")) for k, a in enumerate(answers)}
+    assert len(pages) == len(told) == 1
+    assert "names are unique across the site" in pages.pop()
+    assert "Names are unique across the site" in as_owner.get("/submit/").content.decode()
+
+
+def test_taken_names_are_told_a_few_times_a_day_by_both_doors(
+    as_owner: Client, board: Benchmark, owner: User, stranger: User, settings: Any
+) -> None:
+    settings.GYRAL_TAKEN_NAMES_PER_DAY = 2
+    _taken(stranger, "hush")
+    assert as_owner.post("/submit/", _fields(name="mine")).status_code == 302
+    assert "taken" in _by_form(as_owner, "hush")
+    assert _by_api(owner, "hush").json()["code"] == "name-taken"
+    spent = [_by_api(owner, name) for name in ("hush", "nobodys")]
+    for answer in spent:  # one that is free gets the same answer: else it would be told what is not taken
+        assert (answer.status_code, answer.json()["code"]) == (429, "quota-names")
+        assert int(answer["Retry-After"]) > 0
+    assert "2 of the names you chose today were taken" in _by_form(as_owner, "nobodys")
+    # One's own names are no guesses, and others have counts of their own.
+    assert "same model before" in _errors(as_owner.post("/submit/", _fields(name="mine")))["file"][0]
+    assert _by_api(stranger, "nobodys").status_code == 201
 
 
 def test_score_on_another_benchmark(as_owner: Client, board: Benchmark) -> None:

@@ -142,6 +142,6 @@ def _retry_after(request: HttpRequest, error: UserError) -> dict[str, str]:
     allowance = allowance_of(request)
     if isinstance(error, TooManyRequests) and allowance is not None:
         return {"Retry-After": str(allowance.seconds)}
-    if isinstance(error, QuotaExceeded) and error.code == "quota-day":
+    if isinstance(error, QuotaExceeded) and error.code in ("quota-day", "quota-names"):
         return {"Retry-After": str(seconds_to_reset())}
     return {}

@@ -112,7 +112,8 @@ class SubmitForm(BenchmarksForm):
         required=False,
         max_length=64,
         help_text="Identifier on the boards: lower-case letters, digits, dots, dashes, underscores. "
-        "The same name again makes a new version.",
+        "The same name again makes a new version. Names are unique across the site: one that somebody else has is refused, "
+        "whether you may see their model or not.",
     )
     title = forms.CharField(required=False, max_length=200, help_text="What people read; the name if empty.")
     modality = forms.ChoiceField(

@@ -19,7 +19,7 @@ from gyral.errors import BadUpload, UserError
 from gyral.hashing import hash_file, hash_json
 from gyral.models.card import ModelCard
 from gyral_submissions import conf
-from gyral_submissions.domain import dry_run, quota
+from gyral_submissions.domain import dry_run, quota, taken_name
 from gyral_submissions.domain.announcement import require_open
 from gyral_submissions.domain.fault import readable
 from gyral_submissions.domain.payload import (
@@ -87,6 +87,8 @@ def receive(
         The site does not run strangers' models (``unsandboxed``), the name is somebody else's
         (``name-taken``), a reference model's (``name-reserved``) or another than that of ``after`` (``name-differs``),
         or the owner has sent the same model before (``duplicate``).
+    QuotaExceeded
+        Too many of the names that the owner chose today were somebody else's (``quota-names``).
     BadUpload
         What is wrong with the file or the card, where, and how to mend it.
     OutOfResources
@@ -168,9 +170,13 @@ def _require_free(name: str, owner: User, after: Submission | None) -> None:
 def _next_version(name: str, owner: User) -> int:
     # One query, so that name and version are seen at the same moment.
     taken = list(Submission.objects.filter(name=name).values_list("owner_id", "version"))
+    if all(owner_id != owner.pk for owner_id, _ in taken):
+        taken_name.require(owner)
     if any(owner_id != owner.pk for owner_id, _ in taken):
+        taken_name.note(owner)
+        # The same words whoever may see the other model, and where it is withdrawn or deleted.
         raise Refused(
-            f"the name {name!r} is taken by somebody else.",
+            f"the name {name!r} is taken by somebody else; names are unique across the site.",
             where="name",
             mend="Choose another.",
             code="name-taken",
