@@ -4,6 +4,7 @@ Where code, libraries, device and processor are the same, every number must be t
 within `TOLERANCE` of its size (of the largest number of its array), because the order of sums differs.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +186,10 @@ class _Count:
 
     def _pair(self, where: str, kept: float, again: float) -> Iterator[Difference]:
         self.numbers += 1
+        if not (math.isfinite(kept) and math.isfinite(again)):
+            if repr(kept) != repr(again):
+                yield Difference(where, f"{kept!r}", f"{again!r}")
+            return
         apart = abs(kept - again)
         share = apart / max(1.0, abs(kept))
         self.largest = max(self.largest, share)
@@ -209,6 +214,9 @@ class _Count:
             )
             return
         known = np.isfinite(kept)
+        if not np.array_equal(kept[~known], again[~known], equal_nan=True):
+            yield Difference(where, f"{kept.size} values", "other ones of them are NaN or infinite")
+            return
         if not known.any():
             return
         apart = np.abs(kept - again)[known]

@@ -16,6 +16,8 @@ The schema is ``Record.model_json_schema()``; `gyral show RECORD` prints the tab
 """
 
 import json
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -348,15 +350,32 @@ class Record(_Frozen):
         Raises
         ------
         BadUpload
-            Not JSON, or not this schema.
+            Not JSON, not this schema, or a number in it is NaN or infinite: what is missing is null.
         """
         try:
-            return cls.model_validate_json(text)
+            found = cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
             field = "".join(f"{p}." for p in first["loc"])[:-1]
             said = f"{field}: {complaint(first)}" if field else complaint(first)
             raise BadUpload(f"{said}.", where=where, code="record-schema") from None
+        if (place := _not_finite(found.model_dump())) is not None:
+            raise BadUpload(
+                f"{place} is NaN or infinite; what is missing is null.", where=where, code="record-schema"
+            )
+        return found
+
+
+def _not_finite(value: Any) -> str | None:
+    """Where in a nested value the first number stands that is NaN or infinite."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ""
+    if isinstance(value, str) or not isinstance(value, Mapping | Sequence):
+        return None
+    for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
+        if (below := _not_finite(part)) is not None:
+            return f"{key}.{below}" if below else str(key)
+    return None
 
 
 if __name__ == "__main__":

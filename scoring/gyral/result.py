@@ -76,7 +76,11 @@ def load_record(path: Path) -> Record:
     file = path / "record.json" if path.is_dir() else path
     if not file.is_file():
         raise BadUpload("there is no such record.", where=str(path), code="record-missing")
-    return Record.from_json(file.read_text("utf-8"), where=str(file))
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise BadUpload("not UTF-8 text; a record is JSON.", where=str(file), code="record-schema") from None
+    return Record.from_json(text, where=str(file))
 
 
 def load_redraws(folder: Path) -> np.ndarray[Any, Any] | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from click.testing import CliRunner, Result
 from gyral.arrays import evaluate_arrays
 from gyral.cli.main import cli
 from gyral.comparison import compare
-from gyral.errors import UserError
+from gyral.errors import BadUpload, UserError
 from gyral.record import Record
 from gyral.rerun import rerun_arrays
 from gyral.result import load_record
@@ -141,6 +142,45 @@ def test_changed_number_is_told_and_where(edit: Any, says: str, change: Any) -> 
     assert done.exit_code == 1
     assert "not the same" in done.output and says in done.output
     assert "Code, libraries, device and processor are the same" in done.output
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_the_same_as_no_number(number: float, score: Callable[[str], Path]) -> None:
+    kept = load_record(score("bare-language"))
+    fields = kept.model_dump(mode="python")
+    fields["rows"][0]["value"] = number
+    odd = Record.model_validate(fields)
+    for pair in ((odd, kept), (kept, odd)):
+        found = compare(*pair)
+        assert not found.same and [d.where.rsplit(": ")[-1] for d in found.numbers] == ["value"]
+    assert compare(odd, odd).same
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (
+            lambda b: re.sub(rb'"value": [-.0-9e]+', b'"value": 1e400', b, count=1),
+            "rows.0.value is NaN or infinite",
+        ),
+        (lambda b: re.sub(rb'"value": [-.0-9e]+', b'"value": NaN', b, count=1), "rows.0.value is NaN or infinite"),
+        (lambda b: b"\xff\xfe" + b, "not UTF-8 text"),
+    ],
+)
+def test_a_record_that_is_none_is_refused_with_its_place(
+    edit: Callable[[bytes], bytes], says: str, score: Callable[[str], Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "record.json"
+    content = (score("bare-language") / "record.json").read_bytes()
+    changed = edit(content)
+    assert changed != content
+    file.write_bytes(changed)
+    done = invoke("rerun", str(file))
+    assert done.exit_code == 2
+    assert says in " ".join(done.output.split()) and "record.json" in done.output
+    with pytest.raises(BadUpload, match=says) as caught:
+        invoke("show", str(file))
+    assert caught.value.code == "record-schema"
 
 
 @pytest.mark.parametrize(
