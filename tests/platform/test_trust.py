@@ -13,7 +13,7 @@ from board_rows import make_benchmark, make_run, make_scored, make_submission
 from gyral_portal.accounts.models import Scope
 from gyral_portal.accounts.tokens import create_token
 from gyral_submissions.domain import exposure
-from gyral_submissions.enums import Format, Tier
+from gyral_submissions.enums import Format, State, Tier, Twin
 from gyral_submissions.models import Benchmark, Run, Submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,6 +65,31 @@ def test_tier_goes_through_exports_and_filters(client: Client, sent: Submission)
             assert [(m[name], m["tier"]) for m in found] == [(model, tier)]
         wrong = client.get(f"/api/v1/{what}?tier=verifed")
         assert wrong.status_code in (404, 422) and "Did you mean 'verified'" in wrong.json()["mend"]
+
+
+def test_api_calls_nothing_verified_that_was_never_scored(owner: User, board: Benchmark) -> None:
+    model = make_submission("hopeful", owner=owner)
+    make_run(model, board)
+    make_run(model, board, {"V4": 0.3}, dry=True)
+    make_run(model, board, {"V4": 0.1}, twin=Twin.UNTRAINED)
+    client = Client(headers={"authorization": f"Bearer {create_token(owner, 't', Scope.MANAGE)[1]}"})
+
+    def told() -> list[str | None]:
+        lists = [client.get(f"/api/v1/{what}").json()["items"][0] for what in ("models", "submissions")]
+        one = client.get("/api/v1/models/hopeful").json()[0]
+        changed = client.patch(
+            f"/api/v1/submissions/{model.pk}", {"visibility": "public"}, content_type="application/json"
+        )
+        return [found["tier"] for found in (*lists, one, changed.json())]
+
+    assert told() == [None] * 4 and "not scored yet" in page(client, "/models/hopeful/")
+    assert client.get("/api/v1/models?tier=verified").json()["items"] == []
+    queued = model.runs.get(state=State.QUEUED)
+    assert client.get(f"/api/v1/runs/{queued.pk}").json()["tier"] is None
+    assert str(queued.pk) not in client.get("/api/v1/runs?tier=verified").content.decode()
+    queued.delete()
+    make_run(model, board, {"V4": 0.3})
+    assert told() == ["verified"] * 4 and "not scored yet" not in page(client, "/models/hopeful/")
 
 
 @pytest.mark.parametrize(

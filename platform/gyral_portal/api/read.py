@@ -34,6 +34,7 @@ from gyral_submissions import conf, rules
 from gyral_submissions.domain.exposure import Exposed, exposure_of
 from gyral_submissions.domain.queries.grid import read_grid
 from gyral_submissions.domain.queries.profile import queue_place
+from gyral_submissions.domain.queries.trusted import of_tier, runs_of_tier, with_scored
 from gyral_submissions.domain.queries.visible import own_runs, visible_runs, visible_submissions
 from gyral_submissions.enums import State, Tier
 from gyral_submissions.models import Benchmark, Run, Score, Submission
@@ -107,18 +108,18 @@ def require_columns(name: str, given: str, columns: Sequence[str]) -> None:
 @paginate(Page)
 def models(request: HttpRequest, modality: str = "", q: str = "", tier: str = "") -> QuerySet[Submission]:
     """Models you may see, every version; `tier` is verified, self-reported or reference."""
-    found = visible_submissions(request.user).order_by("name", "-version")
+    found = with_scored(visible_submissions(request.user)).order_by("name", "-version")
     if modality:
         found = found.filter(modality=modality)
     if tier:
-        found = found.filter(tier=_known_tier(tier))
+        found = of_tier(found, _known_tier(tier))
     return found.filter(name__icontains=q) if q else found
 
 
 @router.get("/models/{name}", response={200: list[ModelOut], **FAULTS}, operation_id="get_model")
 def model(request: HttpRequest, name: str) -> list[Submission]:
     """All versions of one model, newest first."""
-    found = list(visible_submissions(request.user).filter(name=name).order_by("-version"))
+    found = list(with_scored(visible_submissions(request.user)).filter(name=name).order_by("-version"))
     if not found:
         raise NotFound(f"there is no model {name!r}.", where="name")
     return found
@@ -135,7 +136,7 @@ def runs(request: HttpRequest, filters: Query[RunFilter]) -> QuerySet[Run]:
     if filters.benchmark:
         found = found.filter(benchmark=find_benchmark(filters.benchmark))
     if filters.tier:
-        found = found.filter(submission__tier=_known_tier(filters.tier))
+        found = runs_of_tier(found, _known_tier(filters.tier))
     return found.filter(state=filters.state) if filters.state else found
 
 
@@ -168,10 +169,10 @@ def record(request: HttpRequest, run: UUID) -> FileResponse:
     return FileResponse(path.open("rb"), content_type="application/json")
 
 
-def _known_tier(tier: str) -> str:
+def _known_tier(tier: str) -> Tier:
     if tier not in Tier.values:
         raise UnknownName("tier", tier, Tier.values)
-    return tier
+    return Tier(tier)
 
 
 def find_run(request: HttpRequest, run: UUID) -> Run:

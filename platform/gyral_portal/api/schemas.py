@@ -7,6 +7,7 @@ from uuid import UUID
 from ninja import Field, Schema
 
 from gyral_portal.portal.fault_pages import page_of
+from gyral_submissions.domain.queries.trusted import tier_of, tier_of_run
 
 
 class ErrorOut(Schema):
@@ -187,12 +188,19 @@ class ModelOut(Schema):
     title: str
     modality: str
     format: str
-    tier: str
+    tier: str | None = Field(
+        description="verified, self-reported or reference; null until the site has scored what it is to verify"
+    )
     visibility: str
     has_twin: bool
     card: dict[str, Any]
     created: datetime
     withdrawn: datetime | None
+
+    @staticmethod
+    def resolve_tier(model: Any) -> str | None:
+        """Nothing is verified before it is scored."""
+        return tier_of(model)
 
 
 class RunOut(Schema):
@@ -201,7 +209,9 @@ class RunOut(Schema):
     id: UUID
     model: str
     version: int
-    tier: str = Field(description="verified, self-reported or reference")
+    tier: str | None = Field(
+        description="verified, self-reported or reference; null until the run of what is to be verified has finished"
+    )
     benchmark: str
     twin: str = Field(description="empty for the model itself, else the control")
     dry: bool = Field(False, description="a dry run: on no board, and only its owner's to see")
@@ -239,9 +249,9 @@ class RunOut(Schema):
         return int(run.submission.version)
 
     @staticmethod
-    def resolve_tier(run: Any) -> str:
-        """Tier of the submission."""
-        return str(run.submission.tier)
+    def resolve_tier(run: Any) -> str | None:
+        """Tier of the submission; nothing is verified before it is scored."""
+        return tier_of_run(run)
 
     @staticmethod
     def resolve_benchmark(run: Any) -> str:

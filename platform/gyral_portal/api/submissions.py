@@ -20,6 +20,7 @@ from gyral_submissions import rules
 from gyral_submissions.domain import dry_run
 from gyral_submissions.domain import run as runs
 from gyral_submissions.domain import submission as verbs
+from gyral_submissions.domain.queries.trusted import with_scored
 from gyral_submissions.enums import Visibility
 from gyral_submissions.models import Run, Submission
 
@@ -51,7 +52,8 @@ class Scoring(Schema):
 @paginate(Page)
 def submissions(request: HttpRequest) -> QuerySet[Submission]:
     """All of yours, newest first, withdrawn ones too."""
-    return Submission.objects.filter(owner=cast(User, request.user), deleted=None).order_by("-created", "-pk")
+    own = Submission.objects.filter(owner=cast(User, request.user), deleted=None)
+    return with_scored(own).order_by("-created", "-pk")
 
 
 @router.patch(
