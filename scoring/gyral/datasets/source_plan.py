@@ -1,6 +1,6 @@
 """Plan: what a build of a source will do, from headers and tables alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from gyral.progress import Progress, silent
 FOLDS = 5
 
 
+_NAMED = 5  # subjects or files that a note names
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What a build will do, from headers and tables alone.
@@ -131,7 +132,7 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         regions=regions,
         keys={s: hash_json([__version__, facts, ids, s, _stamps_of(source, folder, s)]) for s in recordings},
         split=split,
-        notes=(*notes, *_proposed(source, split)),
+        notes=(*notes, *_opened(recordings), *_proposed(source, split)),
     )
 
 
@@ -186,6 +187,15 @@ def _stimuli_of_all(source: Source, folder: Path, recordings: dict[str, Recordin
     """Events as stimuli; all subjects must have had the same, in one order."""
     first, *others = recordings.values()
     if "label" not in first.shown:
+def _opened(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
+    """What readers noted, each note once and with whose files it is about."""
+    said: dict[str, list[str]] = {}
+    for subject, recording in recordings.items():
+        for note in recording.notes:
+            said.setdefault(note, []).append(subject)
+    return tuple(f"{note} ({', '.join(subjects[:_NAMED])})" for note, subjects in said.items())
+
+
         raise BadDataset(
             "stimuli have no table, and responses no events that could stand for them.",
             where="stimuli.table",

@@ -1,6 +1,7 @@
 """What a build makes of stimuli, rows, units and times of each subject."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gyral.datasets.pack import read_pack
@@ -104,6 +105,47 @@ def test_table_with_a_column_of_subjects(tmp_path):
     tables["responses"]["units"] = ["IFC"]
     with pytest.raises(UnknownName, match="IFC"):
         built(tmp_path, tables)
+
+
+def rated(folder, cells, **responses):
+    """A table a person, one of them with the cells of a second unit; the description."""
+    stimuli = image_stimuli(folder, 6)
+    ids = [f"item{i:02d}" for i in range(6)]
+    write_csv(folder / "a.csv", stimulus=ids, u1=np.arange(6.0), u2=np.arange(6.0), hand=["left"] * 6)
+    write_csv(folder / "b.csv", stimulus=ids, u1=np.arange(6.0), u2=cells, hand=["left"] * 6)
+    told = {"reader": "table", "kind": "fMRI", "unit": "z", "subjects": ["a", "b"], "files": "{subject}.csv"}
+    regions = [{"name": "all", "all": True}]
+    return {"stimuli": stimuli, "responses": {**told, **responses}, "regions": regions}
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([0, 1, "x", 3, 4, 5], "b.csv: column 'u2' holds numbers, but row 3 says 'x'"),
+        (["0,5"] * 6, "b.csv: column 'u2' holds numbers, but row 1 says '0,5'"),
+    ],
+)
+def test_a_text_among_numbers_does_not_drop_a_unit_of_one_person(tmp_path, cells, words):
+    with pytest.raises(BadDataset, match=words) as fault:
+        built(tmp_path, rated(tmp_path, cells))
+    assert fault.value.code == "table"
+
+
+def test_columns_that_are_no_units_are_noted(tmp_path):
+    _, made = built(tmp_path, rated(tmp_path, np.arange(6.0)))
+    assert "columns without numbers are no units: 'hand' (a, b)" in made.notes
+
+
+def test_a_column_that_picks_trials_is_no_unit(tmp_path):
+    tables = rated(tmp_path, np.arange(6.0), where={"session": "1"})
+    for subject in "ab":
+        table = pd.read_csv(tmp_path / f"{subject}.csv")
+        pd.concat([table.assign(session=1), table.assign(session=2)]).to_csv(
+            tmp_path / f"{subject}.csv", index=False
+        )
+    _, made = built(tmp_path, tables)
+    assert made.dataset.units["unit"].tolist() == ["u1", "u2"] * 2
+    assert not made.dataset.responses.repeats
 
 
 def test_words_in_time_come_through_a_table(tmp_path):

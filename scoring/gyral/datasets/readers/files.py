@@ -13,6 +13,7 @@ from gyral.datasets.manifest import MANIFEST
 from gyral.errors import BadDataset, UnknownName
 
 _TABLES = {".csv": ",", ".tsv": "\t", ".parquet": ""}
+NOTHING = ("", "n/a", "NA", "NaN", "nan")  # cells in which a number is missing
 _SEPARATORS = (";", "\t", ",")
 _DIGITS = re.compile(r"(\d+)")
 
@@ -141,7 +142,7 @@ def numbers(table: pd.DataFrame, name: str, where: Path | str) -> NDArray[np.flo
     """
     values = column(table, name, where)
     if values.dtype.kind in "OUS":
-        bad = next(i for i, v in enumerate(values) if not _is_number(str(v)))
+        bad = next(i for i, v in enumerate(values) if not is_number(str(v)))
         raise BadDataset(
             f"column {name!r}, row {bad + 1}: {str(values[bad])!r} is no number.", where=str(where), code="table"
         )
@@ -197,10 +198,11 @@ def _named(table: pd.DataFrame, name: str, where: Path | str) -> "pd.Series[Any]
 
 
 def _float(text: str) -> float:
-    return np.nan if text.strip() in ("", "n/a", "NA", "NaN", "nan") else float(text)
+    return np.nan if text.strip() in NOTHING else float(text)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """True for cells that `column` takes for a number, empty ones among them."""
     try:
         _float(text)
     except ValueError:

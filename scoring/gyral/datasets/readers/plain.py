@@ -6,12 +6,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gyral.datasets.readers.files import column, find_file, find_files, numbers, read_table, texts
+from gyral.datasets.readers.files import (
+    NOTHING,
+    column,
+    find_file,
+    find_files,
+    is_number,
+    numbers,
+    read_table,
+    texts,
+)
 from gyral.datasets.readers.recording import Array, Part, Recording
 from gyral.datasets.source import ResponsesSource
 from gyral.errors import BadDataset, UnknownName
 
 _SUBJECT = "subject"
+_NAMED = 5  # columns that a note names
 
 
 def open_table(source: ResponsesSource, folder: Path, subject: str) -> Recording:
@@ -22,7 +32,7 @@ def open_table(source: ResponsesSource, folder: Path, subject: str) -> Recording
     BadDataset, UnknownName
         A file or column is missing, or a cell is no number.
     """
-    parts, shown, names = [], [], list(source.units)
+    parts, shown, names, notes = [], [], list(source.units), list[str]()
     files = find_files(folder, source.files, subject)
     for path in files:
         table = read_table(path)
@@ -30,7 +40,8 @@ def open_table(source: ResponsesSource, folder: Path, subject: str) -> Recording
             table = table[table[_SUBJECT].astype(str) == subject].reset_index(drop=True)
             if table.empty:
                 raise BadDataset(f"no row of subject {subject!r}.", where=str(path), code="table")
-        names = names or _measured(table, source)
+        if not names:
+            names, notes = _measured(table, source, path)
         values = np.column_stack([numbers(table, name, path) for name in names])
         parts.append(Part(len(table), _rows(values), str(path)))
         shown.append(_shown(table, source, path))
@@ -40,6 +51,7 @@ def open_table(source: ResponsesSource, folder: Path, subject: str) -> Recording
         shown=pd.concat(shown, ignore_index=True),
         units=described_units(units, source, folder, subject),
         parts=tuple(parts),
+        notes=tuple(notes),
     )
 
 
@@ -79,13 +91,40 @@ def _shown(table: pd.DataFrame, source: ResponsesSource, path: Path) -> pd.DataF
     return shown
 
 
-def _measured(table: pd.DataFrame, source: ResponsesSource) -> list[str]:
-    """Columns that hold numbers and are named for nothing else."""
-    other = {source.stimulus, source.story, _SUBJECT}
-    found = [str(c) for c in table if c not in other and column(table, str(c), "").dtype.kind in "fiu"]
+def _measured(table: pd.DataFrame, source: ResponsesSource, path: Path) -> tuple[list[str], list[str]]:
+    """Columns that hold numbers and are named for nothing else; and a note on those that are passed over.
+
+    Raises
+    ------
+    BadDataset
+        No column holds numbers, or one does but for a few cells (``table``): it would go missing for this person alone.
+    """
+    named = {source.stimulus, source.story, _SUBJECT, source.zscore_by, *source.where}
+    left = [str(c) for c in table if c not in named]
+    found = [c for c in left if column(table, c, "").dtype.kind in "fiu"]
+    passed = [c for c in left if c not in found]
+    for name in passed:
+        _require_text(texts(table, name, path), name, path)
     if not found:
         raise BadDataset("no column of the table holds numbers.", where="responses.units", code="table")
-    return found
+    told = ", ".join(map(repr, passed[:_NAMED])) + (f" and {len(passed) - _NAMED} more" if passed[_NAMED:] else "")
+    return found, [f"columns without numbers are no units: {told}"] if passed else []
+
+
+def _require_text(cells: list[str], name: str, path: Path) -> None:
+    """Refuse a column that is numbers but for a few cells, decimal commas counted as numbers."""
+    said = [(row, cell) for row, cell in enumerate(cells) if cell.strip() not in NOTHING]
+    odd = [(row, cell) for row, cell in said if not is_number(cell)]
+    numeric = sum(is_number(cell.replace(",", ".", 1)) for _, cell in said)
+    if odd and 2 * numeric > len(said):
+        row, cell = odd[0]
+        raise BadDataset(
+            f"column {name!r} holds numbers, but row {row + 1} says {cell!r}.",
+            where=str(path),
+            mend="Write a number with a decimal point, or nothing where it is missing. If the column is no unit, name those that are "
+            "(responses.units).",
+            code="table",
+        )
 
 
 def described_units(units: pd.DataFrame, source: ResponsesSource, folder: Path, subject: str) -> pd.DataFrame:

@@ -57,6 +57,8 @@ class Recording:
     regions : tuple of FoundRegion
     width : int
         Units that a row has while it is read, where some are left out behind; 0: those of the table.
+    notes : tuple of str
+        What was decided while files were opened.
     """
 
     subject: str
@@ -65,6 +67,7 @@ class Recording:
     parts: tuple[Part, ...]
     regions: tuple[FoundRegion, ...] = ()
     width: int = 0
+    notes: tuple[str, ...] = ()
 
     def kept(self, units: NDArray[np.int64]) -> "Recording":
         """The recording of some units only."""
