@@ -49,6 +49,43 @@ def no_orientation(tables, folder):
     nibabel.save(bare, path)
 
 
+def complex_values(tables, folder):
+    import nibabel
+
+    path = first(folder, "ses-1_betas")
+    nibabel.save(nibabel.Nifti1Image(np.ones((*SHAPE, 12), np.complex64), AFFINE), path)
+
+
+def cut_extension(tables, folder):
+    """A mask that ends within an extension of its header."""
+    import nibabel
+
+    image = nibabel.Nifti1Image(np.ones(SHAPE, np.float32), AFFINE)
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, b"x" * 900))
+    nibabel.save(image, folder / "mask.nii")
+    end(folder / "mask.nii", 700)
+    tables["responses"]["mask"] = "mask.nii"
+
+
+def folder_for_a_mask(tables, folder):
+    first(folder, "mask").unlink()
+    first(folder, "mask").mkdir()
+
+
+def gifti_mask(tables, folder):
+    import nibabel
+
+    array = nibabel.gifti.GiftiDataArray(np.ones(24, np.float32))
+    nibabel.save(nibabel.GiftiImage(darrays=[array]), folder / "V1.func.gii")
+    tables["regions"][1]["mask"] = "V1.func.gii"
+
+
+def masks_of_runs(tables, folder):
+    for run in (1, 2):
+        write_nifti(first(folder, f"run-{run}_mask"), np.ones(SHAPE))
+    tables["responses"]["mask"] = "{subject}/{subject}_*mask.nii.gz"
+
+
 def scaled(path, by):
     import nibabel
 
@@ -136,6 +173,16 @@ def put(*path):
         (lambda t, f: write_nifti(first(f, "V1"), np.ones((4, 3, 3))), "image-shape", "(4, 3, 3)"),
         (flip, "image-flipped", "its axes point to RAS, those of sub-01_ses-1_betas.nii.gz to LAS"),
         (shift, "image-affine", "first voxel 1.5 mm apart"),
+        (
+            lambda t, f: write_nifti(first(f, "V1"), np.ones(SHAPE), affine=AFFINE * np.array([2 / 3, 1, 1, 1])),
+            "image-affine",
+            "voxels of 2 x 3 x 3 mm, not 3 x 3 x 3 mm",
+        ),
+        (complex_values, "not-an-image", "ses-1_betas.nii.gz: its values are complex numbers"),
+        (cut_extension, "not-an-image", "mask.nii: not an image that can be read"),
+        (folder_for_a_mask, "not-an-image", "sub-01_mask.nii.gz: this is a folder"),
+        (gifti_mask, "not-an-image", "V1.func.gii: GiftiImage is no volume"),
+        (masks_of_runs, "file-missing", "3 masks match"),
         (lambda t, f: write_nifti(first(f, "ses-2_betas"), np.ones((4, 4, 2, 12))), "image-shape", "ses-2"),
         (no_orientation, "image-affine", "says nothing of orientation"),
         (cut, "not-an-image|image-truncated", "sub-01_ses-1_betas.nii.gz"),

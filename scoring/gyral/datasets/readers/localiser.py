@@ -16,7 +16,7 @@ from gyral.datasets.readers.design import design_of
 from gyral.datasets.readers.files import find_files
 from gyral.datasets.readers.runs import Run, runs_of, series_of
 from gyral.datasets.readers.series import Series, parts_on
-from gyral.datasets.readers.space import Chosen, Space
+from gyral.datasets.readers.space import Chosen, Space, masks_of
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.datasets.source_parts import LocaliserSource
 from gyral.errors import BadDataset, UnknownName
@@ -154,7 +154,8 @@ def _looked_at(
     space: Space, source: ResponsesSource, region: RegionSource, folder: Path, subject: str
 ) -> NDArray[np.int64]:
     """Places inside the region's mask and the responses'."""
-    masks = [m for m in (source.mask, region.mask) if m is not None]
+    masks = [] if source.mask is None else [masks_of(folder, source.mask, subject)]
+    masks += [] if region.mask is None else [find_files(folder, region.mask, subject)]
     if not masks:
         raise BadDataset(
             f"neither responses.mask nor the mask of region {region.name!r} says where its localiser looks.",
@@ -163,8 +164,8 @@ def _looked_at(
             code="no-mask",
         )
     inside = np.ones(space.size, np.bool_)
-    for mask in masks:
-        inside &= space.labels(find_files(folder, mask, subject))[0] > 0
+    for paths in masks:
+        inside &= space.labels(paths)[0] > 0
     if not inside.any():
         raise BadDataset(
             f"nothing is inside the mask of region {region.name!r} for subject {subject!r}.",

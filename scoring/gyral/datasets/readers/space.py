@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gyral.datasets.readers.files import find_file, find_files, numbers, texts
 from gyral.datasets.readers.labels import LabelNames, read_label_names
 from gyral.datasets.readers.recording import FoundRegion
+from gyral.datasets.readers.surface import hemisphere_of
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset, UnknownName
 
@@ -81,8 +82,8 @@ def choose_units(
     Raises
     ------
     BadDataset
-        Neither a mask nor a region (``no-mask``), nothing inside (``empty-mask``), or a localiser beside a reader that has no
-        images (``source``).
+        Neither a mask nor a region (``no-mask``), several masks (``file-missing``), nothing inside (``empty-mask``), or a
+        localiser beside a reader that has no images (``source``).
     """
     inside: list[tuple[RegionSource, str, tuple[str, ...], str, NDArray[np.bool_]]] = []
     for region in regions:
@@ -102,7 +103,7 @@ def choose_units(
         elif region.atlas is not None:
             inside += _parcels(space, region, folder, subject)
     if source.mask is not None:
-        used = space.labels(find_files(folder, source.mask, subject))[0] > 0
+        used = space.labels(masks_of(folder, source.mask, subject))[0] > 0
     elif every:
         used = np.ones(space.size, np.bool_)
     elif inside:
@@ -122,6 +123,32 @@ def choose_units(
         for _, name, path, title, mask in inside
     )
     return Chosen(places, found)
+
+
+def masks_of(folder: Path, pattern: str, subject: str) -> list[Path]:
+    """The one mask of the responses, or one a hemisphere.
+
+    Raises
+    ------
+    BadDataset
+        Several match (``file-missing``): nobody says whether what all of them hold is meant, or what any does.
+    """
+    paths = find_files(folder, pattern, subject)
+    if len(paths) == 1:
+        return paths
+    try:
+        sides = [hemisphere_of(p) for p in paths]
+    except BadDataset:  # names that say nothing of a side
+        sides = []
+    if not sides or len(set(sides)) < len(sides):
+        raise BadDataset(
+            f"{len(paths)} masks match {pattern!r}, one is expected (or one a hemisphere): {[p.name for p in paths[:3]]!r}.",
+            where=str(folder),
+            mend="Name one; of masks of runs make the one of places that all have "
+            "(nilearn.masking.intersect_masks(masks, threshold=1)).",
+            code="file-missing",
+        )
+    return paths
 
 
 def table_regions(units: pd.DataFrame, regions: Sequence[RegionSource], subject: str) -> list[FoundRegion]:

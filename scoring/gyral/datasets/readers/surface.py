@@ -62,7 +62,7 @@ class Surface:
         return sum(self.counts.values())
 
     def labels(self, paths: Sequence[Path]) -> tuple[NDArray[np.float64], dict[int, str]]:
-        """Values of one file a hemisphere; names of ``.label.gii`` and ``.annot``, the same name one code. See `Space`."""
+        """Values of files of a hemisphere each; names of ``.label.gii`` and ``.annot``, the same name one code. See `Space`."""
         codes: dict[str, int] = {}
         parts = {side: np.zeros(count) for side, count in self.counts.items()}
         for path in paths:
@@ -78,7 +78,7 @@ class Surface:
             if names:
                 own = {k: codes.setdefault(n, len(codes) + 1) for k, n in names.items() if k != 0}
                 values = np.array([own.get(int(v), 0) for v in values], np.float64)
-            parts[side] = values
+            parts[side] = np.where(values != 0, values, parts[side])
         return np.concatenate(list(parts.values())), {c: n for n, c in codes.items()}
 
     def units(self, chosen: NDArray[np.int64], *, space: str | None) -> pd.DataFrame:
@@ -122,7 +122,14 @@ class Grayordinates:
         return out, names
 
     def check(self, image: Any, path: Path) -> None:
-        """Refuse a file with other brain models (``image-shape``)."""
+        """Refuse a file of another kind (``not-an-image``) or with other brain models (``image-shape``)."""
+        if not hasattr(getattr(image, "header", None), "get_axis"):
+            raise BadDataset(
+                f"{type(image).__name__} is no CIFTI file, which {self.name} is.",
+                where=str(path),
+                mend="Masks and atlases of CIFTI responses are .dscalar.nii or .dlabel.nii with the same brain models.",
+                code="not-an-image",
+            )
         if image.header.get_axis(1) != self.axis:
             raise BadDataset(
                 f"its {len(image.header.get_axis(1))} grayordinates are not the {self.size} of {self.name}.",

@@ -25,17 +25,21 @@ def load_image(path: Path) -> Any:
     Raises
     ------
     BadDataset
-        Not such an image (``not-an-image``), or cut off so early that its kind cannot be told (``image-truncated``).
+        Not such an image, or one of other values than real numbers (``not-an-image``); or cut off so early that its kind cannot
+        be told (``image-truncated``).
     """
     import nibabel  # slow import, only for images
 
+    if path.is_dir():
+        raise BadDataset("this is a folder; an image is expected.", where=str(path), code="not-an-image")
     try:
         # kept open: a compressed file read block by block is otherwise unpacked from its start each time
-        return nibabel.load(path, **({"keep_file_open": True} if path.name.endswith((".nii", ".nii.gz")) else {}))
+        image = nibabel.load(path, **({"keep_file_open": True} if path.name.endswith((".nii", ".nii.gz")) else {}))
     except FileNotFoundError:
         raise BadDataset("the file is missing.", where=str(path), code="file-missing") from None
     except (
         nibabel.filebasedimages.ImageFileError,
+        nibabel.spatialimages.HeaderDataError,
         OSError,
         EOFError,
         ValueError,
@@ -48,6 +52,15 @@ def load_image(path: Path) -> Any:
         raise BadDataset(
             f"not an image that can be read: {error}.", where=str(path), code="not-an-image"
         ) from None
+    kind = image.get_data_dtype() if hasattr(image, "get_data_dtype") else np.dtype(float)
+    if kind.kind not in "fiub":
+        raise BadDataset(
+            f"its values are {'complex numbers' if kind.kind == 'c' else 'records (RGB)'}; real numbers are expected.",
+            where=str(path),
+            mend="Save the part that was meant (the magnitude, say) as an image of its own.",
+            code="not-an-image",
+        )
+    return image
 
 
 def _require_whole(path: Path) -> None:
@@ -113,9 +126,16 @@ class Volume:
         Raises
         ------
         BadDataset
-            ``image-shape``; ``image-flipped`` where an axis runs the other way (radiological and neurological
-            conventions mixed); ``image-affine``.
+            No volume (``not-an-image``); ``image-shape``; ``image-flipped`` where an axis runs the other way (radiological and
+            neurological conventions mixed); ``image-affine``.
         """
+        if not hasattr(image, "affine"):
+            raise BadDataset(
+                f"{type(image).__name__} is no volume, which {self.name} is.",
+                where=str(path),
+                mend="Masks and atlases of volumes are NIfTI images on the same grid.",
+                code="not-an-image",
+            )
         if tuple(image.shape[:3]) != self.shape:
             raise BadDataset(
                 f"shape {tuple(image.shape[:3])!r}; {self.name} has {self.shape!r}.",
@@ -135,9 +155,8 @@ class Volume:
                 mend="Bring both to one orientation (nibabel.as_closest_canonical) and save them again.",
                 code="image-flipped",
             )
-        apart = np.abs(affine @ [0, 0, 0, 1] - self.affine @ [0, 0, 0, 1])[:3].max()
         raise BadDataset(
-            f"its affine differs from that of {self.name} (first voxel {apart:.3g} mm apart).",
+            f"its affine differs from that of {self.name} ({_apart(affine, self.affine, self.shape)}).",
             where=str(path),
             mend="Resample it to the grid of the responses first (nilearn.image.resample_to_img, 'nearest').",
             code="image-affine",
@@ -148,13 +167,13 @@ class Volume:
         out = np.zeros(self.size)
         for path in paths:
             image = load_image(path)
+            self.check(image, path)
             if image.ndim > 3 and image.shape[3:] != (1,) * (image.ndim - 3):
                 raise BadDataset(
                     f"shape {image.shape!r}; a mask or an atlas has three axes.",
                     where=str(path),
                     code="image-shape",
                 )
-            self.check(image, path)
             values = np.nan_to_num(read_block(image.dataobj, ..., path).astype(np.float64)).reshape(-1)
             out = np.where(values > 0, values, out)
         return out, {}
@@ -226,6 +245,16 @@ def _axes(affine: NDArray[np.float64]) -> str:
     from nibabel.orientations import aff2axcodes  # slow import, only for images
 
     return "".join(aff2axcodes(affine))  # type: ignore[no-untyped-call]
+
+
+def _apart(affine: NDArray[np.float64], other: NDArray[np.float64], shape: tuple[int, int, int]) -> str:
+    """In what two affines of one orientation differ: size of voxels, where the first one lies, or how the grid is turned."""
+    own, expected = (np.linalg.norm(a[:3, :3], axis=0) for a in (affine, other))
+    if np.abs(own - expected).max() > _NEAR * expected.min():
+        sizes = (" x ".join(f"{mm:.4g}" for mm in found) for found in (own, expected))
+        return "voxels of {} mm, not {} mm".format(*sizes)
+    first, last = (np.abs((affine - other) @ [*place, 1])[:3].max() for place in ((0, 0, 0), np.array(shape) - 1))
+    return f"first voxel {first:.3g} mm apart, last one {last:.3g} mm"
 
 
 def volume_of(path: Path) -> tuple[Volume, Any]:

@@ -153,6 +153,34 @@ def test_grayordinates_with_a_label_file(surface):
     with pytest.raises(BadDataset, match="grayordinates are not the 6") as fault:
         read(folder, tables)
     assert fault.value.code == "image-shape"
+    write_nifti(folder / "atlas.nii.gz", np.ones(SHAPE))
+    for other in ("s_hemi-L_wang.label.gii", "atlas.nii.gz"):
+        tables["regions"] = [{"atlas": other}]
+        with pytest.raises(BadDataset, match=f"{other}: .* is no CIFTI file, which s_betas.dscalar.nii is"):
+            read(folder, tables)
+    whole = (folder / "s_betas.dscalar.nii").read_bytes()
+    (folder / "s_betas.dscalar.nii").write_bytes(whole[:700])
+    with pytest.raises(BadDataset, match="s_betas.dscalar.nii: not an image that can be read"):
+        read(folder, tables)
+
+
+def test_masks_of_two_hemispheres_are_one_mask(surface):
+    tables, folder = surface
+    gifti(folder / "s_hemi-L_mask.shape.gii", [[1, 1, 1, 0, 0, 0, 0]])
+    gifti(folder / "s_hemi-R_mask.shape.gii", [[1, 0, 0, 0, 0]])
+    tables["responses"]["mask"] = "s_hemi-*_mask.shape.gii"
+    assert len(read(folder, tables).dataset.units) == 4
+    gifti(folder / "s_hemi-L_run-2_mask.shape.gii", [[0, 0, 0, 1, 0, 0, 0]])
+    tables["responses"]["mask"] = "s_hemi-*_mask.shape.gii"
+    with pytest.raises(BadDataset, match="3 masks match"):
+        read(folder, tables)
+
+
+def test_atlases_of_one_hemisphere_are_joined(surface):
+    tables, folder = surface
+    gifti(folder / "s_hemi-L_more.label.gii", [[0, 0, 0, 0, 0, 0, 1]], {0: "???", 1: "V3"})
+    tables["regions"] = [{"atlas": ["s_hemi-*_wang.label.gii", "s_hemi-L_more.label.gii"]}]
+    assert [r.name for r in read(folder, tables).dataset.regions] == ["V1", "V2", "V3"]
 
 
 def test_cifti_time_series_state_their_tr(tmp_path):
