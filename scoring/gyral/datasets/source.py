@@ -45,7 +45,12 @@ class StimuliSource(Table):
     """Where stimuli come from: a table with a row each, or the events themselves."""
 
     modality: Modality
-    table: Inside | None = Field(None, description="csv, tsv or parquet; none: every event is a stimulus")
+    table: Inside | None = Field(
+        None, description="csv, tsv or parquet, or TextGrids; none: every event is a stimulus"
+    )
+    tier: str | None = Field(
+        None, description="of TextGrids: the tier of words; none: the one called word or words"
+    )
     id: str = "id"
     file: str | None = Field(None, description="column with paths of images")
     pixels: PixelsSource | None = Field(None, description="an HDF5 file with all images, in place of files")
@@ -358,6 +363,7 @@ _EXAMPLES = {
     "stimulus": '"stimulus_id"',
     "subjects": '"sub-01"',
     "count": "[0.05, 0.25]",
+    "period": "2.0",
     "main_region": '"V1"',
 }
 

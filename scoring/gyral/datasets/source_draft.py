@@ -111,6 +111,12 @@ def _about(name: str) -> list[str]:
 
 def _stimuli(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
     table = stimulus_table(folder, seen)
+    if table is None and (grids := seen.files.get("textgrid")):
+        return ["[stimuli]", 'modality = "text"', f"table = {_pattern(grids, [], many=False)}   # a file a story, a word a row", 'text = "word"',
+                'group = "story"              # the name of a file', 'onset = "onset"', 'offset = "offset"',
+                '# tier = "words"             # without it the tier called word or words', "",
+                "[timeline]                   # rows of the responses are samples; responses.story names their story in the table of trials",
+                f'period = "{TODO}"            # seconds between two samples', ""]  # fmt: skip
     if table is None and (images := seen.files.get("image")):
         others["stimuli.csv"] = "id,file\n" + "".join(f"{_stem(p)},{p}\n" for p in images)
         return ["[stimuli]", 'modality = "image"', 'table = "stimuli.csv"   # written beside this file', 'id = "id"',

@@ -62,7 +62,8 @@ class Look:
         BIDS-like names found in paths.
     files : dict of kind to list of path
         ``bold``, ``events``, ``confounds``, ``mask``, ``atlas``, ``volume``, ``surface``, ``cifti``, ``array``, ``rdm``,
-        ``table``, ``image``, ``recording``, ``channels``, ``electrodes`` (of BIDS-iEEG), ``nwb``.
+        ``table``, ``image``, ``recording``, ``channels``, ``electrodes`` (of BIDS-iEEG), ``nwb``,
+        ``textgrid``.
     cut : bool
         True where there are more files than were looked at.
     layout : Layout or None
@@ -83,13 +84,8 @@ class Look:
 _FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("HDF5", HDF5, "of no use here"),
     ("netCDF", (".nc",), "of no use here"),
-    (
-        "word times (TextGrid)",
-        (".textgrid",),
-        "read beside LeBel's series; else save words with onset and offset as .csv",
-    ),
     ("sound", (".wav", ".mp3", ".flac"), "sound is not shown to models yet; words in time are"),
-    ("video", (".mp4", ".avi", ".webm"), "video is not shown to models yet"),
+    ("video", (".mp4", ".avi", ".webm"), "save its frames as images, and name the clip of each (stimuli.group)"),
     ("pickles", (".pkl", ".pickle"), "never read: a pickle runs code when it is opened"),
 )
 
@@ -175,6 +171,8 @@ def _kind(folder: Path, name: str) -> str | None:
         return "events"
     if base.endswith(".nwb"):
         return "nwb"
+    if base.endswith(".textgrid"):
+        return "textgrid"
     if base.endswith("_channels.tsv"):
         return "channels" if base.endswith("_ieeg_channels.tsv") or "/ieeg/" in f"/{name.lower()}" else None
     if base.endswith("_electrodes.tsv"):
@@ -258,6 +256,7 @@ def _sights(
         ("tables of electrodes (iEEG)", "electrodes"),
         ("spikes (NWB)", "nwb"),
         ("tables", "table"),
+        ("word times (TextGrid)", "textgrid"),
         ("images", "image"),
     ):
         if files.get(kind):

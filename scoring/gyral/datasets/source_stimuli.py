@@ -10,8 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gyral.datasets.png import png
-from gyral.datasets.readers.files import column, find_file, numbers, read_table, texts
+from gyral.datasets.readers.files import column, find_file, find_files, numbers, read_table, texts
 from gyral.datasets.readers.hdf5 import opened, variable
+from gyral.datasets.readers.textgrid import ENDING as TEXTGRID
+from gyral.datasets.readers.textgrid import read_words
 from gyral.datasets.source import StimuliSource
 from gyral.datasets.source_parts import JoinSource, PixelsSource
 from gyral.datasets.stimulus import StimulusSet
@@ -39,8 +41,7 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
     """
     if source.table is None:
         return None
-    path = find_file(folder, source.table)
-    table = read_table(path)
+    table, path = _table(source, source.table, folder)
     if table.empty:
         raise BadDataset("the table has no row.", where=str(path), code="table")
     ids = texts(table, source.id, path)
@@ -92,6 +93,21 @@ def stimuli_of_events(shown: pd.DataFrame, source: StimuliSource, folder: Path) 
         groups=[str(g) for g in shown["group"]],
         columns=columns,
     )
+
+
+def _table(source: StimuliSource, pattern: str, folder: Path) -> tuple[pd.DataFrame, Path]:
+    """The table and the file that errors name; of TextGrids, a file a story, the first."""
+    if pattern.lower().endswith(TEXTGRID):
+        paths = find_files(folder, pattern)
+        return read_words(paths, source.tier), paths[0]
+    if source.tier is not None:
+        raise BadDataset(
+            f"tier {source.tier!r} goes with TextGrids; the table is {pattern!r}.",
+            where="stimuli.tier",
+            code="source",
+        )
+    path = find_file(folder, pattern)
+    return read_table(path), path
 
 
 def _check_ids(ids: Sequence[str], path: Path) -> None:

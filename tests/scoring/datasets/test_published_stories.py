@@ -62,5 +62,5 @@ def test_words_of_a_textgrid_leave_breaths_out_and_name_missing_tiers(tmp_path):
     )
     assert words(tmp_path / "a.TextGrid") == [("once", 0.0, 0.5), ("upon", 1.2, 2.0)]
     (tmp_path / "b.TextGrid").write_text((tmp_path / "a.TextGrid").read_text().replace('"word"', '"tone"'))
-    with pytest.raises(UserError, match="one called 'word' is expected"):
+    with pytest.raises(UserError, match="one called 'word' or 'words' is expected"):
         words(tmp_path / "b.TextGrid")

@@ -36,7 +36,7 @@ def finished(told):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("story.TextGrid", "word times (TextGrid)"),
+        ("story.wav", "sound"),
         ("some.hdf5", "HDF5"),
     ],
 )

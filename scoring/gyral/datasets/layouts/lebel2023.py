@@ -7,7 +7,8 @@ import numpy as np
 
 from gyral.datasets.layouts.layout import Draft, Layout, Published, csv, described, relative, spoken
 from gyral.datasets.readers.hdf5 import opened, variable
-from gyral.errors import BadDataset, Unavailable
+from gyral.datasets.readers.textgrid import read_tier
+from gyral.errors import BadDataset
 
 _FILE = re.compile(r"(?:^|/)(UTS\d+)/[^/]+\.hf5$")
 # What stands in the word tier and is no word: borders of sentences, breaths, sounds of lips, laughter, noise, silence.
@@ -96,39 +97,15 @@ def draft(folder: Path) -> Draft:
 
 
 def words(path: Path) -> list[tuple[str, float, float]]:
-    """Words of a TextGrid with start and end in seconds, in order; what is no word is passed over.
+    """Words of a TextGrid in lower case with start and end in seconds, in order; what is no word is passed over.
 
     Raises
     ------
-    BadDataset
-        Not a TextGrid, or without a tier of words (``textgrid``).
-    Unavailable
-        praatio is not installed (``extra-missing``).
+    BadDataset, Unavailable
+        As `gyral.datasets.readers.textgrid.read_tier`.
     """
-    try:
-        from praatio import textgrid  # an extra: only this format needs it
-    except ModuleNotFoundError:
-        raise Unavailable(
-            "TextGrids need the package 'praatio'.",
-            where=str(path),
-            mend="pip install 'gyral[textgrid]'",
-            code="extra-missing",
-        ) from None
-    try:
-        grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False, reportingMode="silence")
-        tiers = [grid.getTier(name) for name in grid.tierNames if name.lower() in ("word", "words")]
-        entries = tiers[0].entries if tiers else None
-        found = None if entries is None else [(str(e.label), float(e.start), float(e.end)) for e in entries]
-    except Exception as error:  # noqa: BLE001 - the reader of a foreign format raises whatever it likes
-        raise BadDataset(
-            f"not a TextGrid that can be read: {type(error).__name__}: {error}.", where=str(path), code="textgrid"
-        ) from None
-    if found is None:
-        raise BadDataset(
-            f"tiers {list(grid.tierNames)!r}; one called 'word' is expected.", where=str(path), code="textgrid"
-        )
-    spoken = [(w.strip(), a, b) for w, a, b in found if w.strip().lower().strip("{}").strip() not in _NO_WORDS]
-    return [(w.lower(), a, b) for w, a, b in spoken if w]
+    said = [(s, s.label.lower()) for s in read_tier(path)]
+    return [(word, s.onset, s.offset) for s, word in said if word.strip("{}").strip() not in _NO_WORDS]
 
 
 def _series(path: Path) -> tuple[int, str]:
