@@ -86,7 +86,8 @@ def assemble(
         judge(planned_facts(source, plan))
     notes = list(plan.notes)
     written = _write_subjects(source, folder, work, plan, jobs, budget, progress)
-    require_one_unit({s: w.size for s, w in written.items()})
+    notes += [note for w in written.values() for note in w.notes]
+    notes += require_one_unit({s: w.size for s, w in written.items()})
     regions, more = merge_regions(source, written)
     notes += more
     rdms, named = _rdms(source, folder)

@@ -11,7 +11,9 @@ from gyral.datasets.writer import plain
 from gyral.errors import BadDataset
 
 _NONE = 1e-9
-_APART = 100.0  # µV and V, percent and NSD's percent x 300 are further apart, runs of one scanner are not
+# Fractions and percent, µV and V, percent and NSD's percent x 300 are further apart; runs of one scanner are not.
+_APART = 50.0
+_NOTED = 10.0  # two people or runs may be so far apart, and nobody should learn of it from a board
 
 
 def rounded(values: NDArray[Any], decimals: int | None) -> NDArray[Any]:
@@ -51,21 +53,21 @@ class Sizes:
         """Mean absolute value over all rows; 0 without rows."""
         return sum(self.sums.values()) / max(1, sum(self.counts.values()))
 
-    def require_one(self, subject: str) -> None:
-        """Refuse files whose numbers are of another size altogether.
+    def require_one(self, subject: str) -> list[str]:
+        """Refuse files whose numbers are of another size altogether; notes on those that are `_NOTED` times apart.
 
         Raises
         ------
         BadDataset
-            Mean absolute values are more than `_APART` times apart (``mixed-units``).
+            Mean absolute values are `_APART` times apart or more (``mixed-units``).
         """
         every = {name: s / self.counts[name] for name, s in self.sums.items()}
         # a file that is constant has estimates of 0 but for the last digits
         sizes = {name: s for name, s in every.items() if s > _NONE * max(every.values())}
         if len(sizes) < 2:
-            return
+            return []
         low, high = min(sizes, key=lambda n: sizes[n]), max(sizes, key=lambda n: sizes[n])
-        if sizes[high] > _APART * sizes[low]:
+        if _far(sizes[high], sizes[low], _APART):
             raise BadDataset(
                 f"its numbers are of a size of {sizes[high]:.3g}, those of {Path(low).name} of {sizes[low]:.3g}: the files of subject "
                 f"{subject!r} are not in one unit.",
@@ -73,10 +75,22 @@ class Sizes:
                 mend='Bring them to one unit; or take each by itself: responses.zscore = "file".',
                 code="mixed-units",
             )
+        if not _far(sizes[high], sizes[low], _NOTED):
+            return []
+        return [_note(f"{Path(high).name} of subject {subject!r}", sizes[high], Path(low).name, sizes[low])]
 
 
-def require_one_unit(sizes: Mapping[str, float]) -> None:
-    """Refuse subjects whose numbers are of another size altogether.
+def _far(high: float, low: float, times: float) -> bool:
+    """True where one size is so many times the other; percent and fractions of one number are exactly 100 apart."""
+    return high >= times * low
+
+
+def _note(high: str, large: float, low: str, small: float) -> str:
+    return f"numbers of {high} are of a size of {large:.3g}, those of {low} of {small:.3g}: are they in one unit?"
+
+
+def require_one_unit(sizes: Mapping[str, float]) -> list[str]:
+    """Refuse subjects whose numbers are of another size altogether; notes on those that are `_NOTED` times apart.
 
     Parameters
     ----------
@@ -86,13 +100,13 @@ def require_one_unit(sizes: Mapping[str, float]) -> None:
     Raises
     ------
     BadDataset
-        More than `_APART` times apart (``mixed-units``).
+        `_APART` times apart or more (``mixed-units``).
     """
     known = {s: size for s, size in sizes.items() if size > 0}
     if len(known) < 2:
-        return
+        return []
     low, high = min(known, key=lambda s: known[s]), max(known, key=lambda s: known[s])
-    if known[high] > _APART * known[low]:
+    if _far(known[high], known[low], _APART):
         raise BadDataset(
             f"the numbers of subject {high!r} are of a size of {known[high]:.3g}, those of {low!r} of {known[low]:.3g}: "
             "they are not in one unit.",
@@ -100,6 +114,9 @@ def require_one_unit(sizes: Mapping[str, float]) -> None:
             mend='Bring all subjects to one unit; or take each file by itself: responses.zscore = "file".',
             code="mixed-units",
         )
+    if not _far(known[high], known[low], _NOTED):
+        return []
+    return [_note(f"subject {high!r}", known[high], repr(low), known[low])]
 
 
 class Rows:

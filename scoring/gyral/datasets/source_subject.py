@@ -52,6 +52,8 @@ class Written:
         Units left out because they had NaN.
     size : float
         Mean absolute value of all numbers.
+    notes : tuple of str
+        What was seen while rows were read.
     """
 
     values: NDArray[np.float32]
@@ -60,6 +62,7 @@ class Written:
     regions: tuple[FoundRegion, ...]
     dropped: int
     size: float
+    notes: tuple[str, ...]
 
 
 def open_subject(source: Source, folder: Path, subject: str) -> Recording:
@@ -227,7 +230,7 @@ def write_subject(
             if done % 16 == 0 or done == total:
                 progress(f"read {subject}", done, total)
         rows.finish()
-    sizes.require_one(subject)
+    notes = sizes.require_one(subject)
     if repeats > 1:
         average_repeats(scratch, samples, repeats, decimals)
     recording.units.to_parquet(scratch / "units.parquet", index=False)
@@ -236,7 +239,7 @@ def write_subject(
         for r in recording.regions
     ]
     (scratch / "regions.json").write_text(
-        json.dumps({"regions": regions, "dropped": dropped, "size": sizes.mean}), "utf-8"
+        json.dumps({"regions": regions, "dropped": dropped, "size": sizes.mean, "notes": notes}), "utf-8"
     )
     shutil.rmtree(target, ignore_errors=True)
     scratch.rename(target)
@@ -257,6 +260,7 @@ def read_written(target: Path) -> Written:
         regions=regions,
         dropped=int(found["dropped"]),
         size=float(found["size"]),
+        notes=tuple(found["notes"]),
     )
 
 

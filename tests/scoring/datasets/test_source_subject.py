@@ -148,6 +148,40 @@ def test_a_column_that_picks_trials_is_no_unit(tmp_path):
     assert not made.dataset.responses.repeats
 
 
+def sized(folder, **sizes):
+    """A table a person and session, of numbers of a size each; the description."""
+    stimuli = image_stimuli(folder, 6)
+    for name, size in sizes.items():
+        write_csv(folder / f"{name}.csv", stimulus=[f"item{i:02d}" for i in range(6)], u=size * np.arange(1, 7))
+    told = {"reader": "table", "kind": "fMRI", "unit": "%", "subjects": ["a", "b"], "files": "{subject}*.csv"}
+    return {"stimuli": stimuli, "responses": told, "regions": [{"name": "all", "all": True}]}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"a1": 0.01, "a2": 1.0, "b": 1.0}, "a2.csv: its numbers are of a size of 3.5, those of a1.csv of 0.035"),
+        ({"a": 1.0, "b": 0.01}, "numbers of subject 'a' are of a size of 3.5, those of 'b' of 0.035"),
+        ({"a": 1.0, "b": 0.015}, "not in one unit"),
+    ],
+)
+def test_percent_and_fractions_are_not_mixed(tmp_path, sizes, words):
+    with pytest.raises(BadDataset, match=words) as fault:
+        built(tmp_path, sized(tmp_path, **sizes))
+    assert fault.value.code == "mixed-units"
+
+
+def test_sizes_ten_times_apart_are_noted(tmp_path):
+    _, made = built(tmp_path, sized(tmp_path, a=1.0, b=0.3))
+    assert not [n for n in made.notes if "one unit" in n]
+    other = tmp_path / "other"
+    _, made = built(other, sized(other, a1=0.05, a2=1.0, b=25.0))
+    assert [n for n in made.notes if "one unit" in n] == [
+        "numbers of a2.csv of subject 'a' are of a size of 3.5, those of a1.csv of 0.175: are they in one unit?",
+        "numbers of subject 'b' are of a size of 87.5, those of 'a' of 1.84: are they in one unit?",
+    ]
+
+
 def test_words_in_time_come_through_a_table(tmp_path):
     draw = np.random.default_rng(1)
     words, rows = 40, 30
