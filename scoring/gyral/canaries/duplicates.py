@@ -58,7 +58,7 @@ def duplicate_stimuli(case: Case) -> Finding:
     elif across:
         verdict, reason = "refuse" if sings and share > MEAN else "warn", twins
     else:
-        verdict, reason = "pass", f"None among {len(compared)} stimuli."
+        verdict, reason = "pass", _apart(len(compared), pairs)
     mend = "Give twins one group, and hold groups out whole." if across else ""
     return Finding(
         canary=NAME,
@@ -163,6 +163,19 @@ def clusters(samples: int, pairs: list[NearPair]) -> Array:
     _, label = connected_components(links.tocsr(), directed=False)
     linked = np.unique(label[[*first, *second]])
     return np.asarray(label[:, None] == linked, np.float32)
+
+
+def _apart(count: int, pairs: list[NearPair]) -> str:
+    """What is said where no pair stands on both sides; pairs that are held out together are no leak."""
+    if not pairs:
+        return f"None among {count} stimuli."
+    exact = sum(p.exact for p in pairs)
+    alike = [
+        f"{_pairs(n)} of {what} stimuli"
+        for n, what in ((exact, "equal"), (len(pairs) - exact, "nearly equal"))
+        if n
+    ]
+    return f"None of {count} stimuli stands on both sides of a fold; on one side together: {', '.join(alike)}."
 
 
 def _pairs(count: int) -> str:

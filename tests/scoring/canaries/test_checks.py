@@ -61,6 +61,12 @@ def test_equal_texts_in_one_fold_are_no_leak() -> None:
     texts[1] = texts[3]
     found = duplicate_stimuli(case(told(noise(60), texts=texts)))
     assert (found.verdict, found.facts["pairs"], found.facts["across_folds"]) == ("pass", 1, 0)
+    assert (
+        found.reason
+        == "None of 60 stimuli stands on both sides of a fold; on one side together: 1 pair of equal stimuli."
+    )
+    whole = duplicate_stimuli(case(told(noise(60), texts=sentences(60))))
+    assert (whole.facts["pairs"], whole.reason) == (0, "None among 60 stimuli.")
 
 
 def test_single_words_may_come_again() -> None:
