@@ -13,8 +13,10 @@ from gyral import __version__
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.manifest import MANIFEST, SplitEntry
 from gyral.datasets.readers.electrodes import coordsystem_of
+from gyral.datasets.readers.entities import sidecars_of
 from gyral.datasets.readers.files import find_files
 from gyral.datasets.readers.recording import Recording
+from gyral.datasets.readers.sensors import require_one_axis
 from gyral.datasets.source import Source
 from gyral.datasets.source_stimuli import read_stimuli, stimuli_of_events
 from gyral.datasets.source_subject import in_order, open_subject, places_of
@@ -26,9 +28,9 @@ from gyral.hashing import hash_json
 from gyral.progress import Progress, silent
 
 FOLDS = 5
-
-
 _NAMED = 5  # subjects or files that a note names
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What a build will do, from headers and tables alone.
@@ -105,6 +107,8 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         progress("look at files", i, len(told.subjects))
         recordings[subject] = open_subject(source, folder, subject)
     progress("look at files", len(told.subjects), len(told.subjects))
+    if source.epochs is not None:
+        require_one_axis(list(recordings.values()))
     timeline = None
     if source.timeline is not None:
         timeline = read_timeline(source.timeline, list(recordings.values()))
@@ -183,10 +187,6 @@ def _proposed(source: Source, split: SplitEntry) -> tuple[str, ...]:
     return (f"no [split] is declared; {split.kind} in {split.folds} folds{gap} is proposed",)
 
 
-def _stimuli_of_all(source: Source, folder: Path, recordings: dict[str, Recording]) -> StimulusSet:
-    """Events as stimuli; all subjects must have had the same, in one order."""
-    first, *others = recordings.values()
-    if "label" not in first.shown:
 def _opened(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
     """What readers noted, each note once and with whose files it is about."""
     said: dict[str, list[str]] = {}
@@ -196,6 +196,10 @@ def _opened(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
     return tuple(f"{note} ({', '.join(subjects[:_NAMED])})" for note, subjects in said.items())
 
 
+def _stimuli_of_all(source: Source, folder: Path, recordings: dict[str, Recording]) -> StimulusSet:
+    """Events as stimuli; all subjects must have had the same, in one order."""
+    first, *others = recordings.values()
+    if "label" not in first.shown:
         raise BadDataset(
             "stimuli have no table, and responses no events that could stand for them.",
             where="stimuli.table",
@@ -277,8 +281,8 @@ def _stamps_of(source: Source, folder: Path, subject: str) -> list[list[Any]]:
         paths |= {f for p in paths for f in p.parent.iterdir() if f.name.startswith(p.name.split(".")[0])}
     if told.electrodes is not None:
         paths |= {side for p in paths if (side := coordsystem_of(p)).is_file()}
-    # the sidecar may state the TR
-    paths |= {side for p in paths if (side := p.with_name(p.name.split(".")[0] + ".json")).is_file()}
+    if told.reader == "bold" or any(r.localiser for r in source.regions):  # sidecars may state the TR
+        paths |= {side for p in list(paths) for side in sidecars_of(p, folder)}
     return [_stamp(folder, path) for path in sorted(paths)]
 
 

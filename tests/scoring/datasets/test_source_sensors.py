@@ -258,7 +258,10 @@ def test_trials_of_several_people_are_matched_by_a_table_or_stand_behind_one_ano
     ("change", "code", "words"),
     [
         ({"epochs": {"stop": -0.2}}, "time-axis", "the start must be before"),
-        ({"epochs": {"window": [0.5, 0.6]}}, "time-axis", "no time lies in"),
+        ({"epochs": {"window": [0.5, 0.6]}}, "time-axis", "epochs.window: the window [0.5, 0.6] is no stretch"),
+        ({"epochs": {"window": [0.05, 0.9]}}, "time-axis", "no stretch of the trial, -0.1 to 0.3 s"),
+        ({"epochs": {"window": [0.2, 0.1]}}, "time-axis", "epochs.window"),
+        ({"epochs": {"window": [0.201, 0.209]}}, "time-axis", "epochs.window: no time lies in [0.201, 0.209]"),
         ({"epochs": {"rate": 40.0}}, "rate-does-not-divide", "Ask for 50 or 33.3333"),
         ({"epochs": {"picks": "mag"}, "responses": {"unit": "fT"}}, "no-sensors", "3 eeg"),
         ({"epochs": {"events": {"1": "face"}}}, "unlabeled-events", "[2]"),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.entities import require_paired
 from gyral.datasets.readers.files import column, find_file, find_files, numbers, read_table, rows_named, texts
 from gyral.datasets.source import ResponsesSource
 from gyral.errors import BadDataset
@@ -34,28 +35,32 @@ class Channels:
     bad: frozenset[str]
 
 
-def read_channels(source: ResponsesSource, folder: Path, subject: str, count: int) -> list[Channels | None]:
+def read_channels(
+    source: ResponsesSource, folder: Path, subject: str, recordings: Sequence[Path]
+) -> list[Channels | None]:
     """Types and status of the channels of each of a subject's recordings; a channel that is bad in one is bad in all.
 
     Raises
     ------
     BadDataset
-        More or fewer tables than recordings (``trial-count``), or a channel that stands in one twice (``table``).
+        More or fewer tables than recordings (``trial-count``), a table of another run (``entities``), or a channel that stands
+        in one twice (``table``).
     UnknownName
         A column is missing.
     """
     if source.channels is None:
-        return [None] * count
+        return [None] * len(recordings)
     paths = find_files(folder, source.channels, subject)
-    if len(paths) != count:
+    if len(paths) != len(recordings):
         raise BadDataset(
-            f"{len(paths)} tables of channels for {count} recordings of subject {subject!r}.",
+            f"{len(paths)} tables of channels for {len(recordings)} recordings of subject {subject!r}.",
             where=str(folder),
             mend="Every recording needs its own table; they are matched in order of their names.",
             code="trial-count",
         )
     types, bad = list[dict[str, str]](), set[str]()
-    for path in paths:
+    for recording, path in zip(recordings, paths, strict=True):
+        require_paired(recording, path, "table of channels")
         table = read_table(path)
         names, kinds = texts(table, "name", path), texts(table, "type", path)
         if len(set(names)) != len(names):

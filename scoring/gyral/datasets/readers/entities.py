@@ -2,12 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from gyral.errors import BadDataset
 
-_PAIRED = {"subject": "sub", "session": "ses", "task": "task", "acquisition": "acq", "run": "run"}
+_PAIRED = {
+    "subject": "sub",
+    "session": "ses",
+    "task": "task",
+    "acquisition": "acq",
+    "direction": "dir",
+    "run": "run",
+}
 
 
 def entities_of(path: Path) -> dict[str, str | int]:
@@ -18,15 +26,20 @@ def entities_of(path: Path) -> dict[str, str | int]:
     >>> entities_of(Path("betas.nii.gz")).get("task") is None
     True
     """
+    # pybids looks for folders, too, even above the dataset: what the name itself says stands over them.
+    return _parsed(f"/{path.as_posix().lstrip('/')}") | _parsed(f"/{path.name}")
+
+
+@lru_cache(maxsize=1 << 14)  # every sidecar of a folder is asked about every file of it
+def _parsed(path: str) -> dict[str, str | int]:
     from bids.layout import parse_file_entities  # a third of a second, and most sources have no such names
 
-    # pybids looks for folders, too, and takes a bare name for a file of the root.
-    found: dict[str, str | int] = parse_file_entities(f"/{path.as_posix().lstrip('/')}")
+    found: dict[str, str | int] = parse_file_entities(path)
     return found
 
 
 def require_paired(path: Path, other: Path, what: str) -> None:
-    """Refuse a file beside another whose name says that it is of another subject, session, task, acquisition or run.
+    """Refuse a file beside another whose name says that it is of another subject, session, task, acquisition, direction or run.
 
     Parameters
     ----------
@@ -63,16 +76,23 @@ def sidecar_of(path: Path, folder: Path) -> Mapping[str, Any]:
     BadDataset
         A sidecar that speaks of the file is no JSON object (``sidecar``).
     """
+    found: dict[str, Any] = {}
+    for file in sidecars_of(path, folder):
+        found |= _read(file)
+    return found
+
+
+def sidecars_of(path: Path, folder: Path) -> list[Path]:
+    """JSON files that speak of a file (see `sidecar_of`), the nearest last; none is read."""
     mine = entities_of(path)
     above = [path.parent, *path.parent.parents]
     within = above[: above.index(folder) + 1] if folder in above else above[:1]
-    found: dict[str, Any] = {}
+    found: list[Path] = []
     for place in reversed(within):
         spoken = [(file, _said_by(file)) for file in sorted(place.glob("*.json")) if not file.name.startswith(".")]
         speaking = [(file, said) for file, said in spoken if said and _speaks(said, mine, file, path)]
         # Of several in one folder the one that names more is the nearer.
-        for file, _ in sorted(speaking, key=lambda one: len(one[1])):
-            found |= _read(file)
+        found += [file for file, _ in sorted(speaking, key=lambda one: len(one[1]))]
     return found
 
 

@@ -1,19 +1,20 @@
 """Events: what was shown when in each run, the time between volumes, and confounds."""
 
-import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.entities import require_paired, sidecar_of
 from gyral.datasets.readers.files import find_file, find_files, numbers, read_table, texts
 from gyral.datasets.source import ResponsesSource
 from gyral.datasets.source_parts import ConfoundsSource
 from gyral.errors import BadDataset, UnknownName
 
-_ENTITY = re.compile(r"(?:^|_)((?:ses|run)-[A-Za-z0-9]+)")
+_ENTITY = re.compile(r"(?:^|_)((?:ses|task|run)-[A-Za-z0-9]+)")
 _LONGEST = 30.0  # seconds between two volumes that anybody uses
 _SAME = 0.01  # share by which two statements of one TR may differ
 Floats = NDArray[np.float64]
@@ -61,7 +62,7 @@ def events_table(path: Path, source: ResponsesSource) -> Events:
     Raises
     ------
     BadDataset
-        No numbers (``table``), or no event (``events-outside``).
+        No numbers (``table``), or no event, or an onset that is no number (``events-outside``).
     UnknownName
         A column is missing.
     """
@@ -72,6 +73,14 @@ def events_table(path: Path, source: ResponsesSource) -> Events:
     label = texts(table, source.stimulus, path)
     if len(onset) == 0:
         raise BadDataset("no event in the table.", where=str(path), code="events-outside")
+    if not np.isfinite(onset).all():
+        row = int(np.flatnonzero(~np.isfinite(onset))[0])
+        raise BadDataset(
+            f"column 'onset', row {row + 1}: {str(table['onset'].iloc[row])!r} is no number.",
+            where=str(path),
+            mend="Onsets are seconds after the first volume or sample; correct the row, or delete it.",
+            code="events-outside",
+        )
     if (duration < 0).any():
         row = int(np.flatnonzero(duration < 0)[0])
         raise BadDataset(
@@ -106,9 +115,6 @@ def check_events(events: Events, end: float, what: str, where: str) -> None:
     BadDataset
         ``events-outside``; says so where onsets look like milliseconds.
     """
-    bad = np.flatnonzero(~np.isfinite(events.onset))
-    if len(bad):
-        raise BadDataset(f"onset {bad[0] + 1} is no number.", where=where, code="events-outside")
     after = int((events.onset >= end).sum())
     if after:
         last = float(events.onset[-1])
@@ -169,15 +175,15 @@ def stretches(labels: list[str], tr: float) -> Events:
     return Events(np.array(starts) * tr, length * tr, tuple(labels[i] for i in starts))
 
 
-def repetition_time(image_tr: float | None, path: Path, source: ResponsesSource) -> float:
-    """Seconds between volumes: stated in dataset.toml, in the BIDS sidecar, or in the header.
+def repetition_time(image_tr: float | None, path: Path, source: ResponsesSource, folder: Path) -> float:
+    """Seconds between volumes: stated in dataset.toml, in BIDS sidecars (inherited ones, too), or in the header.
 
     Raises
     ------
     BadDataset
         Nobody says (``tr-missing``), or they disagree (``tr-differs``).
     """
-    said = {"dataset.toml": source.tr, "its sidecar": _sidecar(path), "its header": image_tr}
+    said = {"dataset.toml": source.tr, "its sidecar": _sidecar_tr(path, folder), "its header": image_tr}
     known = {k: float(v) for k, v in said.items() if v is not None and v > 0}
     if not known:
         raise BadDataset(
@@ -202,29 +208,70 @@ def repetition_time(image_tr: float | None, path: Path, source: ResponsesSource)
     return values[0]
 
 
-def run_name(path: Path, number: int) -> str:
-    """Session and run of a BIDS name, else ``run-01`` ..."""
-    found = _ENTITY.findall(path.name)
-    return "_".join(found) if any(e.startswith("run-") for e in found) else f"run-{number + 1:02d}"
+def require_one_tr(files: Sequence[Path], trs: Sequence[float]) -> None:
+    """Refuse runs of one person whose TRs differ: nearly always one of them is wrong.
 
-
-def read_confounds(source: ConfoundsSource, folder: Path, subject: str, lengths: list[int]) -> list[Floats]:
-    """Confounds of each run, volumes x columns; a missing first row (derivatives) becomes the column's mean.
+    Parameters
+    ----------
+    files : sequence of Path
+    trs : sequence of float
+        Seconds, one a file.
 
     Raises
     ------
     BadDataset
-        Another number of files or rows (``confounds``), or numbers missing elsewhere.
+        ``tr-differs``; names both files and TRs.
+    """
+    for file, tr in zip(files, trs, strict=True):
+        if max(tr, trs[0]) > min(tr, trs[0]) * (1 + _SAME):
+            raise BadDataset(
+                f"the TR is {tr:g} s, and {trs[0]:g} s in {files[0].name}.",
+                where=str(file),
+                mend="Correct the one that is wrong; runs of one person that do differ cannot stand in one dataset.",
+                code="tr-differs",
+            )
+
+
+def run_names(paths: Sequence[Path]) -> list[str]:
+    """Session, run and, where there are several, task of BIDS names, else ``run-01`` ..."""
+    entities = [_ENTITY.findall(path.name) for path in paths]
+    tasks = {next((e for e in own if e.startswith("task-")), "") for own in entities}
+    wanted = ("ses-", "task-", "run-") if len(tasks) > 1 else ("ses-", "run-")
+    found = []
+    for k, own in enumerate(entities):
+        named = [e for e in own if e.startswith(wanted)]
+        found.append("_".join(named) if any(e.startswith(wanted[1:]) for e in named) else f"run-{k + 1:02d}")
+    return found
+
+
+def read_confounds(
+    source: ConfoundsSource, folder: Path, subject: str, runs: Sequence[tuple[Path, int]]
+) -> list[Floats]:
+    """Confounds of each run, volumes x columns; a missing first row (derivatives) becomes the column's mean.
+
+    Parameters
+    ----------
+    source : ConfoundsSource
+    folder : Path
+    subject : str
+    runs : sequence of (Path, int)
+        File and number of volumes of each.
+
+    Raises
+    ------
+    BadDataset
+        Another number of files or rows (``confounds``), numbers missing elsewhere, or a file of another run (``entities``).
     UnknownName
         No such column.
     """
     paths = find_files(folder, source.files, subject)
-    if len(paths) != len(lengths):
+    if len(paths) != len(runs):
         raise BadDataset(
-            f"{len(paths)} confounds files for {len(lengths)} runs.", where=str(folder), code="confounds"
+            f"{len(paths)} confounds files for {len(runs)} runs.", where=str(folder), code="confounds"
         )
     found = []
-    for path, length in zip(paths, lengths, strict=True):
+    for path, (file, length) in zip(paths, runs, strict=True):
+        require_paired(file, path, "confounds file")
         table = read_table(path)
         if missing := [c for c in source.columns if c not in table]:
             raise UnknownName(f"confound of {path}:", missing[0], [str(c) for c in table])
@@ -237,12 +284,20 @@ def read_confounds(source: ConfoundsSource, folder: Path, subject: str, lengths:
     return found
 
 
-def _sidecar(path: Path) -> float | None:
-    file = path.with_name(path.name.split(".")[0] + ".json")
-    if not file.is_file():
+def _sidecar_tr(path: Path, folder: Path) -> float | None:
+    """Seconds that the sidecars of a file state; None where they say nothing."""
+    value = sidecar_of(path, folder).get("RepetitionTime")
+    if value is None:
         return None
     try:
-        value = json.loads(file.read_text("utf-8")).get("RepetitionTime")
-        return None if value is None else float(value)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BadDataset(f"not a BIDS sidecar: {error}.", where=str(file), code="tr-missing") from None
+        seconds = float("nan") if isinstance(value, bool) else float(value)
+    except (ValueError, TypeError):
+        seconds = float("nan")
+    if not (np.isfinite(seconds) and seconds > 0):
+        raise BadDataset(
+            f"RepetitionTime of its sidecar is {value!r}; seconds above 0 are expected.",
+            where=str(path),
+            mend="The sidecar lies beside it or in a folder above it.",
+            code="tr-missing",
+        )
+    return seconds

@@ -77,6 +77,8 @@ def cut_recording(path: Path, plan: EpochPlan, events: Events | None) -> Cut:
     where = str(path)
     with reading(where):
         kind, held = open_recording(path)
+    if kind != "raw" and not len(held):
+        raise BadDataset(f"there are no {kind} in it.", where=where, code="no-events")
     if kind == "averages":
         return _of_averages(held, plan, where)
     try:
@@ -131,6 +133,7 @@ def _of_raw(held: Any, plan: EpochPlan, where: str, told: Events | None) -> Cut:
 
 def _of_epochs(held: Any, plan: EpochPlan, where: str, told: Events | None) -> Cut:
     """Trials as the file has them; FIF ones stay on the disk until they are asked for."""
+    _require_unfiltered(plan, where)
     if told is not None:
         raise BadDataset(
             "the file holds epochs, which know their events; a table of events goes with raw recordings.",
@@ -163,6 +166,18 @@ def _of_epochs(held: Any, plan: EpochPlan, where: str, told: Events | None) -> C
         close=lambda: close_epochs(held),
         table=held.metadata,
     )
+
+
+def _require_unfiltered(plan: EpochPlan, where: str) -> None:
+    """Refuse a filter: at the ends of short trials it would make what nobody recorded."""
+    for name, edge in zip(("low", "high"), plan.band, strict=True):
+        if edge is not None:
+            raise BadDataset(
+                f"epochs.{name} = {edge:g} filters before cutting, and the file holds trials that are cut already.",
+                where=where,
+                mend=f"Delete epochs.{name}; filter the recording before you cut it.",
+                code="source",
+            )
 
 
 def close_epochs(epochs: Any) -> None:
@@ -204,6 +219,7 @@ def _decimated(cut: Any, step: int) -> Any:
 
 def _of_averages(evokeds: Sequence[Any], plan: EpochPlan, where: str) -> Cut:
     """Averages as trials of their own, one a condition."""
+    _require_unfiltered(plan, where)
     found, labels = [], []
     for evoked in evokeds:
         step = _prepared(evoked, plan, where)

@@ -91,7 +91,13 @@ def reading(where: str) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - readers of foreign formats raise whatever they like
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BadDataset(f"mne cannot read it: {what}", where=where, code="not-a-recording") from None
+        mend = None
+        if isinstance(error, AttributeError | TypeError | IndexError | KeyError):  # speaks of mne, not of the file
+            what = "something that such a file has is not in it"
+            mend = "Is it whole, and of the kind that its name says?"
+        raise BadDataset(
+            f"mne cannot read it: {what.rstrip('.')}.", where=where, mend=mend, code="not-a-recording"
+        ) from None
 
 
 def open_recording(path: Path) -> tuple[str, Any]:
@@ -105,6 +111,8 @@ def open_recording(path: Path) -> tuple[str, Any]:
         )  # fmt: skip
     if not path.is_file():
         raise BadDataset("no such file.", where=str(path), code="not-a-recording")
+    if path.stat().st_size == 0:
+        raise BadDataset("the file is empty.", where=str(path), code="not-a-recording")
     if path.name.lower().endswith((".fif", ".fif.gz")):
         stem = path.name.lower().removesuffix(".gz").removesuffix(".fif")
         if stem.endswith(("ave", "evoked")):

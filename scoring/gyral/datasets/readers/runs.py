@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.entities import require_paired
 from gyral.datasets.readers.events import (
     Events,
     read_confounds,
     read_events,
     repetition_time,
-    run_name,
+    require_one_tr,
+    run_names,
     stretches,
     volume_table,
 )
@@ -62,7 +64,7 @@ def runs_of(series: Series, source: ResponsesSource, folder: Path, subject: str)
     Raises
     ------
     BadDataset
-        Files, tables, times or confounds do not fit each other.
+        Files, tables, times or confounds do not fit each other, or are of other runs by their names (``entities``).
     """
     for part in series.parts:
         if part.rows < 2:
@@ -72,7 +74,8 @@ def runs_of(series: Series, source: ResponsesSource, folder: Path, subject: str)
                 mend="Single-trial maps are read by reader 'images'.",
                 code="image-shape",
             )
-    trs = [repetition_time(header_tr(p), p, source) for p in series.files]
+    trs = [repetition_time(header_tr(p), p, source, folder) for p in series.files]
+    require_one_tr(series.files, trs)
     runs: list[Run] = []
     if source.volumes is not None and source.events is not None:
         raise BadDataset(
@@ -99,15 +102,20 @@ def runs_of(series: Series, source: ResponsesSource, folder: Path, subject: str)
                 mend="Every run needs its own table; they are matched in order of their names.",
                 code="trial-count",
             )
-        for k, (part, path, table, tr) in enumerate(zip(series.parts, series.files, tables, trs, strict=True)):
+        names = run_names(series.files)
+        for part, path, name, table, tr in zip(series.parts, series.files, names, tables, trs, strict=True):
+            require_paired(path, table, "events table")
             events = read_events(table, source, part.rows, tr)
-            runs.append(Run(part, slice(0, part.rows), run_name(path, k), events, tr))
+            runs.append(Run(part, slice(0, part.rows), name, events, tr))
     else:
         raise BadDataset(
             "BOLD needs events.", where="responses.events", mend='events = "*_events.tsv"', code="source"
         )
     if source.confounds is not None:
-        found = read_confounds(source.confounds, folder, subject, [r.volumes for r in runs])
+        # runs of a table of volumes are of one file
+        files = series.files if len(series.files) == len(runs) else series.files[:1] * len(runs)
+        lengths = [run.volumes for run in runs]
+        found = read_confounds(source.confounds, folder, subject, list(zip(files, lengths, strict=True)))
         runs = [Run(r.part, r.rows, r.name, r.events, r.tr, c) for r, c in zip(runs, found, strict=True)]
     return runs
 

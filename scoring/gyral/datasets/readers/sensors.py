@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gyral.datasets.readers.electrodes import read_channels, read_electrodes
+from gyral.datasets.readers.entities import require_paired
 from gyral.datasets.readers.events import events_table
 from gyral.datasets.readers.files import column, find_file, find_files, read_table, rows_named, texts
 from gyral.datasets.readers.mne_epochs import Opened, open_epochs, require_alike
-from gyral.datasets.readers.mne_files import UNITS, UNSCALED, EpochPlan, standard_montage
+from gyral.datasets.readers.mne_files import SLACK, UNITS, UNSCALED, EpochPlan, standard_montage
 from gyral.datasets.readers.recording import Array, Part, Recording
 from gyral.datasets.source import EpochsSource, ResponsesSource
-from gyral.datasets.time_axis import TimeAxis
 from gyral.errors import BadDataset, UnknownName
 
 _ENTITY = re.compile(r"(?:^|_)((?:sub|ses|run)-[A-Za-z0-9]+)")
@@ -43,7 +43,8 @@ def open_sensors(
     ------
     BadDataset
         As `open_epochs` and `require_alike`; or there is no table ``[epochs]`` (``source``), the unit is not the files'
-        (``physical-unit``), or trials are more or fewer than their table (``trial-count``).
+        (``physical-unit``), trials are more or fewer than their table (``trial-count``), or a table is of another run by its
+        name (``entities``).
     """
     epochs = require_epochs(epochs)
     plan = plan_of(source, epochs)
@@ -56,7 +57,10 @@ def open_sensors(
             mend="Every recording needs its own table; they are matched in order of their names.",
             code="trial-count",
         )
-    told = read_channels(source, folder, subject, len(paths))
+    for path, table in zip(paths, tables, strict=True):
+        if table is not None:
+            require_paired(path, table, "events table")
+    told = read_channels(source, folder, subject, paths)
     runs = [
         open_epochs(
             path,
@@ -85,16 +89,8 @@ def require_epochs(epochs: EpochsSource | None) -> EpochsSource:
     Raises
     ------
     BadDataset
-        There is none (``source``), or it ends before it starts (``time-axis``).
+        There is none (``source``), or times in it make no sense (``time-axis``), or its filter (``filter-band``).
     """
-    if epochs is not None and epochs.start >= epochs.stop:
-        raise BadDataset(
-            f"trials reach from {epochs.start:g} to {epochs.stop:g} s; the start must be before the stop.",
-            where="epochs.start",
-            code="time-axis",
-        )
-    if epochs is not None:
-        _require_sense(epochs)
     if epochs is None:
         raise BadDataset(
             "recordings of M/EEG need a table [epochs].",
@@ -102,11 +98,25 @@ def require_epochs(epochs: EpochsSource | None) -> EpochsSource:
             mend="[epochs] start = -0.1, stop = 0.6 (seconds round each event), window = [0.1, 0.5].",
             code="source",
         )
+    _require_sense(epochs)
     return epochs
 
 
 def _require_sense(epochs: EpochsSource) -> None:
     """Refuse what mne would take for something else, or complain about file by file."""
+    if epochs.start >= epochs.stop:
+        raise BadDataset(
+            f"trials reach from {epochs.start:g} to {epochs.stop:g} s; the start must be before the stop.",
+            where="epochs.start",
+            code="time-axis",
+        )
+    if not epochs.start - SLACK <= epochs.window[0] <= epochs.window[1] <= epochs.stop + SLACK:
+        raise BadDataset(
+            f"the window {list(epochs.window)!r} is no stretch of the trial, {epochs.start:g} to {epochs.stop:g} s.",
+            where="epochs.window",
+            mend="The window is two times in seconds after the event, between start and stop.",
+            code="time-axis",
+        )
     if epochs.low is not None and epochs.high is not None and epochs.low >= epochs.high:
         raise BadDataset(
             f"the filter lets frequencies above {epochs.low:g} and below {epochs.high:g} Hz through, which are none.",
@@ -249,15 +259,54 @@ def _part(run: Opened, sensors: tuple[str, ...], where: str) -> Part:
     return Part(len(run.labels), blocks, where)
 
 
+def require_one_axis(recordings: Sequence[Recording]) -> None:
+    """Refuse people whose trials have other times.
+
+    Raises
+    ------
+    BadDataset
+        ``time-axes-differ``; names two files and their rates.
+    """
+    axes = [np.unique(r.units["time"].to_numpy(np.float64)) for r in recordings]
+    for other, axis in zip(recordings[1:], axes[1:], strict=True):
+        if len(axis) != len(axes[0]) or np.abs(axis - axes[0]).max() > SLACK:
+            first = recordings[0]
+            raise BadDataset(
+                f"subject {other.subject!r} has {_axis_words(axis)}; {first.subject!r} has {_axis_words(axes[0])} "
+                f"in {first.parts[0].name}.",
+                where=other.parts[0].name,
+                mend="Cut and resample all recordings to the same times (epochs.rate, where it divides both rates).",
+                code="time-axes-differ",
+            )
+
+
+def _axis_words(axis: NDArray[np.float64]) -> str:
+    reach = f"{len(axis)} times from {axis[0]:g} to {axis[-1]:g} s"
+    return f"{reach}, {(len(axis) - 1) / (axis[-1] - axis[0]):.4g} a second" if len(axis) > 1 else reach
+
+
 def in_window(recording: Recording, epochs: EpochsSource) -> Recording:
     """The recording with regions that hold units inside the window only.
 
     Raises
     ------
     BadDataset
-        No time lies in it (``time-axis``).
+        No time lies in it (``time-axis``), or units have no times (``source``).
     """
+    if "time" not in recording.units:
+        raise BadDataset(
+            f"units of subject {recording.subject!r} have no time; [epochs] is for readers 'mne' and 'things-eeg2'.",
+            where="epochs",
+            mend="Delete the table [epochs].",
+            code="source",
+        )
     times = recording.units["time"].to_numpy(np.float64)
-    TimeAxis(tuple(np.unique(times).tolist()), epochs.window)
     inside = (times >= epochs.window[0] - 1e-9) & (times <= epochs.window[1] + 1e-9)
+    if not inside.any():
+        raise BadDataset(
+            f"no time lies in {list(epochs.window)!r}; they reach from {times.min():g} to {times.max():g} s.",
+            where="epochs.window",
+            mend="The window is two times in seconds after the event; samples lie between some of them only.",
+            code="time-axis",
+        )
     return replace(recording, regions=tuple(replace(r, units=r.units[inside[r.units]]) for r in recording.regions))

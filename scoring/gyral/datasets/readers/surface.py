@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gyral.datasets.mesh import MESHES
+from gyral.datasets.readers.entities import require_paired
 from gyral.datasets.readers.recording import Array, Part
 from gyral.datasets.readers.volume import load_image, read_block
 from gyral.errors import BadDataset
@@ -207,7 +208,7 @@ def pair_hemispheres(paths: Sequence[Path]) -> list[dict[str, Path]]:
     Raises
     ------
     BadDataset
-        The hemispheres have different numbers of files (``hemisphere``).
+        The hemispheres have different numbers of files (``hemisphere``), or names of a pair speak of two runs (``entities``).
     """
     sides: dict[str, list[Path]] = {}
     for path in paths:
@@ -220,7 +221,11 @@ def pair_hemispheres(paths: Sequence[Path]) -> list[dict[str, Path]]:
             code="hemisphere",
         )
     ordered = sorted(sides)
-    return [dict(zip(ordered, files, strict=True)) for files in zip(*(sides[s] for s in ordered), strict=True)]
+    pairs = [dict(zip(ordered, files, strict=True)) for files in zip(*(sides[s] for s in ordered), strict=True)]
+    for first, *others in (tuple(pair.values()) for pair in pairs):
+        for other in others:
+            require_paired(first, other, "other hemisphere")
+    return pairs
 
 
 def surface_of(files: dict[str, Path]) -> Surface:

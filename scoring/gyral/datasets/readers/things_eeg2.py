@@ -46,6 +46,7 @@ def open_things_eeg2(
         or conditions more or fewer than the table says (``trial-count``).
     """
     epochs = require_epochs(epochs)
+    _require_used(epochs)
     heads = [_header(path, epochs) for path in find_files(folder, source.files, subject)]
     first = heads[0]
     for other in heads[1:]:
@@ -59,6 +60,18 @@ def open_things_eeg2(
         units=sensor_units(first.channels, first.times, "eeg", places, source, folder, subject),
         parts=tuple(_part(h, first.channels) for h in heads),
     )
+
+
+def _require_used(epochs: EpochsSource) -> None:
+    """Refuse fields of ``[epochs]`` that mean nothing for trials that are cut and cleaned already."""
+    for name in ("picks", "events", "labels", "baseline", "low", "high", "most", "overlap"):
+        if getattr(epochs, name) not in ("none", EpochsSource.model_fields[name].get_default()):
+            raise BadDataset(
+                f"reader 'things-eeg2' does not look at epochs.{name}.",
+                where=f"epochs.{name}",
+                mend="Delete the line; the files hold trials that are cut already.",
+                code="source",
+            )
 
 
 def _header(path: Path, epochs: EpochsSource) -> _Header:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from nilearn.glm.first_level import FirstLevelModel
 
 from gyral.datasets.readers.bold import clean_run, window_means
+from gyral.datasets.readers.events import run_names
 from gyral.datasets.source import read_source
 from gyral.datasets.source_build import assemble
+from gyral.datasets.source_plan import plan_source
 from gyral.errors import UserError
 from source_folder import SHAPE, describe, image_stimuli, write_csv, write_nifti
 
@@ -151,6 +154,47 @@ def test_events_without_a_table_are_stimuli_grouped_by_run(bold):
     assert dataset.split().name == "leave-one-group-out"
 
 
+def test_tasks_are_named_where_there_are_several(bold):
+    tables, folder = bold
+    for kind in ("bold.nii.gz", "events.tsv"):
+        renamed(f"task-see_run-2_{kind}", f"task-watch_run-1_{kind}")(tables, folder)
+    tables["stimuli"] = {"modality": "label"}
+    dataset = read(folder, tables)
+    assert list(dict.fromkeys(dataset.stimuli.groups)) == ["task-see_run-1", "task-watch_run-1"]
+    assert dataset.stimuli.ids[0].startswith("task-see_run-1-item0")
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (
+            ["sub-1_ses-2_task-a_run-1_bold.nii", "sub-1_ses-2_task-a_run-2_bold.nii"],
+            ["ses-2_run-1", "ses-2_run-2"],
+        ),
+        (["sub-1_task-a_bold.nii", "sub-1_ses-2_task-a_bold.nii"], ["run-01", "run-02"]),
+        (["sub-1_task-a_bold.nii", "sub-1_task-b_bold.nii"], ["task-a", "task-b"]),
+        (["x.nii", "sub-1_task-b_run-1_bold.nii"], ["run-01", "task-b_run-1"]),
+    ],
+)
+def test_runs_are_called_by_their_names(files, names):
+    assert run_names([Path(file) for file in files]) == names
+
+
+def test_a_sidecar_of_the_root_supplies_the_tr(bold):
+    tables, folder = bold
+    for run in (1, 2):
+        path = folder / "func" / f"sub-01_task-see_run-{run}_bold.nii.gz"
+        write_nifti(path, np.asarray(nibabel.load(path).dataobj), tr=0.0)
+    sidecar(TR, "task-see_bold.json")(tables, folder)
+    assert len(read(folder, tables).stimuli) == STIMULI
+    # what is kept of a build that was broken off hangs on it, too
+    keys = []
+    for tr in (TR, 2.25):
+        sidecar(tr, "task-see_bold.json")(tables, folder)
+        keys.append(plan_source(read_source(folder), folder, folder.parent / "work").keys["sub-01"])
+    assert keys[0] != keys[1]
+
+
 def test_volumes_with_labels_are_runs_in_one_file(bold):
     tables, folder = bold
     parts = [nibabel.load(folder / "func" / f"sub-01_task-see_run-{r}_bold.nii.gz") for r in (1, 2)]
@@ -194,10 +238,16 @@ def header(tr, units="sec"):
     return change
 
 
-def sidecar(value):
+def sidecar(value, name="func/sub-01_task-see_run-1_bold.json"):
     def change(tables, folder):
-        path = folder / "func" / "sub-01_task-see_run-1_bold.json"
-        path.write_text(json.dumps({"RepetitionTime": value}))
+        (folder / name).write_text(json.dumps({"RepetitionTime": value}))
+
+    return change
+
+
+def renamed(old, new):
+    def change(tables, folder):
+        (folder / "func" / f"sub-01_{old}").rename(folder / "func" / f"sub-01_{new}")
 
     return change
 
@@ -247,7 +297,7 @@ def overlapping(tables, folder):
         (events("onset duration trial_type\n4 2 item00\n121 2 item01\n"), "events-outside", "1 of 2 events begin after"),
         (events("onset duration trial_type\n4000 2000 item00\n90000 2 item01\n"), "events-outside", "look like milliseconds"),
         (events("onset duration trial_type\n-3 2 item00\n"), "events-outside", "3 s before the run of"),
-        (events("onset duration trial_type\nn/a 2 item00\n"), "events-outside", "no number"),
+        (events("onset duration trial_type\n9 2 item00\nn/a 2 item01\n4 2 item02\n"), "events-outside", "column 'onset', row 2: 'n/a' is no number"),
         (events("onset duration trial_type\n"), "events-outside", "no event"),
         (events("onset duration kind\n4 2 item00\n"), "unknown-name", "trial_type"),
         (events("onset duration trial_type\n4 2 face\n"), "stimulus-unknown", "'face' first"),
@@ -257,7 +307,17 @@ def overlapping(tables, folder):
         (header(0.0), "tr-missing", "responses.tr"),
         (header(1.0, "unknown"), "tr-missing", "responses.tr"),
         (sidecar(1.5), "tr-differs", "2 s in its header"),
-        (sidecar("fast"), "tr-missing", "sidecar"),
+        (sidecar("fast"), "tr-missing", "RepetitionTime of its sidecar is 'fast'"),
+        (sidecar(-2), "tr-missing", "seconds above 0"),
+        (sidecar(1.5, "task-see_bold.json"), "tr-differs", "1.5 s in its sidecar, 2 s in its header"),
+        (lambda t, f: (f / "task-see_bold.json").write_text("{"), "sidecar", "task-see_bold.json: not a BIDS sidecar"),
+        (header(1.5), "tr-differs", "sub-01_task-see_run-2_bold.nii.gz: the TR is 2 s, and 1.5 s in sub-01_task-see_run-1_bold.nii.gz"),
+        (renamed("task-see_run-1_events.tsv", "task-see_run-3_events.tsv"), "entities", "would be 'sub-01_task-see_run-2_events.tsv', whose run is 2, not 1"),
+        (renamed("task-see_run-2_events.tsv", "task-see_run-3_events.tsv"), "entities", "the events table of 'sub-01_task-see_run-2_bold.nii.gz'"),
+        (
+            lambda t, f: (confounds("trans_x")(t, f), renamed("task-see_run-2_desc-confounds_timeseries.tsv", "task-go_run-2_desc-confounds_timeseries.tsv")(t, f)),
+            "entities", "the confounds file of 'sub-01_task-see_run-1_bold.nii.gz' would be 'sub-01_task-go_run-2",
+        ),
         (confounds("trans_q"), "unknown-name", "Did you mean 'trans_x'"),
         (short_confounds, "confounds", "57 rows for 60 volumes"),
         (holed_confounds, "confounds", "missing after the first row"),

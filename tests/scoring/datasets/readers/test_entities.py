@@ -67,5 +67,11 @@ def test_a_sidecar_that_is_no_object_is_named(tmp_path: Path, text: str) -> None
     assert "task-x_bold.json" in str(caught.value)
 
 
+def test_a_name_stands_over_the_folders_it_lies_in() -> None:
+    path = Path("/home/sub-99/own") / BOLD
+    assert (entities_of(path)["subject"], entities_of(path)["session"]) == ("01", "a")
+    assert entities_of(Path("sub-01/ses-a/betas.nii.gz"))["subject"] == "01"
+
+
 def test_plain_names_have_no_entities() -> None:
     assert not {"subject", "session", "task", "run"} & set(entities_of(Path("betas_3.nii.gz")))

@@ -1,5 +1,7 @@
 """Surfaces, grayordinates and atlases: written by nibabel, read into units and regions."""
 
+from pathlib import Path
+
 import nibabel
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from nibabel.freesurfer.io import write_annot
 from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiLabel, GiftiLabelTable
 
 from gyral.datasets.mesh import MESHES
+from gyral.datasets.readers.surface import pair_hemispheres
 from gyral.datasets.source import read_source
 from gyral.datasets.source_build import assemble
 from gyral.errors import BadDataset, UserError
@@ -81,6 +84,21 @@ def test_hemispheres_stand_side_by_side_and_labels_meet_by_name(surface):
 
 # nibabel leaves the file of an .mgh header open
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_hemispheres_of_two_runs_are_no_pair():
+    names = ["sub-01_run-1_hemi-L", "sub-01_run-2_hemi-L", "sub-01_run-1_hemi-R", "sub-01_run-2_hemi-R"]
+    paths = [Path(f"{name}_bold.func.gii") for name in names]
+    assert pair_hemispheres(paths) == [
+        {"left": paths[0], "right": paths[2]},
+        {"left": paths[1], "right": paths[3]},
+    ]
+    paths[3] = Path("sub-01_run-3_hemi-R_bold.func.gii")
+    with pytest.raises(
+        BadDataset, match="the other hemisphere of 'sub-01_run-2_hemi-L_bold.func.gii' would be"
+    ) as fault:
+        pair_hemispheres(paths)
+    assert fault.value.code == "entities"
+
+
 def test_freesurfer_files_hold_the_same(surface):
     tables, folder = surface
     for side, vertices, base in (("lh", LEFT, 0.0), ("rh", RIGHT, RIGHT_VALUES)):
