@@ -70,6 +70,19 @@ def test_a_file_that_is_itself_wrong_is_not_kept(as_owner: Client, board: Benchm
     assert not Upload.objects.exists()
 
 
+def test_a_file_in_pieces_is_named_and_told_together_with_other_faults(as_owner: Client, board: Benchmark) -> None:
+    told = _begin(as_owner)
+    _put(as_owner, told, b"import os", 0)
+    page = as_owner.post("/submit/", FORM | {"upload": told["id"], "upload_name": "evil.py", "benchmarks": []})
+    assert set(page.context["form"].errors) == {"file", "benchmarks"}
+    assert page.context["form"].errors["file"][0].startswith("evil.py: it is a program")
+    assert not Upload.objects.exists() and "</code> is kept" not in page.content.decode()
+    told = _begin(as_owner)
+    _put(as_owner, told, b"\x08 no graph", 0)
+    page = as_owner.post("/submit/", FORM | {"upload": told["id"], "upload_name": "b.onnx"})
+    assert page.context["form"].errors["file"][0].startswith("b.onnx: ")
+
+
 def test_what_is_chosen_later_may_be_another_format(as_owner: Client, board: Benchmark) -> None:
     told = dict(as_owner.post("/submit/uploads/", {"format": "safetensors"}).json())
     _put(as_owner, told, MODEL, 0)

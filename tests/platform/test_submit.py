@@ -136,6 +136,34 @@ def test_errors_that_begin_with_a_file_name_keep_its_letters(as_owner: Client, b
     assert _errors(as_owner.post("/submit/", _fields(file=file)))["file"][0].startswith("model.onnx: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "format_", "said"),
+    [
+        ("evil.py", b"import os", "onnx", "evil.py: it is a program"),
+        ("net.pt", b"PK\x03\x04 and more", "onnx", "net.pt: it is a PyTorch pickle"),
+        ("model.onnx", b"\x80\x02}q\x00.", "onnx", "model.onnx: it is a pickle"),
+        ("model.onnx", b"\x08\x07 and more", "safetensors", "model.onnx: it is not a zip or tar archive."),
+    ],
+)
+def test_submit_tells_a_wrong_file_together_with_other_faults_and_does_not_keep_it(
+    as_owner: Client, board: Benchmark, name: str, data: bytes, format_: str, said: str
+) -> None:
+    file = SimpleUploadedFile(name, data)
+    response = as_owner.post("/submit/", _fields(file=file, format=format_, benchmarks=[]))
+    errors = _errors(response)
+    assert set(errors) == {"file", "benchmarks"} and errors["file"][0].startswith(said)
+    assert response.context["held"] == "" and "</code> is kept" not in response.content.decode()
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_faults_name_the_file_as_it_was_sent(as_owner: Client, board: Benchmark, owner: User, own: bool) -> None:
+    file = SimpleUploadedFile("a.onnx", b"\x08 not a graph")
+    assert _errors(as_owner.post("/submit/", _fields(file=file)))["file"][0].startswith("a.onnx: ")
+    file = SimpleUploadedFile("my net.zip", b"PK\x03\x04 truncated")
+    fields = _fields(file=file, format="safetensors", **({"own_card": "on", "name": ""} if own else {}))
+    assert _errors(as_owner.post("/submit/", fields))["file"][0].startswith("my net.zip: ")
+
+
 def test_submit_says_that_model_and_twin_are_queued(as_owner: Client, board: Benchmark) -> None:
     text = as_owner.post("/submit/", _fields(), follow=True).content.decode()
     assert "tiny-net v1 is here. Queued: the model and its untrained twin." in text

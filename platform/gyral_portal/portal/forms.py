@@ -17,6 +17,7 @@ from gyral_portal.portal.fields import Numbers, Words
 from gyral_portal.templatetags.gyral import code_spans
 from gyral_submissions import conf, rules
 from gyral_submissions.domain import dry_run, exposure
+from gyral_submissions.domain.payload import HEAD, require_fit
 from gyral_submissions.domain.quota import quota_of
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Benchmark, Submission
@@ -200,8 +201,13 @@ class SubmitForm(BenchmarksForm):
     def clean(self) -> dict[str, Any]:
         """All faults of the card at once, each beside its field; then what the file needs."""
         data = super().clean() or self.cleaned_data
-        if not data.get("file") and not data.get("held") and not data.get("upload"):
+        sent = data.get("file")
+        if not (sent or data.get("held") or data.get("upload") or "file" in self.errors):
             self.add_error("file", "Choose a file.")
+        if sent:
+            head = sent.read(HEAD)
+            sent.seek(0)
+            self.check_file(str(sent.name), head)
         if data.get("format") and not rules.may_upload(self.owner, data["format"]):
             self.add_error(
                 "format",
@@ -211,7 +217,6 @@ class SubmitForm(BenchmarksForm):
                 ),
             )
         if data.get("own_card"):
-            sent = data.get("file")
             name = str(sent.name) if sent else str(self.data.get("upload_name", ""))
             if name.lower().endswith(".onnx"):
                 self.add_error("own_card", "An .onnx file carries no card; fill in the one below, or zip both.")
@@ -229,6 +234,15 @@ class SubmitForm(BenchmarksForm):
     def _card(self, data: dict[str, Any]) -> dict[str, object]:
         card = _card_of(data)
         return with_carried(card, self.earlier) if self.earlier else card
+
+    def check_file(self, name: str, head: bytes) -> None:
+        """What is wrong with the file at first sight, so that it is told together with faults of the card."""
+        format_ = self.cleaned_data.get("format")
+        if format_ and "file" not in self.errors:
+            try:
+                require_fit(head, Format(format_), name)
+            except UserError as error:
+                self.add_user_error(error)
 
     def add_user_error(self, error: UserError) -> None:
         """Put an error of the intake beside the field it is about."""

@@ -26,6 +26,7 @@ from gyral_submissions.domain.payload import (
     CARD,
     FEATURES,
     Incoming,
+    called_as_sent,
     features_manifest,
     lay_out,
     scratch_folder,
@@ -109,9 +110,10 @@ def receive(
             )
         folder = scratch / "model"
         fallback = None if after is None else ModelCard.checked(after.card)
-        card = lay_out(payload, folder, card, format, fallback=fallback)
-        _require_free(card.name, owner, after)
-        _require_sound(folder, format)
+        with called_as_sent(payload):
+            card = lay_out(payload, folder, card, format, fallback=fallback)
+            _require_free(card.name, owner, after)
+            _require_sound(folder, format)
         content_hash = _content_hash(folder, card)
         kept = conf.uploads() / secrets.token_hex(16)
         os.rename(folder, kept)

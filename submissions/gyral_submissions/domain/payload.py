@@ -13,17 +13,21 @@ from typing import Any, Protocol
 
 import tomli_w
 
-from gyral.errors import BadUpload, OutOfResources
+from gyral.errors import BadUpload, OutOfResources, UserError
 from gyral.models.archive import looks_packed, unpack_archive
 from gyral.models.card import ModelCard
-from gyral.models.formats import refused_by_magic
+from gyral.models.formats import refused_by_magic, refused_by_name
 from gyral.models.onnx_strip import strip_file
 from gyral.models.toml_file import read_toml
 from gyral_submissions import conf
+from gyral_submissions.domain.fault import readable
 from gyral_submissions.enums import Format
 
 CARD = "gyral.toml"
 FEATURES = "features.toml"
+HEAD = 512  # first bytes that tell what a file is
+_GRAPH = "model.onnx"
+_ONNX = b"\x08"  # field 1 of its message, the version; exporters write it first
 
 
 class Incoming(Protocol):
@@ -36,11 +40,26 @@ class Incoming(Protocol):
 
 @dataclass(frozen=True)
 class Payload:
-    """A file as it arrived: where it lies, its sha256 and its size in bytes."""
+    """A file as it arrived: where it lies, its sha256, its size in bytes, what its sender calls it, and its first bytes."""
 
     path: Path
     sha256: str
     size: int
+    name: str
+    head: bytes
+
+
+@contextmanager
+def called_as_sent(payload: Payload) -> Iterator[None]:
+    """Let errors name the file as its sender does, not as it is called here; ``file``, the field, where nobody said."""
+    ours = {payload.path.name, "archive", *(() if looks_packed(payload.head) else (_GRAPH,))}
+    try:
+        yield
+    except UserError as error:
+        first, colon, rest = (error.where or "").partition(":")
+        if first in ours:
+            error.where = f"{payload.name or 'file'}{colon}{rest}"
+        raise
 
 
 @contextmanager
@@ -69,17 +88,50 @@ def stream(uploaded_file: Incoming, path: Path) -> Payload:
         Nothing came (``empty``).
     """
     cap = conf.UPLOAD_BYTES()
-    digest, size = hashlib.sha256(), 0
+    digest, size, head = hashlib.sha256(), 0, b""
     with path.open("xb") as stream:
         for chunk in uploaded_file.chunks():
             size += len(chunk)
             if size > cap:
                 raise too_large(cap)
             digest.update(chunk)
+            head += chunk[: HEAD - len(head)]
             stream.write(chunk)
     if not size:
         raise BadUpload("the file is empty.", where="file", code="empty")
-    return Payload(path, digest.hexdigest(), size)
+    return Payload(path, digest.hexdigest(), size, _plain(getattr(uploaded_file, "name", None)), head)
+
+
+def require_fit(head: bytes, format_: Format, name: str = "") -> None:
+    """Refuse a file for its name or its first bytes, before anything is read; what passes may be wrong all the same.
+
+    Parameters
+    ----------
+    head : bytes
+        The first `HEAD` of the file, or all of it.
+    format_ : Format
+        What it is said to be.
+    name : str, optional
+        What its sender calls it.
+
+    Raises
+    ------
+    BadUpload
+        A pickle, a program, a file for another runtime, or no archive where one is needed (``archive-unreadable``).
+    """
+    where, packed = _plain(name) or "file", looks_packed(head)
+    refused = None if packed else refused_by_magic(head)
+    if refused is None and not head.startswith(_ONNX):
+        refused = refused_by_name(name)
+    if refused is not None:
+        raise BadUpload(refused.what, where=where, mend=refused.mend, code=refused.code)
+    if format_ != Format.ONNX and not packed:
+        raise BadUpload(
+            "it is not a zip or tar archive.",
+            where=where,
+            mend="Pack the model folder as .zip, .tar or .tar.gz; an .onnx file alone is sent as ONNX.",
+            code="archive-unreadable",
+        )
 
 
 def disk_full() -> OutOfResources:
@@ -109,14 +161,10 @@ def lay_out(
     BadUpload
         No archive, a hostile one, no or a wrong card, or a graph that is none.
     """
-    with payload.path.open("rb") as stream:
-        head = stream.read(512)
-    packed = looks_packed(head)
-    if not packed and (refused := refused_by_magic(head)):
-        raise BadUpload(refused.what, where="file", mend=refused.mend, code=refused.code)
-    if format_ == Format.ONNX and not packed:
+    require_fit(payload.head, format_, payload.name)
+    if format_ == Format.ONNX and not looks_packed(payload.head):
         folder.mkdir()
-        os.rename(payload.path, folder / "model.onnx")
+        os.rename(payload.path, folder / _GRAPH)
     else:
         unpack_archive(payload.path, folder)
     _strip_graphs(folder)
@@ -132,6 +180,11 @@ def lay_out(
     else:
         card.write(folder / CARD)
     return card
+
+
+def _plain(name: object) -> str:
+    """A file's name without the folders that some browsers and scripts send along; empty where nobody said."""
+    return readable(Path(str(name or "")).name)[:100]
 
 
 def _strip_graphs(folder: Path) -> None:

@@ -23,7 +23,7 @@ from gyral.errors import BadUpload, UserError
 from gyral_submissions import conf
 from gyral_submissions.domain import quota
 from gyral_submissions.domain.intake import Refused, receive, require_welcome
-from gyral_submissions.domain.payload import disk_full, too_large
+from gyral_submissions.domain.payload import HEAD, disk_full, too_large
 from gyral_submissions.enums import Format, Visibility
 from gyral_submissions.models import Submission, Upload
 
@@ -115,6 +115,7 @@ def finish(
     sha256: str | None = None,
     format_: Format | None = None,
     after: Submission | None = None,
+    name: str = "",
 ) -> Submission:
     """Take the whole file in as `gyral_submissions.domain.intake.receive` does; the upload stays until `forget`.
 
@@ -125,6 +126,8 @@ def finish(
         See `receive`.
     format_ : Format, optional
         Another than was said at the beginning.
+    name : str, optional
+        What the sender calls the file, for messages.
 
     Raises
     ------
@@ -137,13 +140,22 @@ def finish(
         upload.refresh_from_db()
         return receive(
             upload.owner,
-            _Whole(stream, upload.received),
+            _Whole(stream, upload.received, name),
             card_fields,
             format=format_ or Format(upload.format),
             visibility=visibility,
             sha256=sha256,
             after=after,
         )
+
+
+def head_of(upload: Upload) -> bytes:
+    """The first bytes that are safely here, at most `HEAD`; none where the file is gone."""
+    try:
+        with _payload(upload).open("rb") as stream:
+            return stream.read(min(HEAD, upload.received))
+    except FileNotFoundError:
+        return b""
 
 
 def is_for_good(error: UserError, card_fields: Mapping[str, object] | None) -> bool:
@@ -181,8 +193,8 @@ def expires(upload: Upload) -> datetime:
 class _Whole:
     """The bytes that are safely here, as intake takes them."""
 
-    def __init__(self, stream: BinaryIO, size: int) -> None:
-        self.stream, self.size = stream, size
+    def __init__(self, stream: BinaryIO, size: int, name: str) -> None:
+        self.stream, self.size, self.name = stream, size, name
 
     def chunks(self) -> Iterator[bytes]:
         """Block by block from the beginning."""

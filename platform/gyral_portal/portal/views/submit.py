@@ -65,6 +65,9 @@ def _take(
     owner = form.owner
     token = request.POST.get("held", "")
     here = file or pieces
+    form.is_valid()
+    if pieces is not None:
+        form.check_file(_name_of(form), uploads.head_of(pieces))
     if form.is_valid() and here is None:
         form.add_error("file", "The file is no longer here; choose it again.")
     if TOO_LARGE in request.META:
@@ -82,7 +85,7 @@ def _take(
         wrong = bool(codes - _NOT_THE_FILE)
         if wrong:
             uploads.forget(pieces)
-        name = request.POST.get("upload_name", "")[:200] or "your file"
+        name = "" if wrong else _name_of(form) or "your file"
         return _page(request, form, upload="" if wrong else str(pieces.pk), held_name=name)
     keep = file is not None and "file" not in form.errors
     if keep and sent is not None:
@@ -90,12 +93,22 @@ def _take(
     return _page(request, form, held=token if keep else "", held_name=str(file.name) if file and keep else "")
 
 
+def _name_of(form: SubmitForm) -> str:
+    """What a file that came in pieces is called; empty where the form does not say."""
+    return str(form.data.get("upload_name", ""))[:200]
+
+
 def _receive(owner: User, here: "File[bytes] | Upload", form: SubmitForm) -> Submission | None:
     format_, visibility = Format(form.cleaned_data["format"]), Visibility(form.cleaned_data["visibility"])
     try:
         if isinstance(here, Upload):
             return uploads.finish(
-                here, form.card_fields(), visibility=visibility, format_=format_, after=form.earlier
+                here,
+                form.card_fields(),
+                visibility=visibility,
+                format_=format_,
+                after=form.earlier,
+                name=_name_of(form),
             )
         return receive(owner, here, form.card_fields(), format=format_, visibility=visibility, after=form.earlier)
     except UserError as error:
