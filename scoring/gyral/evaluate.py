@@ -128,7 +128,8 @@ def evaluate(
     problem = None
     if benchmark.task == "encoding":
         posing = posed(dataset, benchmark.ceiling, memory=memory, progress=progress)
-        problem = replace(posing, degrees=seen_degrees(dataset.stimuli, card))
+        at = dataset.stimuli.position or (0.0, 0.0)
+        problem = replace(posing, degrees=seen_degrees(dataset.stimuli, card), position=at)
     # Asked only now: a guest comes up meanwhile.
     asked = "layers" if layers else CARD_LAYERS
     wanted = choose_layers(draws[0].layers(), layers or card.layers, where=asked)

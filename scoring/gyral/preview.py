@@ -136,6 +136,8 @@ def _shapes(dataset: Dataset) -> Iterator[str]:
         ("Rows", escape(dataset.named_samples)),
         ("Stimuli", f"{len(dataset.stimuli)} ({dataset.stimuli.modality})"),
     ]
+    if dataset.stimuli.shown:
+        told.append(("Images", dataset.stimuli.shown))
     responses = dataset.responses
     if responses is not None:
         told.append(("Responses", f"{escape(responses.kind)}, in {escape(responses.physical_unit)}"))

@@ -49,8 +49,8 @@ def unit_columns(
     -------
     dict of str to float64 array
         Traits and explained shares by name, and the receptive field once more in degrees where the stimulus
-        set knows them: ``rf_x_deg`` (to the right of the image's centre), ``rf_y_deg`` (upwards),
-        ``rf_size_deg``.
+        set knows them: ``rf_x_deg`` (to the right of fixation, the images' centre unless the set says where they
+        stood), ``rf_y_deg`` (upwards), ``rf_size_deg``.
     """
     sizes = np.array([len(f.test) for f in problem.split.folds], float)
     names = dict.fromkeys(n for fit in fits for n in (*fit.traits, *fit.explained))
@@ -68,8 +68,9 @@ def unit_columns(
         else:
             out[name] = _mean(stacked, weights)
     if problem.degrees is not None and "rf_x" in out:
-        out["rf_x_deg"] = (out["rf_x"] - 0.5) * problem.degrees
-        out["rf_y_deg"] = (0.5 - out["rf_y"]) * problem.degrees
+        right, up = problem.position
+        out["rf_x_deg"] = (out["rf_x"] - 0.5) * problem.degrees + right
+        out["rf_y_deg"] = (0.5 - out["rf_y"]) * problem.degrees + up
         out["rf_size_deg"] = out["rf_size"] * problem.degrees
     return out
 

@@ -79,8 +79,8 @@ class BenchmarkRef(_Frozen):
 class ReceptiveField(_Frozen):
     """Learned receptive field, medians over units."""
 
-    x: float | None = Field(description="share of the width from the left, or degrees right of the image's centre")
-    y: float | None = Field(description="share of the height from the top, or degrees above the image's centre")
+    x: float | None = Field(description="share of the width from the left, or degrees right of fixation")
+    y: float | None = Field(description="share of the height from the top, or degrees above fixation")
     size: float | None = Field(description="standard deviation: share of the width, or degrees")
     unit: Literal["share", "degrees"]
     n_units: int = Field(description="units with a receptive field")

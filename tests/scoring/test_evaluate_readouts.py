@@ -1,5 +1,6 @@
 """What `evaluate` asks of models for the sake of a readout."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +76,14 @@ def test_overlapping_regions_and_constant_units_pass_through_every_family(datase
         assert record.rows[0].readout == readout
         assert {r.region for r in record.rows} == {"visual", "V4", "ventral"}
         assert any("constant" in w for w in record.warnings)
+
+
+def test_receptive_fields_are_where_the_images_stood(dataset: Dataset) -> None:
+    def field(**shown: object) -> Record:
+        there = replace(dataset, stimuli=replace(dataset.stimuli, **shown))
+        return evaluate([model(dataset, "map")], BENCHMARK, there, readout="fwrf").record
+
+    centred = field(degrees=8.0).main("V4").receptive_field
+    moved = field(degrees=8.0, position=(5.0, -2.0)).main("V4").receptive_field
+    assert (moved.x, moved.y) == pytest.approx((centred.x + 5, centred.y - 2))
+    assert (moved.size, moved.unit) == (centred.size, "degrees")

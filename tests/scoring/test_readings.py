@@ -118,3 +118,9 @@ def test_receptive_fields_are_told_in_degrees(field_result) -> None:
     down = 3.5 - found.units.rf_y_deg.to_numpy()
     assert np.abs(down - truth.centre[:, 1]).max() < 1
     assert found.rows[0].receptive_field.unit == "degrees"
+    # The same images shown elsewhere: the fields are elsewhere, and as wide.
+    moved = replace(problem, position=(5.0, -2.0))
+    other = score_encoding([fit_layers({"layer": layer}, moved, FieldRidge())], moved, readout="fwrf").units
+    np.testing.assert_allclose(other.rf_x_deg, found.units.rf_x_deg + 5)
+    np.testing.assert_allclose(other.rf_y_deg, found.units.rf_y_deg - 2)
+    np.testing.assert_allclose(other.rf_size_deg, found.units.rf_size_deg)

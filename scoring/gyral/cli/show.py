@@ -316,7 +316,11 @@ def _further(record: Record, row: Row) -> list[str]:
         if record.benchmark.modality == "language":
             lines.append(f"reads at {field.x:.2f} of the sentence (0 start, 1 end), sd {field.size:.2f}; {units}")
         else:
-            unit = "degrees from the centre" if field.unit == "degrees" else "of width and height, from top left"
+            unit = (
+                "degrees right of fixation and above it"
+                if field.unit == "degrees"
+                else "of width and height, from top left"
+            )
             lines.append(f"receptive field at ({field.x:.2f}, {field.y:.2f}) {unit}, sd {field.size:.2f}; {units}")
     says = {
         "R2 split over spaces": row.shares,

@@ -74,6 +74,9 @@ class StimuliEntry(_Table):
         allow_inf_nan=False,
         description="width of a whole image as it was shown, in degrees of visual angle",
     )
+    position: tuple[float, float] | None = Field(
+        None, description="centre of the images as they were shown: degrees right of fixation and above it"
+    )
 
 
 class ResponsesEntry(_Table):

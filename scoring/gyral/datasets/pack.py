@@ -14,7 +14,7 @@
     PROVENANCE.md            where it came from
 
 The content hash covers what decides a score (names, stimuli, arrays, units, regions, published ceilings, split),
-not prose, file formats, times, or how wide an image was shown (``degrees``): the same data packed by another route,
+not prose, file formats, times, or how wide and where images were shown (``degrees``, ``position``): the same data packed by another route,
 on another day, have the same hash.
 """
 
@@ -273,7 +273,10 @@ def _manifest(
         about=dataset.about,
         split=SplitEntry(kind=dataset.split_kind, folds=dataset.split_folds, gap=dataset.split_gap),
         stimuli=StimuliEntry(
-            modality=dataset.stimuli.modality, count=len(dataset.stimuli), degrees=dataset.stimuli.degrees
+            modality=dataset.stimuli.modality,
+            count=len(dataset.stimuli),
+            degrees=dataset.stimuli.degrees,
+            position=dataset.stimuli.position,
         ),
         responses=None
         if responses is None

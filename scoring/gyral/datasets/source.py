@@ -22,6 +22,7 @@ from gyral.datasets.reliability import Published
 from gyral.datasets.responses import Kind
 from gyral.datasets.source_parts import (
     ConfoundsSource,
+    Hrf,
     Inside,
     JoinSource,
     LocaliserSource,
@@ -62,6 +63,9 @@ class StimuliSource(Table):
     columns: tuple[str, ...] = ()
     join: tuple[JoinSource, ...] = ()
     degrees: float | None = Field(None, gt=0, le=360, allow_inf_nan=False)
+    position: tuple[float, float] | None = Field(
+        None, description="centre of the images: degrees right of and above fixation; none: on it"
+    )
     encode: Literal["as-is", "png"] = Field("as-is", description="'png': equal pixels become equal bytes")
     unseen: Literal["refuse", "drop"] = Field(
         "refuse", description="stimuli that a subject never saw: refuse, or drop them for all"
@@ -164,7 +168,7 @@ class ResponsesSource(Table):
     ignore: tuple[str, ...] = Field((), description="conditions that are no stimuli (rest)")
     estimate: Literal["average", "lsa", "lss"] = "average"
     window: tuple[float, float] = Field((4.0, 8.0), description="seconds after an onset that are averaged")
-    hrf: str = "glover"
+    hrf: Hrf = "glover"
     high_pass: float = Field(0.01, ge=0, description="Hz")
     confounds: ConfoundsSource | None = None
 

@@ -60,7 +60,8 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
             files = _files(source, table, folder, path)
         if source.encode == "png" and source.pixels is None:
             files = _encoded(files, scratch)
-        return StimulusSet.from_files(files, ids, groups=groups, columns=columns, degrees=source.degrees)
+        made = StimulusSet.from_files(files, ids, groups=groups, columns=columns, degrees=source.degrees)
+        return made if source.position is None else replace(made, position=source.position)
     if source.text is None:
         raise BadDataset(
             "no column of texts is named.", where="stimuli.text", mend='text = "sentence"', code="source"
@@ -70,7 +71,8 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
     if empty is not None:
         raise BadDataset(f"row {empty + 1} (stimulus {ids[empty]!r}) has no text.", where=str(path), code="table")
     made = StimulusSet.from_texts(found, ids, modality=source.modality, groups=groups, columns=columns)
-    return made if source.degrees is None else replace(made, degrees=source.degrees)
+    # refused there: texts have no place on a screen here
+    return replace(made, degrees=source.degrees, position=source.position)
 
 
 def stimuli_of_events(shown: pd.DataFrame, source: StimuliSource, folder: Path) -> StimulusSet:

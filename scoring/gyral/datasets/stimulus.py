@@ -40,6 +40,9 @@ class StimulusSet:
     degrees : float, optional
         Width of a whole image as it was shown, in degrees of visual angle (above 0, at most 360; one width for
         all); None where nobody says. It decides no score: it turns receptive fields into degrees.
+    position : tuple of float, optional
+        Centre of the images as they were shown: degrees right of fixation and above it (-180 to 180), one for all; None
+        where nobody says, and it is taken to be on it. It goes with ``degrees`` and decides no score either.
     """
 
     modality: Modality
@@ -51,6 +54,7 @@ class StimulusSet:
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     degrees: float | None = None
     contexts: tuple[str, ...] | None = None
+    position: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.ids)) != len(self.ids):
@@ -64,6 +68,7 @@ class StimulusSet:
                     where="stimuli",
                 )
         self._check_degrees()
+        self._check_position()
 
     def _check_degrees(self) -> None:
         if self.degrees is None:
@@ -82,8 +87,45 @@ class StimulusSet:
                 code="degrees",
             )
 
+    def _check_position(self) -> None:
+        if self.position is None:
+            return
+        if self.modality != "image":
+            raise BadDataset(
+                f"{self.modality} stimuli have no position in degrees of visual angle; position is {self.position!r}.",
+                where="stimuli: position",
+                mend="Leave position out.",
+                code="degrees",
+            )
+        if self.degrees is None:
+            raise BadDataset(
+                f"images stand at {self.position!r} degrees, and nothing says how wide they were.",
+                where="stimuli: position",
+                mend="degrees = 8.0 says it; leave position out where it is not known.",
+                code="degrees",
+            )
+        if not all(-180 <= p <= 180 for p in self.position):  # false for NaN too
+            raise BadDataset(
+                "position must be two numbers from -180 to 180, degrees right of fixation and above it; "
+                f"it is {self.position!r}.",
+                where="stimuli: position",
+                code="degrees",
+            )
+
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def shown(self) -> str:
+        """How wide and where images were shown, for pages; empty where nobody says."""
+        if self.degrees is None:
+            return ""
+        wide = f"{self.degrees:g} degrees of visual angle wide"
+        if self.position is None:
+            return wide
+        right, up = self.position
+        across = f"{abs(right):g} degrees {'right' if right >= 0 else 'left'} of fixation"
+        return f"{wide}, centre {across} and {abs(up):g} {'above' if up >= 0 else 'below'} it"
 
     @classmethod
     def from_texts(
@@ -163,6 +205,7 @@ class StimulusSet:
             columns={k: v[index] for k, v in self.columns.items()},
             degrees=self.degrees,
             contexts=take(self.contexts),
+            position=self.position,
         )
 
     def in_context(self) -> Self:

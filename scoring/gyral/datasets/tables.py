@@ -61,6 +61,7 @@ def stimuli_from(frame: pd.DataFrame, manifest: Manifest, folder: Path, listed: 
         groups=tuple(frame["group"].astype(str)) if "group" in frame else None,
         columns={str(c): _array(frame[c]) for c in frame if c not in _STIMULI},
         degrees=manifest.stimuli.degrees,
+        position=manifest.stimuli.position,
     )
 
 

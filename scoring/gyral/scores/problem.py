@@ -39,6 +39,8 @@ class Problem:
         True where samples are in no order and in no groups.
     degrees : float or None
         Width of what the model sees of an image, in degrees of visual angle.
+    position : tuple of float
+        Centre of the images as they were shown: degrees right of fixation and above it.
     series : tuple of Series
         Where units are sensors at time points: those of each region at all times.
     """
@@ -51,6 +53,7 @@ class Problem:
     repeats: NDArray[np.floating[Any]] | None = None
     exchangeable: bool = False
     degrees: float | None = None
+    position: tuple[float, float] = (0.0, 0.0)
     series: tuple[Series, ...] = ()
 
     @property

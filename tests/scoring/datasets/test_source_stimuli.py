@@ -1,8 +1,12 @@
 """What stimuli may be: frames of a video by clip, and where images were shown."""
 
+from dataclasses import replace
+
 import pytest
 
 from gyral.datasets.pack import read_pack
+from gyral.datasets.stimulus import StimulusSet
+from gyral.errors import BadDataset
 from source_folder import built, image_stimuli, write_csv
 
 
@@ -33,3 +37,38 @@ def test_frames_of_a_clip_stand_on_one_side_of_a_split(pictures, tmp_path):
     for fold in pack.split().folds:
         held, left = ({clips[row] for row in rows} for rows in (fold.test, fold.train))
         assert len(held) == 1 and not held & left
+
+
+def test_position_rests_in_the_pack_and_changes_no_hash(pictures, tmp_path):
+    digest, _ = built(tmp_path, pictures)
+    assert "position" not in (tmp_path / "pack" / "dataset.toml").read_text()
+    assert read_pack(tmp_path / "pack").stimuli.shown == "8 degrees of visual angle wide"
+    pictures["stimuli"]["position"] = [3, -1.5]
+    assert built(tmp_path, pictures)[0] == digest
+    stimuli = read_pack(tmp_path / "pack").stimuli
+    assert stimuli.position == stimuli.subset([1, 3]).position == (3.0, -1.5)
+    assert stimuli.shown == "8 degrees of visual angle wide, centre 3 degrees right of fixation and 1.5 below it"
+
+
+@pytest.mark.parametrize(
+    ("position", "said"),
+    [
+        ([1.0, 181.0], "two numbers from -180 to 180"),
+        ([float("nan"), 0.0], "two numbers from -180 to 180"),
+        ([3.0], "stimuli.position"),
+        ("left", "stimuli.position"),
+    ],
+)
+def test_a_position_that_cannot_be_is_refused(pictures, tmp_path, position, said):
+    pictures["stimuli"]["position"] = position
+    with pytest.raises(BadDataset, match=said):
+        built(tmp_path, pictures)
+
+
+def test_a_position_goes_with_a_width_and_with_images(pictures, tmp_path):
+    pictures["stimuli"]["position"] = [0.0, 0.0]
+    del pictures["stimuli"]["degrees"]
+    with pytest.raises(BadDataset, match="nothing says how wide"):
+        built(tmp_path, pictures)
+    with pytest.raises(BadDataset, match="text stimuli have no position"):
+        replace(StimulusSet.from_texts(["a", "b"]), position=(0.0, 0.0))
