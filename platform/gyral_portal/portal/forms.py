@@ -123,7 +123,11 @@ class SubmitForm(BenchmarksForm):
         initial="vision",
         widget=forms.RadioSelect,
     )
-    description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+    description = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Markdown: emphasis, lists, links; no HTML, no pictures.",
+    )
     family = forms.CharField(
         required=False, max_length=80, help_text="Architecture family, for filters: “ResNet”."
     )

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from gyral.metrics.metric import title_of
 from gyral_portal import style
+from gyral_portal.prose import prose
 from gyral_submissions.models import Benchmark
 
 register = template.Library()
@@ -26,6 +27,12 @@ _SPAN = re.compile(r"`([^`\n]+)`")
 def stylesheet() -> SafeString:
     """All rules, in the page itself."""
     return mark_safe(f"<style>{style.TEXT}</style>")  # noqa: S308 - our own file
+
+
+@register.filter
+def markdown(text: str | None) -> SafeString:
+    """What somebody wrote of their model; nothing of nothing."""
+    return mark_safe(prose(text or ""))  # noqa: S308 - it comes out of a sanitiser
 
 
 @register.filter
