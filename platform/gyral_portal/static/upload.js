@@ -1,5 +1,5 @@
-// Sends a large file of the submission form in pieces, and goes on where a broken connection or a reload left off.
-// Without it the form sends the file whole.
+// Takes a file that is dropped on the submission form, and sends a large one in pieces; it goes on where a broken connection or a
+// reload left off. Without it the file is chosen from a dialogue, and the form sends it whole.
 "use strict";
 (() => {
   const form = document.querySelector("form[data-uploads]");
@@ -66,7 +66,42 @@
     return at;
   }
 
-  file.addEventListener("change", () => { upload.value = name.value = ""; });
+  const zone = file.closest("fieldset"), drop = document.getElementById("drop");
+  const asked = drop.textContent;
+  const brings = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
+
+  function take(dropped) {
+    const one = dropped.files[0], entry = dropped.items[0] && dropped.items[0].webkitGetAsEntry();
+    if (dropped.files.length > 1) return "One file, please: zip several, and drop the zip.";
+    if (!one || (entry && entry.isDirectory)) return "That is no file: zip a folder, and drop the zip.";
+    file.files = dropped.files;
+    file.dispatchEvent(new Event("change", { bubbles: true }));
+    return `${one.name} is chosen.`;
+  }
+
+  drop.hidden = false;
+  // Everywhere, since a browser leaves the page, and all that was typed, for a file that is dropped beside the box.
+  document.addEventListener("dragover", (event) => {
+    if (!brings(event)) return;
+    event.preventDefault();
+    const inside = zone.contains(event.target) && !file.disabled;
+    zone.classList.toggle("dropping", inside);
+    event.dataTransfer.dropEffect = inside ? "copy" : "none";
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget || !zone.contains(event.relatedTarget)) zone.classList.remove("dropping");
+  });
+  document.addEventListener("drop", (event) => {
+    if (!brings(event)) return;
+    event.preventDefault();
+    zone.classList.remove("dropping");
+    if (zone.contains(event.target) && !file.disabled) drop.textContent = take(event.dataTransfer);
+  });
+
+  file.addEventListener("change", () => {
+    upload.value = name.value = "";
+    drop.textContent = asked;
+  });
   form.addEventListener("submit", async (event) => {
     const one = file.files[0];
     if (!one || one.size <= piece) return;
