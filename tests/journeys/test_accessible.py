@@ -121,6 +121,18 @@ def test_pages_are_used_by_keyboard(site: LiveSite, chromium: Any, pages: Any) -
     assert faults == {}
 
 
+@pytest.mark.parametrize("address", ["/boards/seeded@0/", "/boards/all/"])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_first_screen_of_a_board_has_a_number(
+    site: LiveSite, chromium: Any, pages: Any, address: str, width: int, height: int
+) -> None:
+    visitor = Visitor(chromium, site.address, viewport={"width": width, "height": height})
+    visitor.page.goto(address)
+    box = visitor.page.locator("td.cell .value").first.bounding_box()
+    assert box["y"] + box["height"] <= height
+    visitor.close()
+
+
 def test_board_filters_without_reloading_and_the_address_keeps_it(
     site: LiveSite, chromium: Any, pages: Any
 ) -> None:
@@ -192,6 +204,7 @@ def test_combined_board_works_without_javascript(site: LiveSite, chromium: Any, 
     page.get_by_role("link", name="V1", exact=True).first.click()
     assert "sort=seeded@0/V1" in page.url
     assert page.locator("tbody th a").first.inner_text() == "Network 2"
+    page.get_by_text("Columns, files, views").click()
     page.get_by_role("link", name="Choose columns and weights").click()
     page.get_by_label("Weight of V4 on Seeded cortex, Pearson r, ridge").fill("2")
     page.get_by_role("button", name="Show these columns").click()

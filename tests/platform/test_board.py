@@ -46,6 +46,37 @@ def test_board_says_simulated(client: Client) -> None:
     assert "simulated" in client.get(_address(board)).content.decode()
 
 
+def test_title_does_not_say_simulated_beside_the_badge(client: Client, board: Benchmark) -> None:
+    regions = [{"name": "V4", "title": "ventral V4 (simulated)", "path": ["V4"], "n_units": 5}]
+    sim = make_benchmark("sim", simulated=True)
+    Benchmark.objects.filter(pk=sim.pk).update(regions=regions)
+    make_run(make_scored("net", board, {"V4": 0.5}), sim, {"V4": 0.4})
+    for address in ("/boards/all/", "/boards/all/?pick=1", "/boards/sim/"):
+        text = client.get(address).content.decode()
+        assert "ventral V4" in text and "(simulated)" not in text and "simulated</span>" in text
+
+
+def test_links_stand_in_one_closed_box_and_the_comparison_below_the_table(
+    client: Client, board: Benchmark
+) -> None:
+    make_scored("net", board, {"V4": 0.5}, {"V4": 0.1})
+    text = client.get(_address(board)).content.decode()
+    before, after = text.split("</table>")
+    box = before[before.index('<details class="tools">') :]
+    for name in ("board.csv", "Link to this view as of today", "Choose columns and weights"):
+        assert name in box[: box.index("</details>")]
+    assert "Compare ticked models" in after and "none where the interval reaches zero or below" in after
+    assert '<details class="tools" open>' in client.get(_address(board, "?pick=1")).content.decode()
+
+
+def test_two_filters_of_twins_have_words_of_their_own(client: Client, board: Benchmark) -> None:
+    make_scored("net", board, {"V4": 0.5}, {"V4": 0.1})
+    make_scored("floor", board, {"V4": 0.5}, has_twin=False)
+    text = client.get(_address(board)).content.decode()
+    assert "Models by untrained twin</label>" in text and "with a scored twin (1)" in text
+    assert "Twins’ values in cells</label>" in text
+
+
 def test_board_marks_sorted_column_and_keeps_state_in_links(client: Client, board: Benchmark) -> None:
     make_scored("net", board, {"V1": 0.3, "V4": 0.5})
     text = client.get(_address(board, "?q=net&sort=V1&order=down")).content.decode()

@@ -222,6 +222,27 @@ def test_heat_is_the_share_of_the_best() -> None:
     assert not found[:, 1].any()
 
 
+def test_no_shade_where_the_interval_reaches_zero(board: Benchmark) -> None:
+    # Intervals of the rows reach .02 to either side.
+    for name, v1, v4 in (("noise", 0.016, 0.015), ("edge", 0.01, 0.02), ("real", None, 0.021)):
+        make_scored(name, board, {"V1": v1, "V4": v4})
+    shades = {line.facts.name: line.heat for line in _lines(_table(board))}
+    assert [shades[name][0] for name in ("noise", "edge")] == [0, 0], "the best of a column may be noise"
+    assert [shades[name][1] for name in ("noise", "edge", "real")] == [0, 0, 6]
+
+
+def test_board_of_several_is_ordered_by_the_first_main_region_that_has_a_score(
+    board: Benchmark, words: Benchmark
+) -> None:
+    empty = make_benchmark("a-first")
+    for n in range(3):
+        make_run_on(make_scored(f"net{n}", words, {}), board, 0.1 * n)
+    table = _table(empty, board, words)
+    assert table.look.sort == "cortex@0/V4"
+    assert _names(table) == ["net2", "net1", "net0"]
+    assert _table(empty, words).look.sort == "a-first@0/V4", "without any score the first stands"
+
+
 def test_look_survives_its_own_query() -> None:
     look = Look(
         sort="V1",

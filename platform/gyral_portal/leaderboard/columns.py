@@ -121,6 +121,11 @@ def readout_words(column: Column) -> str:
     return f"{metric_name(column.benchmark.metric)}{readout}"
 
 
+def bare_title(column: Column) -> str:
+    """Its title without “(simulated)”, for where a badge says so."""
+    return column.title.removesuffix(" (simulated)") if column.benchmark.simulated else column.title
+
+
 def _keys(column: Column) -> tuple[str, str, str]:
     benchmark = column.benchmark
     return (benchmark.modality, benchmark.dataset, f"{benchmark.dataset}.{column.name}")
@@ -167,4 +172,4 @@ def _closed(grid: Grid, inside: Sequence[int], around: Sequence[Group], level: i
 def _title(column: Column, level: int) -> str:
     if level == 0:
         return column.benchmark.modality.capitalize()
-    return column.benchmark.title if level == 1 else column.title
+    return column.benchmark.title if level == 1 else bare_title(column)

@@ -23,8 +23,8 @@ _WORDS = {
     _LARGEST: "1 billion and more",
     UNSAID: "not declared",
     "in-words": "declared in words only",
-    "yes": "yes",
-    "no": "no",
+    "yes": "with a scored twin",
+    "no": "twin not scored",
     "none": "no twin possible",
 }
 
@@ -136,5 +136,5 @@ FACETS: dict[str, tuple[str, Callable[[Facts, bool], Sequence[str]]]] = {
     "licence": ("Licence", lambda f, _: (f.licence or UNSAID,)),
     "tier": ("Trust", lambda f, _: (f.tier,)),
     "year": ("Since", lambda f, _: (str(f.day.year),)),
-    "twin": ("Untrained twin scored", _twin),
+    "twin": ("Models by untrained twin", _twin),
 }

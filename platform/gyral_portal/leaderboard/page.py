@@ -13,6 +13,7 @@ from gyral_portal.leaderboard.columns import (
     Head,
     Shown,
     all_groups,
+    bare_title,
     heads,
     lay_out,
     open_groups,
@@ -144,7 +145,7 @@ def _column_head(shown: Shown, table: Table, base: str) -> dict[str, Any]:
     rest = [g.size - 1 for g in closed if g.size > 1]
     return {
         **_head(column.key, table.look, base),
-        "column": column,
+        "title": bare_title(column),
         "region": region,
         "readout": readout_words(column) if len(table.grid.benchmarks) > 1 else "",
         "unit": unit_of(column.benchmark),
@@ -208,7 +209,7 @@ def _picker(table: Table) -> list[dict[str, Any]]:
     def choice(column: Column) -> dict[str, Any]:
         return {
             "key": column.key,
-            "title": column.title,
+            "title": bare_title(column),
             "words": readout_words(column),
             "ticked": not wanted or column.key in wanted,
             "weight": f"{weights[column.key]:g}" if column.key in weights else "",

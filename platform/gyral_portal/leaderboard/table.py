@@ -18,7 +18,7 @@ from gyral_portal.leaderboard.mean import Mean, Means, take_means
 from gyral_portal.leaderboard.search import matches, parse
 from gyral_submissions.domain.queries.board import Cell, cells_of
 from gyral_submissions.domain.queries.facts import Facts
-from gyral_submissions.domain.queries.grid import Column, Grid
+from gyral_submissions.domain.queries.grid import Grid
 from gyral_submissions.rules import Viewer
 
 HEAT_STEPS = 6
@@ -38,7 +38,7 @@ class Line:
     cells : mapping of int to Cell
         By index of the column in the grid.
     heat : mapping of int to int
-        Shade of each column in view, 0 to `HEAT_STEPS`.
+        Shade of each column in view, 0 to `HEAT_STEPS`; 0 where the interval reaches zero or below.
     covered : mapping of int to int
         By place among the shown columns, of a coverage, and of a closed group's column without a score: how many of its
         members have one.
@@ -117,6 +117,10 @@ class Table:
         values = self.grid.values[rows]
         missing = np.isnan(values)
         heats = heat(values[:, indices], [self._best[n] for n in indices]).tolist()
+        place, at = {row: n for n, row in enumerate(rows)}, {index: n for n, index in enumerate(indices)}
+        for (row, index), cell in cells.items():
+            if cell.low is not None and cell.low <= 0:  # the best of a column may be noise, and noise has no shade
+                heats[place[row]][at[index]] = 0
         covered = {
             n: (~missing[:, c.members]).sum(axis=1).tolist() for n, c in enumerate(self.columns) if c.members
         }
@@ -177,7 +181,7 @@ def arrange(grid: Grid, look: Look) -> Table:
     """
     laid = lay_out(grid, look)
     means = take_means(grid, look) if look.mean else None
-    look = replace(look, sort=look.sort or _default_sort(laid, means))
+    look = replace(look, sort=look.sort or _default_sort(grid, laid, means))
     facets, mask = facets_of(grid, look.facets, _found(grid, look))
     order = _ordered(grid, look, means, np.flatnonzero(mask))
     start = look.start if look.start < len(laid) else 0
@@ -204,13 +208,14 @@ def heat(values: NDArray[np.float64], best: Sequence[float]) -> NDArray[np.int64
     return np.clip(np.ceil(shares * HEAT_STEPS), 0, HEAT_STEPS).astype(np.int64)
 
 
-def _default_sort(laid: Sequence[Shown], means: Means | None) -> str:
-    """The mean that was asked for, else the main region, else the first column."""
+def _default_sort(grid: Grid, laid: Sequence[Shown], means: Means | None) -> str:
+    """The mean that was asked for, else the first main region that has a score, else the first column that has one."""
     if means is not None:
         return MEAN
-    columns = [c.column for c in laid if c.column is not None]
-    main: list[Column] = [c for c in columns if c.is_main] or columns
-    return main[0].key if main else NAME
+    columns = [(c.column, c.index) for c in laid if c.column is not None]
+    first = sorted(columns, key=lambda c: not c[0].is_main)
+    scored = (c.key for c, index in first if np.isfinite(grid.values[:, index]).any())
+    return next(scored, first[0][0].key if first else NAME)
 
 
 def _found(grid: Grid, look: Look) -> NDArray[np.bool_]:
