@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from gyral.chart import Plane, linear_axis, log_axis
+from gyral.chart import GREY, Plane, linear_axis, log_axis
 from gyral.scores.front import pareto_front
+from gyral_portal.leaderboard.gap import gap_summary, gap_words, is_gap
 from gyral_portal.leaderboard.look import Look
 from gyral_portal.leaderboard.scope import Scope
 from gyral_portal.leaderboard.selected import column_words, narrowed
 from gyral_portal.leaderboard.table import Table, arrange
-from gyral_portal.templatetags.gyral import count, metric_name, score
+from gyral_portal.templatetags.gyral import count, metric_name, readout_name, score
 from gyral_submissions.domain.queries.board import Cell, cells_of
 from gyral_submissions.domain.queries.facts import Facts
 from gyral_submissions.domain.queries.grid import Column, Grid, read_grid
@@ -71,6 +72,11 @@ class Point:
     is_private: bool
     cell: Cell | None = None
 
+    @property
+    def difference(self) -> float:
+        """Of two scores."""
+        return self.y - self.x
+
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
@@ -86,7 +92,7 @@ class Scatter:
     y : Column or None
         None on a board without columns.
     points : sequence of Point
-        The front first, then by ``y``, best first.
+        The front first, then by ``y``, best first; of a gap by how far ``y`` is above ``x``.
     missing : int
         Models that the filters leave and that lack one of the numbers.
     misread : sequence of str
@@ -118,7 +124,22 @@ class Scatter:
         """Title of an axis."""
         if column is None:
             return SIZES[self.size].words
+        if self.is_gap:  # the same data twice: what sets the axes apart comes first
+            benchmark = column.benchmark
+            return f"{column.title}, {readout_name(benchmark.readout)}, {metric_name(benchmark.metric)}"
         return f"{column_words(column, self.table.grid)}, {metric_name(column.benchmark.metric)}"
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether readouts alone set the two scores apart."""
+        return is_gap(self.x, self.y)
+
+    @property
+    def gap(self) -> str:
+        """What the diagonal says; empty where there is none."""
+        if self.x is None or self.y is None or not self.is_gap or not self.points:
+            return ""
+        return f"{gap_words(self.x, self.y)} {gap_summary([p.y - p.x for p in self.points])}"
 
     @property
     def chosen(self) -> dict[str, str]:
@@ -157,7 +178,11 @@ def read_scatter(scope: Scope, look: Look, axes: Mapping[str, str], viewer: View
     front = pareto_front(np.column_stack([-across if x is None else across, up])[known & ~own])
     on_front = np.zeros(len(order), bool)
     on_front[np.flatnonzero(known & ~own)[front]] = True
-    places = sorted(np.flatnonzero(known).tolist(), key=lambda k: (not on_front[k], -up[k]))
+    column = None if x is None else grid.columns[x]
+    first = (
+        (lambda k: across[k] - up[k]) if is_gap(column, grid.columns[y]) else lambda k: (not on_front[k], -up[k])
+    )
+    places = sorted(np.flatnonzero(known).tolist(), key=first)
     cells = cells_of(grid, [int(order[k]) for k in places[:LISTED]], [y], viewer, twins=False)
     points = [
         Point(
@@ -172,12 +197,13 @@ def read_scatter(scope: Scope, look: Look, axes: Mapping[str, str], viewer: View
     ]
     # A listed model without a cell is one that was hidden since the board was read.
     points = [p for n, p in enumerate(points) if n >= LISTED or p.cell is not None]
-    column = None if x is None else grid.columns[x]
     return Scatter(scope, table, column, grid.columns[y], points, int((~known).sum()), misread, size)
 
 
 def draw_scatter(scatter: Scatter, title: str, *, alone: bool = False) -> str:
     """The picture: the listed models with their names under the pointer, the others as plain dots, the front as a line."""
+    if scatter.is_gap:
+        return _draw_gap(scatter, title, alone=alone)
     points = scatter.points
     xs, ys = [p.x for p in points], [p.y for p in points]
     ends = [e for p in scatter.listed if p.on_front and p.cell for e in (p.cell.low, p.cell.high) if e is not None]
@@ -199,6 +225,22 @@ def draw_scatter(scatter: Scatter, title: str, *, alone: bool = False) -> str:
         # Above and to the left of the front (with two scores: to the right) there is nothing.
         plane.label(p.x, p.y, p.facts.shown, left=scatter.x is None)
     return plane.svg("scatter", title, _sentence(scatter), alone=alone)
+
+
+def _draw_gap(scatter: Scatter, title: str, *, alone: bool) -> str:
+    """Two readouts on axes of one length, with the diagonal on which they reach the same, and intervals of what is upwards."""
+    ends = [e for p in scatter.listed if p.cell for e in (p.cell.low, p.cell.high) if e is not None]
+    both = [n for p in scatter.points for n in (p.x, p.y)] + ends
+    across, up = (linear_axis(scatter.words(column), both, zero=False) for column in (scatter.x, scatter.y))
+    plane = Plane(across, up)
+    plane.dots([(p.x, p.y) for p in scatter.points[LISTED:]])
+    plane.line([(across.least, up.least), (across.most, up.most)], colour=GREY, dashed=True)
+    for p in reversed(scatter.listed):
+        if p.cell and p.cell.low is not None and p.cell.high is not None:
+            plane.line([(p.x, p.cell.low), (p.x, p.cell.high)], width=1)
+        plane.dot(p.x, p.y, _said(p, scatter), colour=_REST, shape="ring" if p.is_private else "circle")
+    says = f"{len(scatter.points)} models. {scatter.gap} The table beside the picture holds the numbers."
+    return plane.svg("scatter", title, says, alone=alone)
 
 
 _FRONT, _REST = "#c8720a", "#3b82c4"

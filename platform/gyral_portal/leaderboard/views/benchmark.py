@@ -9,6 +9,7 @@ from gyral_portal.leaderboard import stimuli
 from gyral_portal.leaderboard.best import best_context
 from gyral_portal.leaderboard.brain import why_no_brain
 from gyral_portal.leaderboard.find import find_benchmark
+from gyral_portal.leaderboard.gap import gap_links
 from gyral_submissions.domain import holdout
 from gyral_submissions.domain.exposure import exposure_of
 from gyral_submissions.models import Benchmark, Dataset
@@ -32,6 +33,7 @@ def benchmark(request: HttpRequest, reference: str) -> HttpResponse:
         "benchmark": found,
         "best": best_context(found, request.GET.get("region", "")),
         "about": found.about,
+        "gaps": gap_links(found),
         "why_no_brain": why_no_brain(found.dataset, found.dataset_hash),
         "stimuli_word": {"image": "images", "text": "texts", "label": "labels"}.get(
             found.about.get("stimuli", ""), "stimuli"
