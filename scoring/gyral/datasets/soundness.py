@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.corpus import known_corpus
-from gyral.datasets.dataset import Dataset
+from gyral.datasets.dataset import About, Dataset
 from gyral.datasets.manifest import is_safe_name
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.time_axis import check_time
@@ -34,19 +34,13 @@ def check_dataset(dataset: Dataset) -> None:
         Names, shapes, numbers, regions, published ceilings or the split are wrong; says which.
     """
     where = f"dataset {dataset.name!r}"
-    if not is_safe_name(dataset.name):
-        raise BadDataset(f"the name {dataset.name!r} cannot be a folder name.", where="about.name")
-    for name in dataset.about.drawn_from or ():
-        try:
-            known_corpus(name)
-        except ValueError as error:
-            raise BadDataset(f"{error}.", where="about.drawn_from", code="unknown-corpus") from None
+    check_about(dataset.about)
     samples = dataset.samples
     if dataset.timeline is not None:
         check_timeline(dataset.timeline, dataset.stimuli)
     _check_responses(dataset, samples)
     for name, rdms in dataset.rdms.items():
-        _check_rdms(name, rdms, samples)
+        check_rdms(name, rdms, samples, where=f"RDMs of region {name!r}")
     names = [r.name for r in dataset.regions]
     if len(set(names)) != len(names):
         raise BadDataset(f"region names must be unique: {names!r}.", where=where)
@@ -57,6 +51,27 @@ def check_dataset(dataset: Dataset) -> None:
         raise BadDataset(f"published ceilings of unknown regions: {missing!r}.", where=where)
     check_time(dataset)
     dataset.split()
+
+
+def check_about(about: About) -> None:
+    """Refuse a name that cannot be a folder's, and collections nobody knows.
+
+    Raises
+    ------
+    BadDataset
+        Either; ``unknown-corpus`` for a collection.
+    """
+    if not is_safe_name(about.name):
+        raise BadDataset(
+            f"the name {about.name!r} cannot be a folder name.",
+            where="about.name",
+            mend="Letters, digits, dot, dash and underscore; the first a letter or digit.",
+        )
+    for name in about.drawn_from or ():
+        try:
+            known_corpus(name)
+        except ValueError as error:
+            raise BadDataset(f"{error}.", where="about.drawn_from", code="unknown-corpus") from None
 
 
 def _check_responses(dataset: Dataset, samples: int) -> None:
@@ -110,20 +125,42 @@ def _check_finite(values: NDArray[Any], where: str) -> None:
             )
 
 
-def _check_rdms(name: str, rdms: RegionRdms, samples: int) -> None:
-    where, values = f"RDMs of region {name!r}", rdms.values
+def check_rdms(name: str, rdms: RegionRdms, samples: int, *, where: str) -> None:
+    """Refuse matrices that are none of dissimilarities between so many samples; ``where`` is for messages.
+
+    Raises
+    ------
+    BadDataset
+        A name that cannot be a file's, another shape, NaN or infinite numbers (``not-finite``), or a matrix that is not
+        symmetric or whose diagonal is not 0.
+    """
+    values = rdms.values
     if not is_safe_name(name):
         raise BadDataset(f"region {name!r} cannot be a file name.", where="rdms")
     if values.ndim != 4 or values.shape[0] != len(rdms.subjects) or values.shape[2:] != (samples, samples):
         raise BadDataset(
             f"shape {values.shape!r} is not {len(rdms.subjects)} subjects x sessions x {samples} x {samples}.",
             where=where,
+            mend=f"Each matrix has a row and a column for each of the {samples} samples, in their order.",
         )
     dense = np.asarray(values)
     if not np.isfinite(dense).all():
-        raise BadDataset("NaN or infinite dissimilarities.", where=where, code="not-finite")
+        raise BadDataset(
+            "NaN or infinite dissimilarities.",
+            where=where,
+            mend="Every pair of stimuli needs a number; leave out stimuli or subjects without one.",
+            code="not-finite",
+        )
     scale = float(np.abs(dense).max()) or 1.0
-    if np.abs(dense - dense.swapaxes(-1, -2)).max() > 1e-5 * scale:
-        raise BadDataset("not symmetric.", where=where)
-    if np.abs(np.diagonal(dense, axis1=-2, axis2=-1)).max() > 1e-5 * scale:
-        raise BadDataset("the diagonal is not zero.", where=where)
+    if (apart := float(np.abs(dense - dense.swapaxes(-1, -2)).max())) > 1e-5 * scale:
+        raise BadDataset(
+            f"not symmetric: two dissimilarities of one pair are {apart:.3g} apart.",
+            where=where,
+            mend="Save (rdm + rdm.T) / 2 if both were measured; a matrix of conditions x features is no RDM.",
+        )
+    if (largest := float(np.abs(np.diagonal(dense, axis1=-2, axis2=-1)).max())) > 1e-5 * scale:
+        raise BadDataset(
+            f"the diagonal is not zero: a stimulus is {largest:.3g} from itself.",
+            where=where,
+            mend="Dissimilarities are expected; of similarities (correlations) save 1 - r.",
+        )

@@ -22,10 +22,8 @@ from gyral.datasets.folder import disk_faults
 from gyral.datasets.manifest import MANIFEST
 from gyral.datasets.pack import write_pack
 from gyral.datasets.readers import READERS
-from gyral.datasets.readers.files import find_file
-from gyral.datasets.readers.rdm import read_rdms
 from gyral.datasets.region import Region
-from gyral.datasets.responses import RegionRdms, Responses
+from gyral.datasets.responses import Responses
 from gyral.datasets.source import Source, read_source
 from gyral.datasets.source_plan import Plan, plan_source, stamps
 from gyral.datasets.source_regions import merge_regions
@@ -90,12 +88,13 @@ def assemble(
     notes += require_one_unit({s: w.size for s, w in written.items()})
     regions, more = merge_regions(source, written)
     notes += more
-    rdms, named = _rdms(source, folder)
+    nothing = np.array([], np.int64)  # units of regions that have RDMs or choices alone
+    named = [Region(r.region, nothing, (*r.path, r.region), r.title) for r in source.rdms]
     extra: dict[str, Any] = {} if source.benchmark is None else {"benchmark": source.benchmark}
     if (choices := source.triplets) is not None:
         extra["triplets"] = read_triplets(choices, folder, plan.stimuli).table()
         place = (*choices.path, choices.region)
-        named.append(Region(choices.region, np.array([], np.int64), place, choices.title))
+        named.append(Region(choices.region, nothing, place, choices.title))
     told = source.responses
     notes += [f"subject {s}: {w.dropped} units with NaN were left out" for s, w in written.items() if w.dropped]
     dataset = Dataset(
@@ -109,7 +108,7 @@ def assemble(
             {s: w.values for s, w in written.items()},
             {s: w.repeats for s, w in written.items() if w.repeats is not None},
         ),
-        rdms=rdms,
+        rdms=plan.rdms,
         units=_unit_table(written),
         regions=(*regions, *named),
         published=source.published,
@@ -277,12 +276,6 @@ def _time_axis(source: Source, written: dict[str, Written]) -> TimeAxis | None:
         return None
     units = next(iter(written.values())).units
     return TimeAxis(tuple(np.unique(units["time"].to_numpy(np.float64)).tolist()), source.epochs.window)
-
-
-def _rdms(source: Source, folder: Path) -> tuple[dict[str, RegionRdms], list[Region]]:
-    nothing = np.array([], np.int64)
-    found = {r.region: read_rdms(r, find_file(folder, r.file)) for r in source.rdms}
-    return found, [Region(r.region, nothing, (*r.path, r.region), r.title) for r in source.rdms]
 
 
 def _provenance(source: Source, folder: Path) -> str:

@@ -1,5 +1,6 @@
 """Parts of a source description: paths, and the tables that stand inside other tables."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -24,9 +25,25 @@ def _inside(text: str) -> str:
     return text
 
 
+def _region_name(text: str) -> str:
+    if re.fullmatch(REGION_NAME, text) is None:
+        raise ValueError(f"{text!r} cannot be a region's name: {REGION_NAMES}")
+    return text
+
+
 Inside = Annotated[str, AfterValidator(_inside)]
+REGION_NAMES = "up to 100 characters, no slash, no < and >, no space at an end"
 REGION_NAME = r"^[^\s/\\<>\x00-\x1f](?:[^/\\<>\x00-\x1f]{0,98}[^\s/\\<>\x00-\x1f])?$"
-RegionName = Annotated[str, Field(pattern=REGION_NAME)]
+RegionName = Annotated[str, AfterValidator(_region_name)]
+# Of nilearn; its "fir" makes several regressors a trial, none of which is the trial's.
+Hrf = Literal[
+    "glover",
+    "glover + derivative",
+    "glover + derivative + dispersion",
+    "spm",
+    "spm + derivative",
+    "spm + derivative + dispersion",
+]
 Weight = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -110,7 +127,7 @@ class LocaliserSource(Table):
     top: float | None = Field(None, gt=0, le=100, description="percent of the places looked at with the highest t")
     scale: Literal["percent", "none"] = Field("percent", description="'percent': each run over its mean volume")
     tr: float | None = Field(None, gt=0, allow_inf_nan=False, description="seconds between volumes")
-    hrf: str = "glover"
+    hrf: Hrf = "glover"
     high_pass: float = Field(0.01, ge=0, description="Hz")
     confounds: ConfoundsSource | None = None
 

@@ -18,7 +18,11 @@ from gyral.datasets.readers.files import find_files
 from gyral.datasets.readers.recording import Recording
 from gyral.datasets.readers.sensors import require_one_axis
 from gyral.datasets.source import Source
+from gyral.datasets.responses import RegionRdms
+from gyral.datasets.soundness import check_about
 from gyral.datasets.source_stimuli import read_stimuli, stimuli_of_events
+from gyral.datasets.source_rdms import read_source_rdms
+from gyral.datasets.source_regions import merge_regions
 from gyral.datasets.source_subject import in_order, open_subject, places_of
 from gyral.datasets.source_time import read_timeline
 from gyral.datasets.stimulus import StimulusSet
@@ -55,6 +59,8 @@ class Plan:
     notes : tuple of str
         What was decided on the way.
     """
+    rdms : dict of region to RegionRdms
+        Read whole: a matrix has no header that says whether it is one.
 
     stimuli: StimulusSet
     every: tuple[str, ...]
@@ -67,12 +73,22 @@ class Plan:
     split: SplitEntry
     notes: tuple[str, ...]
 
+    rdms: dict[str, RegionRdms]
     def repeats(self, subject: str) -> int:
         """Most presentations of one stimulus."""
         return int(self.shown[subject].max(initial=1)) if subject in self.shown else 1
 
 
 def _require_published(source: Source, folder: Path, regions: Sequence[str]) -> None:
+def _require_about(source: Source, folder: Path) -> None:
+    try:
+        check_about(source.about)
+    except BadDataset as error:
+        raise BadDataset(
+            error.what, where=f"{folder / MANIFEST}: {error.where}", mend=error.mend, code=error.code
+        ) from None
+
+
     for number, bound in enumerate(source.published):
         if bound.region not in regions:
             unknown = UnknownName("region", bound.region, regions)
@@ -92,6 +108,7 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         Anything that does not fit.
     """
     stimuli = read_stimuli(source.stimuli, folder, work)
+    _require_about(source, folder)
     told = source.responses
     named = [r.region for r in source.rdms]
     named += [] if source.triplets is None else [source.triplets.region]
@@ -127,6 +144,8 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
     facts = source.model_dump(mode="json", include={"responses", "epochs", "regions", "timeline"})
     ids = None if timeline is not None else kept.ids
     return Plan(
+    merge_regions(source, recordings)  # for what it refuses; units may still be left out, never added
+    rdms = read_source_rdms(source, folder, len(kept) if timeline is None else len(timeline))
         stimuli=kept,
         every=stimuli.ids,
         timeline=timeline,
@@ -140,6 +159,7 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
     )
 
 
+        rdms=rdms,
 def propose_split(stimuli: StimulusSet, timeline: Timeline | None) -> SplitEntry:
     """A split that keeps groups whole: the canaries judge it, nobody else does.
 

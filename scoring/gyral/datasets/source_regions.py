@@ -2,21 +2,37 @@
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
+import pandas as pd
 
 from gyral.datasets.readers.recording import FoundRegion
 from gyral.datasets.region import Region
 from gyral.datasets.source import RegionSource, Source
-from gyral.datasets.source_parts import REGION_NAME
-from gyral.datasets.source_subject import Written
+from gyral.datasets.source_parts import REGION_NAME, REGION_NAMES
 from gyral.errors import BadDataset
 
 _NAMED = 3  # overlaps and dropped regions named in a note
 
 
-def merge_regions(source: Source, written: dict[str, Written]) -> tuple[list[Region], list[str]]:
+class OfSubject(Protocol):
+    """Units and regions of one subject: of an opened recording, or of a written one."""
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """A row a unit."""
+        ...
+
+    @property
+    def regions(self) -> tuple[FoundRegion, ...]:
+        """Regions, units as rows of the table."""
+        ...
+
+
+def merge_regions(source: Source, subjects: Mapping[str, OfSubject]) -> tuple[list[Region], list[str]]:
     """Regions over the units of all subjects in order of appearance, and notes on small and overlapping ones.
 
     Raises
@@ -28,7 +44,7 @@ def merge_regions(source: Source, written: dict[str, Written]) -> tuple[list[Reg
     if source.responses is None:
         return [], []
     offset, own, told = 0, defaultdict[str, list[np.ndarray]](list), dict[str, FoundRegion]()
-    for name, subject in written.items():
+    for name, subject in subjects.items():
         _require_names(name, subject)
         for region in subject.regions:
             known = told.setdefault(region.name, region)
@@ -71,7 +87,7 @@ def merge_regions(source: Source, written: dict[str, Written]) -> tuple[list[Reg
     return regions, [*notes, *_overlaps(regions)]
 
 
-def _require_names(subject: str, written: Written) -> None:
+def _require_names(subject: str, written: OfSubject) -> None:
     """Refuse names that stand twice or that no region may have."""
     names = [r.name for r in written.regions]
     if twice := [n for (n, _), count in Counter((r.name, r.path) for r in written.regions).items() if count > 1]:
@@ -85,7 +101,7 @@ def _require_names(subject: str, written: Written) -> None:
     for name in names:
         if re.fullmatch(REGION_NAME, name) is None:
             raise BadDataset(
-                f"{name!r} cannot be a region's name: up to 100 characters, no slash, no < and >, no space at an end.",
+                f"{name!r} cannot be a region's name: {REGION_NAMES}.",
                 where="regions",
                 mend="Rename it in the table of labels, or in the column.",
                 code="region-name",

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from gyral.cli.main import main
+from gyral.datasets.source import read_source
 from gyral.datasets.source_build import build_pack
+from gyral.datasets.source_plan import plan_source
 from gyral.errors import BadDataset, UserError
 from source_folder import ABOUT, AFFINE, SHAPE, beta_folder, built, describe, write_csv, write_nifti
 
@@ -209,6 +211,11 @@ def put(*path):
         (put("regions", 1, "at_least", 20), "region-small", "'V1' has 8 units, at least 20"),
         (put("regions", 1, "maks", "x.nii"), "source", "Did you mean 'mask'?"),
         (put("about", {**ABOUT, "licence": "TODO"}), "unfinished", "about.licence"),
+        (
+            put("regions", 0, "name", "a/b"),
+            "source",
+            "'a/b' cannot be a region's name: up to 100 characters, no slash",
+        ),
         (put("source", 2), "source-version", "source version 2 is not known"),
         (put("split", {"kind": "grouped", "folds": 9}), "too-few-samples", "6 groups"),
         (lambda t, f: t["responses"].update(subjects=["sub-01", "sub-01"]), "source", "'sub-01' is named twice"),
@@ -280,6 +287,27 @@ def test_a_published_ceiling_of_no_region_is_refused_before_responses_are_read(b
     with pytest.raises(BadDataset, match="V9"):
         build_pack(folder, folder / "pack")
     assert not list(folder.glob("**/*.npy"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            put("about", {**ABOUT, "name": "../x"}),
+            "dataset.toml: about.name: the name '../x' cannot be a folder name",
+        ),
+        (put("about", {**ABOUT, "drawn_from": ["imagnet"]}), "did you mean 'imagenet"),
+        (put("regions", 1, "at_least", 20), "'V1' has 8 units, at least 20"),
+        (put("regions", 0, "name", "V1"), "'V1' stands at cortex > V1 and at V1"),
+    ],
+)
+def test_check_finds_what_needs_no_data(betas, tmp_path, change, words):
+    tables, folder = betas
+    change(tables, folder)
+    describe(folder, **tables)
+    with pytest.raises(UserError) as fault:
+        plan_source(read_source(folder), folder, tmp_path / "work")
+    assert words in str(fault.value)
 
 
 def test_link_out_of_the_folder_is_refused(betas, tmp_path):

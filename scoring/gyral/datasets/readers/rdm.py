@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.hdf5 import DISSIMILARITIES, opened
+from gyral.datasets.readers.hdf5 import DISSIMILARITIES, is_hdf5, opened
 from gyral.datasets.readers.matlab import read_matlab, square
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.source import RdmSource
@@ -26,6 +26,7 @@ def read_rdms(source: RdmSource, path: Path) -> RegionRdms:
     ------
     BadDataset
         Not such a file, no such shape (``rdm-shape``), or names of another number of subjects.
+        Several variables, and none is named (``missing-key``).
     UnknownName
         The file has no such variable.
     """
@@ -47,7 +48,7 @@ def _variables(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if suffix == ".mat":
         return {k: v for k, v in read_matlab(path).items() if not k.startswith("__")}
-    if suffix in (".h5", ".hdf5"):
+    if is_hdf5(path):
         return _hdf5(path)
     if suffix not in (".npy", ".npz"):
         raise BadDataset(
@@ -82,7 +83,14 @@ def _pick(found: dict[str, Any], key: str | None, path: Path) -> Any:
     if key is None:
         if len(found) == 1:
             return next(iter(found.values()))
-        key = DISSIMILARITIES if DISSIMILARITIES in found else ""
+        key = DISSIMILARITIES
+        if key not in found:
+            raise BadDataset(
+                f"it holds {len(found)} variables, and none is named.",
+                where=str(path),
+                mend=f"key names one of {', '.join(map(repr, found)) or 'none'}.",
+                code="missing-key",
+            )
     if key not in found:
         raise UnknownName(f"variable of {path}:", key, found)
     return found[key]

@@ -330,7 +330,7 @@ def overlapping(tables, folder):
         (events("onset duration trial_type\n4 2 \n9 2 item01\n"), "table", "event 1 has no trial_type"),
         (events("onset,duration,trial_type\n4,2,item00\n"), "table", "seem to be parted by ','"),
         (lambda t, f: t["responses"].update(high_pass=5.0), "design-rank", "confounds and drifts repeat"),
-        (lambda t, f: t["responses"].update(hrf="glovr"), "design-rank", "not a known hrf"),
+        (lambda t, f: t["responses"].update(hrf="glovr"), "source", "responses.hrf: Input should be 'glover'"),
         (lambda t, f: t["responses"].update(estimate="average", window=[8.0, 4.0]), "events-outside", "no volume starts from 8 to 4 s"),
         (lambda t, f: t["responses"].update(estimate="average", window=[-30.0, -20.0]), "events-outside", "no volume starts from -30"),
         (lambda t, f: t["responses"].update(ignore=[*(f"item{i:02d}" for i in range(8)), "button"]), "no-events", "no event besides"),

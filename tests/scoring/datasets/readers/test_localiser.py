@@ -254,7 +254,7 @@ def events(text):
         (change(files="../x.nii.gz"), "path-escapes", "leaves the folder"),
         (change(files="{subject}/*run-1_desc-preproc_bold.nii.gz"), "trial-count", "2 events tables for 1 runs"),
         (change(tr=1.0), "tr-differs", "2 s in its header"),
-        (change(hrf="glovr"), "design-rank", "glovr"),
+        (change(hrf="glovr"), "source", "hrf: Input should be 'glover'"),
         (events("onset duration trial_type\n4 10 face\n"), "unknown-name", "'house'"),
         (events("onset duration trial_type\n4 10 face\n400 10 house\n"), "events-outside", "begin after"),
         (events("onset duration trial_type\n4 10 face\n4 10 house\n"), "design-rank", "cannot be told apart"),

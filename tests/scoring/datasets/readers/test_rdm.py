@@ -10,6 +10,7 @@ from scipy.spatial.distance import squareform
 from gyral.datasets.readers.rdm import read_rdms
 from gyral.datasets.source import RdmSource, read_source
 from gyral.datasets.source_build import build_pack
+from gyral.datasets.source_plan import plan_source
 from gyral.errors import UserError
 from source_folder import describe, image_stimuli
 
@@ -112,6 +113,35 @@ def test_pack_of_matrices_only(tmp_path, stack):
         ("IT", ("visual", "IT"), "Inferior temporal")
     ]
     np.save(folder / "it.npy", np.abs(np.random.default_rng(0).normal(size=(2, ITEMS, ITEMS))))
-    with pytest.raises(UserError, match="not symmetric"):
+    with pytest.raises(UserError, match=r"it.npy \(RDMs of region 'IT'\): not symmetric: .* rdm.T"):
         build_pack(folder, tmp_path / "pack")
     assert read_source(folder).rdms[0].region == "IT"
+
+
+def test_a_file_of_several_variables_needs_a_key(tmp_path, stack):
+    savemat(tmp_path / "r.mat", {"one": stack, "two": stack})
+    with pytest.raises(
+        UserError, match="it holds 2 variables, and none is named. key names one of 'one', 'two'"
+    ) as fault:
+        read(tmp_path / "r.mat")
+    assert fault.value.code == "missing-key"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda f, m: (f / "it.npy").unlink(), "no file matches 'it.npy'"),
+        (lambda f, m: (f / "it.npy").write_bytes((f / "it.npy").read_bytes()[:300]), "it.npy: not a plain array"),
+        (lambda f, m: np.save(f / "it.npy", m[:, :-1, :-1]), "is not 3 subjects x sessions x"),
+        (lambda f, m: np.save(f / "it.npy", 1 - m), "the diagonal is not zero: a stimulus is 1 from itself"),
+        (lambda f, m: np.save(f / "it.npy", np.where(m > np.median(m), np.nan, m)), "it.npy .*NaN or infinite"),
+    ],
+)
+def test_check_reads_the_matrices(tmp_path, stack, spoil, words):
+    folder = tmp_path / "own"
+    stimuli = image_stimuli(folder, ITEMS)
+    np.save(folder / "it.npy", stack)
+    describe(folder, stimuli=stimuli, rdms=[{"region": "IT", "kind": "fMRI", "file": "it.npy"}])
+    spoil(folder, stack)
+    with pytest.raises(UserError, match=words):
+        plan_source(read_source(folder), folder, tmp_path / "work")
