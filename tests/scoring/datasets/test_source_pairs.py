@@ -103,3 +103,37 @@ def test_a_table_of_epochs_beside_units_without_times_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.ones((4, 3)))
     told = tables(reader="array", kind="fMRI", unit="z", files="a.npy")
     assert "units of subject 'sub-01' have no time" in refused("source", tmp_path, told)
+
+
+@pytest.mark.parametrize(
+    ("subjects", "files"),
+    [
+        (["s1", "s2"], "s1*.npy"),
+        (["s1", "s10"], "{subject}*.npy"),
+        (["s1", "s2"], ["{subject}_b.npy", "s1_a.npy"]),
+    ],
+)
+def test_a_file_is_of_one_person(tmp_path, subjects, files):
+    write_csv(tmp_path / "stimuli.csv", id=["face", "house"], text=["a", "b"])
+    for name in ("s1_a", "s1_b", "s2_b", "s10_a"):
+        np.save(tmp_path / f"{name}.npy", np.arange(6.0).reshape(2, 3))
+    told = tables(reader="array", kind="fMRI", unit="z", subjects=subjects, files=files)
+    del told["epochs"]
+    told["stimuli"] = {"modality": "label", "table": "stimuli.csv", "text": "text"}
+    text = refused("subjects-share", tmp_path, told)
+    assert f".npy: it would be read for subject 's1' and for '{subjects[1]}'" in text and "{subject}" in text
+
+
+def test_a_table_of_several_people_says_whose_its_rows_are(tmp_path):
+    write_csv(tmp_path / "stimuli.csv", id=["face", "house"], text=["a", "b"])
+    rows = {"stimulus": ["face", "house"] * 2, "u1": [1.0, 2.0, 3.0, 5.0]}
+    told = tables(reader="table", kind="fMRI", unit="z", subjects=["a", "b"], files="r.csv")
+    del told["epochs"]
+    told["stimuli"] = {"modality": "label", "table": "stimuli.csv", "text": "text"}
+    told["split"] = {"kind": "contiguous", "folds": 2}
+    write_csv(tmp_path / "r.csv", **rows)
+    assert "Or a column 'subject'" in refused("subjects-share", tmp_path, told)
+    write_csv(tmp_path / "r.csv", subject=["a", "a", "b", "b"], **rows)
+    describe(tmp_path, **told)
+    _, made = build_pack(tmp_path, tmp_path / "pack")
+    assert made.dataset.responses.values["b"].tolist() == [[3], [5]]

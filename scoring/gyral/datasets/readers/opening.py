@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from gyral.datasets.readers import READERS
+from gyral.datasets.readers.files import find_files, read_table
 from gyral.datasets.readers.known import told_of
+from gyral.datasets.readers.plain import SUBJECT
 from gyral.datasets.readers.recording import Recording
 from gyral.datasets.source import ResponsesSource, Source
 from gyral.errors import BadDataset, GyralError, UserError
@@ -93,6 +95,44 @@ def require_used(told: ResponsesSource) -> None:
                 mend=f"Delete the line; {' and '.join(repr(r) for r in readers)} {'does' if len(readers) == 1 else 'do'}.",
                 code="source",
             )
+
+
+# Readers whose files may hold several people, each by a name inside.
+_OF_MANY = ("brainio", "netcdf")
+
+
+def require_own_files(told: ResponsesSource, folder: Path) -> None:
+    """Refuse a file that would be read for two people, who would then be one person twice.
+
+    Raises
+    ------
+    BadDataset
+        ``subjects-share``; but for readers of other packages, and files that say inside whose each row or unit is.
+    """
+    if len(told.subjects) < 2 or READERS.origin(told.reader) or told.reader in _OF_MANY:
+        return
+    owner: dict[Path, str] = {}
+    of_many = set[Path]()
+    for subject in told.subjects:
+        for path in (p.resolve() for p in find_files(folder, told.files, subject)):
+            first = owner.setdefault(path, subject)
+            if first == subject or path in of_many:
+                continue
+            if told.reader != "table" or SUBJECT not in read_table(path):
+                raise _shared(told, path, first, subject)
+            of_many.add(path)
+
+
+def _shared(told: ResponsesSource, path: Path, first: str, second: str) -> BadDataset:
+    mend = "{subject} in responses.files stands for each; {subject}_* keeps names apart that begin alike."
+    if told.reader == "table":
+        mend += f" Or a column {SUBJECT!r} of the table says whose each row is."
+    return BadDataset(
+        f"it would be read for subject {first!r} and for {second!r}.",
+        where=str(path),
+        mend=mend,
+        code="subjects-share",
+    )
 
 
 def why_unsound(found: object) -> str:

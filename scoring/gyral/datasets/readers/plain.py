@@ -20,7 +20,7 @@ from gyral.datasets.readers.recording import Array, Part, Recording
 from gyral.datasets.source import ResponsesSource
 from gyral.errors import BadDataset, UnknownName
 
-_SUBJECT = "subject"
+SUBJECT = "subject"
 _NAMED = 5  # columns that a note names
 
 
@@ -36,8 +36,8 @@ def open_table(source: ResponsesSource, folder: Path, subject: str) -> Recording
     files = find_files(folder, source.files, subject)
     for path in files:
         table = read_table(path)
-        if _SUBJECT in table:
-            table = table[table[_SUBJECT].astype(str) == subject].reset_index(drop=True)
+        if SUBJECT in table:
+            table = table[table[SUBJECT].astype(str) == subject].reset_index(drop=True)
             if table.empty:
                 raise BadDataset(f"no row of subject {subject!r}.", where=str(path), code="table")
         if not names:
@@ -99,7 +99,7 @@ def _measured(table: pd.DataFrame, source: ResponsesSource, path: Path) -> tuple
     BadDataset
         No column holds numbers, or one does but for a few cells (``table``): it would go missing for this person alone.
     """
-    named = {source.stimulus, source.story, _SUBJECT, source.zscore_by, *source.where}
+    named = {source.stimulus, source.story, SUBJECT, source.zscore_by, *source.where}
     left = [str(c) for c in table if c not in named]
     found = [c for c in left if column(table, c, "").dtype.kind in "fiu"]
     passed = [c for c in left if c not in found]
