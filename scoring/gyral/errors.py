@@ -127,6 +127,15 @@ class EngineError(GyralError):
     """Our own fault: an invariant of the engine does not hold."""
 
 
+def sentence(clause: str) -> str:
+    """A clause with a full stop, unless it ends as a sentence already.
+
+    >>> sentence("it is missing"), sentence("unknown name 'a'. Did you mean 'b'?")
+    ('it is missing.', "unknown name 'a'. Did you mean 'b'?")
+    """
+    return clause if clause.endswith((".", "?", "!")) else f"{clause}."
+
+
 _EXPECTED = {
     "string": "text",
     "int": "a whole number",

@@ -110,6 +110,17 @@ def test_notice_of_a_dry_run_says_that_it_is_one(as_owner: Client, owner: User, 
     assert "net version 1 on Simulated cortex</a> (dry run):" in as_owner.get("/submissions/").content.decode()
 
 
+def test_list_says_of_a_model_that_was_only_tried_that_it_was(
+    as_owner: Client, owner: User, simulated: Benchmark, board: Benchmark
+) -> None:
+    submission = make_submission("net", owner=owner)
+    make_run(submission, simulated, dry=True)
+    assert '<td colspan="4">only tried: 1 dry run</td>' in as_owner.get("/submissions/").content.decode()
+    make_run(submission, board)
+    text = as_owner.get("/submissions/").content.decode()
+    assert "only tried" not in text and '<td class="number">1</td>' in text
+
+
 def test_nobody_else_sees_a_dry_run_of_a_public_model(
     as_owner: Client, owner: User, stranger: User, operator: User, simulated: Benchmark
 ) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from board_rows import make_run, make_submission
@@ -20,6 +21,19 @@ def test_every_code_has_its_page(client: Client) -> None:
         answer = client.get(f"/faults/{code}/")
         assert answer.status_code == 200 and f"<code>{code}</code>" in answer.content.decode()
     assert client.get("/faults/no-such-code/").status_code == 404
+
+
+def test_page_of_a_fault_names_its_group_in_the_trail_and_in_no_sentence(client: Client) -> None:
+    page = client.get("/faults/name-taken/").content.decode()
+    assert "Faults</a> / Names, quota and the API</p>" in page
+    assert "Names, quota and the API." not in page
+
+
+def test_what_is_not_there_asks_only_visitors_to_log_in(client: Client, owner: User) -> None:
+    assert "If it is yours, " in client.get("/models/nothing/").content.decode()
+    client.force_login(owner)
+    page = client.get("/models/nothing/").content.decode()
+    assert "If it is yours" not in page and "You are logged in as ada." in page
 
 
 def test_a_failed_run_leads_to_the_page_of_its_code(client: Client, board: Benchmark) -> None:

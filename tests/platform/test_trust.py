@@ -195,5 +195,13 @@ def test_form_says_beside_the_field_which_name_is_unknown(
     )
 
 
+def test_form_ends_a_question_with_one_mark(as_owner: Client, board: Benchmark, settings: Any) -> None:
+    settings.GYRAL_LEAST_TIER = "process"
+    form = {"format": "onnx", "name": "tiny-net", "modality": "vision", "visibility": "private", "file": upload()}
+    form |= {"benchmarks": ["cortex@0"], "training_datasets": "imagnet-1k"}
+    (error,) = as_owner.post("/submit/", form).context["form"].errors["training_datasets"]
+    assert "did you mean 'imagenet-1k'" in error and error.endswith("'?")
+
+
 def upload() -> SimpleUploadedFile:
     return SimpleUploadedFile("model.onnx", MODEL.read_bytes())

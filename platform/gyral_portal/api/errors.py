@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from gyral.errors import UserError, complaint
+from gyral.errors import UserError, complaint, sentence
 from gyral.faults import catalogue
 from gyral_portal.api.rate import TooManyRequests, allowance_of
 from gyral_portal.portal.fault_pages import page_of
@@ -59,7 +59,7 @@ def install_errors(api: NinjaAPI) -> None:
         first = error.errors[0]
         # Without the first part, which says where in the request the field was: a caller knows what they sent.
         place = [str(part) for part in first.get("loc", ())]
-        return problem(422, shape("invalid", f"{complaint(first)}.", ".".join(place[1:] or place)))
+        return problem(422, shape("invalid", sentence(complaint(first)), ".".join(place[1:] or place)))
 
     def http(request: HttpRequest, error: HttpError) -> HttpResponse:
         return problem(error.status_code, shape("invalid", str(error)))

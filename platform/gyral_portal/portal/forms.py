@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from pydantic import ValidationError as CardError
 
-from gyral.errors import UserError, complaint
+from gyral.errors import UserError, complaint, sentence
 from gyral.models.card import ModelCard
 from gyral_portal.portal.again import filled, with_carried
 from gyral_portal.portal.fault_pages import page_of
@@ -275,7 +275,7 @@ class SubmitForm(BenchmarksForm):
                 )
                 if field != "name":
                     said = complaint(fault)
-                    message = f"{said[:1].upper()}{said[1:]}."
+                    message = sentence(f"{said[:1].upper()}{said[1:]}")
                 elif not data.get("name"):
                     message = "Give the model a name, or say above that the archive holds a card."
                 self.add_error(field if field in self.fields else None, message)

@@ -12,7 +12,7 @@ from gyral.datasets.reliability import Published
 from gyral.datasets.responses import Kind
 from gyral.datasets.stimulus import Modality
 from gyral.datasets.timeline import Placement
-from gyral.errors import BadDataset, complaint
+from gyral.errors import BadDataset, complaint, sentence
 
 PACK_VERSION = 1
 MANIFEST = "dataset.toml"
@@ -197,7 +197,7 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "file"
-        raise BadDataset(f"{field}: {complaint(first)}.", where=str(path), code="manifest") from None
+        raise BadDataset(sentence(f"{field}: {complaint(first)}"), where=str(path), code="manifest") from None
 
 
 def _check_version(version: object, path: Path) -> None:

@@ -8,7 +8,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gyral.datasets.corpus import NOTHING, CorpusName
-from gyral.errors import BadUpload, complaint
+from gyral.errors import BadUpload, complaint, sentence
 from gyral.models.toml_file import read_toml
 
 Pooling = Literal["last", "mean", "cls"]
@@ -163,7 +163,7 @@ def _explain(error: ValidationError, where: str) -> BadUpload:
         return BadUpload(triple, where=where, code="card-value")
     if first["type"] == "missing":
         return BadUpload(f"the key {field!r} is missing.", where=where, code="card-missing")
-    return BadUpload(f"{field}: {complaint(first)}.", where=where, code="card-value")
+    return BadUpload(sentence(f"{field}: {complaint(first)}"), where=where, code="card-value")
 
 
 def known_keys() -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gyral.errors import BadFeatures, BadUpload, complaint
+from gyral.errors import BadFeatures, BadUpload, complaint, sentence
 from gyral.models.card import ModelCard
 from gyral.models.model import Array
 from gyral.models.report import named
@@ -68,7 +68,10 @@ def read_manifest(folder: Path) -> Manifest:
         field = ".".join(str(part) for part in first["loc"])
         known = ", ".join(Manifest.model_fields)
         raise BadUpload(
-            f"{field}: {complaint(first)}.", where=MANIFEST, mend=f"Known keys: {known}.", code="features-manifest"
+            sentence(f"{field}: {complaint(first)}"),
+            where=MANIFEST,
+            mend=f"Known keys: {known}.",
+            code="features-manifest",
         ) from None
 
 

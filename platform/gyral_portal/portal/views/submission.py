@@ -42,6 +42,10 @@ def submissions(request: HttpRequest) -> HttpResponse:
         str(state): Count("runs", filter=Q(runs__state=state, runs__dry=False))
         for state in (State.QUEUED, State.RUNNING, State.FINISHED, State.FAILED)
     }
+    counts |= {
+        "scorings": Count("runs", filter=Q(runs__dry=False)),
+        "tries": Count("runs", filter=Q(runs__dry=True)),
+    }
     found = Submission.objects.filter(owner=owner, deleted=None).annotate(**counts)
     context = {"submissions": found, "quota": quota_of(owner), "notices": list(notice.unread_of(owner)[:20])}
     return render(request, "portal/submissions.html", context)
