@@ -2,18 +2,25 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gyral.cli.data_install import raise_first_fault
+from gyral.cli.number import number
 from gyral.cli.progress import reporting
 from gyral.cli.target import folder_meant
 from gyral.datasets import catalogue
 from gyral.errors import Unavailable, UnknownName
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from gyral.datasets.dataset import Dataset
+
+# Of which the reliability is told; more would say no more of a median.
+_MOST_UNITS = 1000
 
 
 @click.command("check")
@@ -115,6 +122,11 @@ def _describe(dataset: "Dataset", files: int) -> None:
         click.echo(f"  {subject}: {values.shape[0]} rows x {values.shape[1]} units{told}")
     for name, rdms in dataset.rdms.items():
         click.echo(f"  {name}: {rdms.values.shape[0]} subjects x {rdms.values.shape[1]} matrices")
+    for line in (_reliability(dataset), _left_out(dataset)):
+        if line:
+            click.echo(f"  {line}")
+    if dataset.stimuli.shown:
+        click.echo(f"  images: {dataset.stimuli.shown}")
     if constant := dataset.extra.get("constant_units"):
         click.secho(f"  note: {constant} units never change and cannot be scored", fg="yellow")
     about = dataset.about
@@ -124,3 +136,48 @@ def _describe(dataset: "Dataset", files: int) -> None:
     if about.drawn_from is None:
         click.secho("  note: about.drawn_from is not stated; contamination cannot be told", fg="yellow")
     click.echo()
+
+
+def _reliability(dataset: "Dataset") -> str:
+    """What repeats say of one region, the board's main one or the first; empty where nothing was shown twice."""
+    responses = dataset.responses
+    if responses is None or not responses.repeats or not dataset.regions:
+        return ""
+    import numpy as np
+
+    asked = (dataset.extra.get("benchmark") or {}).get("main_region")
+    names = [r.name for r in dataset.regions]
+    region = dataset.region(asked if asked in names else names[0])
+    values = np.concatenate([_halves(dataset, subject, region.units) for subject in responses.repeats])
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return f"reliability: not known in {region.name} (fewer than four stimuli with repeats, or constant units)"
+    of = "" if len(values) == len(region) else f" of {len(region)}"
+    return f"reliability: split-half median {number(float(np.median(known)))} in {region.name} ({known.size}{of} units)"
+
+
+def _halves(dataset: "Dataset", subject: str, units: "NDArray[np.integer[Any]]") -> "NDArray[np.floating[Any]]":
+    """Split-half reliability of a subject's units among ``units``, of some evenly spaced where there are many."""
+    import numpy as np
+
+    from gyral.scores.halves import split_half  # slow import
+
+    own = np.flatnonzero((dataset.units["subject"] == subject).to_numpy())
+    mine = np.intersect1d(units, own)
+    if dataset.responses is None or not len(mine):
+        return np.array([])
+    chosen = mine[np.unique(np.linspace(0, len(mine) - 1, min(_MOST_UNITS, len(mine))).astype(int))]
+    # units of a subject stand together
+    return split_half(np.asarray(dataset.responses.repeats[subject][:, :, chosen - own[0]]), 0).noise_ceiling
+
+
+def _left_out(dataset: "Dataset") -> str:
+    """Units that the build left out, as the pack tells; empty where none were."""
+    from gyral.datasets.source_build import LEFT_OUT  # slow import
+
+    told = dataset.extra.get(LEFT_OUT)
+    if not isinstance(told, dict) or not all(isinstance(n, int) for n in told.values()) or not told:
+        return ""
+    count = sum(told.values())
+    whose = next(iter(told)) if len(told) == 1 else ", ".join(f"{s}: {n}" for s, n in told.items())
+    return f"left out: {count} unit{'s' if count != 1 else ''} with NaN ({whose})"

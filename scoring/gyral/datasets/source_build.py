@@ -35,6 +35,8 @@ from gyral.errors import BadDataset, UserError
 from gyral.progress import Progress, silent
 
 Judge = Callable[[Facts], None]
+# Of `Dataset.extra`: how many units of each subject had NaN and are not in the pack.
+LEFT_OUT = "left_out"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,9 @@ def assemble(
         place = (*choices.path, choices.region)
         named.append(Region(choices.region, nothing, place, choices.title))
     told = source.responses
-    notes += [f"subject {s}: {w.dropped} units with NaN were left out" for s, w in written.items() if w.dropped]
+    if dropped := {s: w.dropped for s, w in written.items() if w.dropped}:
+        extra[LEFT_OUT] = dropped
+    notes += [f"subject {s}: {count} units with NaN were left out" for s, count in dropped.items()]
     dataset = Dataset(
         about=source.about,
         stimuli=plan.stimuli,
