@@ -15,14 +15,15 @@ from gyral.datasets.manifest import MANIFEST, SplitEntry
 from gyral.datasets.readers.electrodes import coordsystem_of
 from gyral.datasets.readers.entities import sidecars_of
 from gyral.datasets.readers.files import find_files
+from gyral.datasets.readers.opening import require_own_files
 from gyral.datasets.readers.recording import Recording
 from gyral.datasets.readers.sensors import require_one_axis
-from gyral.datasets.source import Source
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.soundness import check_about
-from gyral.datasets.source_stimuli import read_stimuli, stimuli_of_events
+from gyral.datasets.source import Source
 from gyral.datasets.source_rdms import read_source_rdms
 from gyral.datasets.source_regions import merge_regions
+from gyral.datasets.source_stimuli import read_stimuli, stimuli_of_events
 from gyral.datasets.source_subject import in_order, open_subject, places_of
 from gyral.datasets.source_time import read_timeline
 from gyral.datasets.stimulus import StimulusSet
@@ -58,9 +59,9 @@ class Plan:
         Declared or proposed.
     notes : tuple of str
         What was decided on the way.
-    """
     rdms : dict of region to RegionRdms
         Read whole: a matrix has no header that says whether it is one.
+    """
 
     stimuli: StimulusSet
     every: tuple[str, ...]
@@ -72,14 +73,13 @@ class Plan:
     keys: dict[str, str]
     split: SplitEntry
     notes: tuple[str, ...]
-
     rdms: dict[str, RegionRdms]
+
     def repeats(self, subject: str) -> int:
         """Most presentations of one stimulus."""
         return int(self.shown[subject].max(initial=1)) if subject in self.shown else 1
 
 
-def _require_published(source: Source, folder: Path, regions: Sequence[str]) -> None:
 def _require_about(source: Source, folder: Path) -> None:
     try:
         check_about(source.about)
@@ -89,6 +89,7 @@ def _require_about(source: Source, folder: Path) -> None:
         ) from None
 
 
+def _require_published(source: Source, folder: Path, regions: Sequence[str]) -> None:
     for number, bound in enumerate(source.published):
         if bound.region not in regions:
             unknown = UnknownName("region", bound.region, regions)
@@ -107,8 +108,8 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
     BadDataset, UnknownName
         Anything that does not fit.
     """
-    stimuli = read_stimuli(source.stimuli, folder, work)
     _require_about(source, folder)
+    stimuli = read_stimuli(source.stimuli, folder, work)
     told = source.responses
     named = [r.region for r in source.rdms]
     named += [] if source.triplets is None else [source.triplets.region]
@@ -118,7 +119,9 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         split = source.split or propose_split(stimuli, None)
         _require_split(source, folder, stimuli, None, split)
         _require_published(source, folder, named)
-        return Plan(stimuli, stimuli.ids, None, {}, {}, {}, (), {}, split, _proposed(source, split))
+        rdms = read_source_rdms(source, folder, len(stimuli))
+        return Plan(stimuli, stimuli.ids, None, {}, {}, {}, (), {}, split, _proposed(source, split), rdms)
+    require_own_files(told, folder)
     recordings: dict[str, Recording] = {}
     for i, subject in enumerate(told.subjects):
         progress("look at files", i, len(told.subjects))
@@ -141,11 +144,11 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
     _require_split(source, folder, kept, timeline, split)
     regions = tuple(dict.fromkeys(region.name for r in recordings.values() for region in r.regions))
     _require_published(source, folder, [*regions, *named])
+    merge_regions(source, recordings)  # for what it refuses; units may still be left out, never added
+    rdms = read_source_rdms(source, folder, len(kept) if timeline is None else len(timeline))
     facts = source.model_dump(mode="json", include={"responses", "epochs", "regions", "timeline"})
     ids = None if timeline is not None else kept.ids
     return Plan(
-    merge_regions(source, recordings)  # for what it refuses; units may still be left out, never added
-    rdms = read_source_rdms(source, folder, len(kept) if timeline is None else len(timeline))
         stimuli=kept,
         every=stimuli.ids,
         timeline=timeline,
@@ -156,10 +159,10 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         keys={s: hash_json([__version__, facts, ids, s, _stamps_of(source, folder, s)]) for s in recordings},
         split=split,
         notes=(*notes, *_opened(recordings), *_proposed(source, split)),
+        rdms=rdms,
     )
 
 
-        rdms=rdms,
 def propose_split(stimuli: StimulusSet, timeline: Timeline | None) -> SplitEntry:
     """A split that keeps groups whole: the canaries judge it, nobody else does.
 
