@@ -101,6 +101,30 @@ TABLE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "health": ("GET", "/health", OK),
     "operations": ("GET", "/api/", OK),
 }
+# Other methods that an address takes; what is sent is empty.
+MORE: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
+    "accounts:tokens": ("POST", "/account/tokens/", (302, 400, 400, 400)),
+    "leaderboard:own-person": ("POST", "/account/person/", (302, 400, 400, 400)),
+    "portal:submit": ("POST", "/submit/", (302, 400, 400, 400)),
+    "portal:upload-piece": ("GET", "/submit/uploads/{upload}/", (302, 404, 404, 200)),
+}
+# Of Django's admin and of allauth: who is let in. Staff without permissions see no table.
+OTHERS: dict[str, tuple[str, tuple[int, int, int, int]]] = {
+    "/admin/": ("GET", (302, 302, 200, 302)),
+    "/admin/login/": ("GET", (302, 403, 302, 403)),
+    "/admin/auth/user/": ("GET", (302, 302, 403, 302)),
+    "/admin/gyral_submissions/submission/": ("GET", (302, 302, 403, 302)),
+    # Tokens are in no table of the admin.
+    "/admin/gyral_accounts/apitoken/": ("GET", (302, 302, 404, 302)),
+    "/accounts/login/": ("GET", (200, 302, 302, 302)),
+    "/accounts/signup/": ("GET", (200, 302, 302, 302)),
+    "/accounts/email/": ("GET", (302, 200, 200, 200)),
+    "/accounts/password/change/": ("GET", (302, 200, 200, 200)),
+    "/accounts/2fa/": ("GET", (302, 200, 200, 200)),
+    # Those of nobody without a second factor.
+    "/accounts/2fa/recovery-codes/": ("GET", (302, 404, 404, 404)),
+}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # A token of the role in place of a session; nobody has none.
 API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "api:benchmarks": ("GET", "/api/v1/benchmarks", OK),
@@ -225,6 +249,40 @@ def test_page_by_role(name: str, role: str, places: dict[str, object], visit: Ca
     assert response.status_code == statuses[ROLES.index(role)]
     if response.status_code == 302 and role == "nobody":
         assert response["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", MORE)
+def test_other_method_of_a_page_by_role(
+    name: str, role: str, places: dict[str, object], visit: Callable[..., Client]
+) -> None:
+    method, address, statuses = MORE[name]
+    response = visit(role).generic(method, address.format(**places))
+    assert response.status_code == statuses[ROLES.index(role)]
+    if role == "nobody":
+        assert response["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_page_takes_no_method_besides(name: str, places: dict[str, object], visit: Callable[..., Client]) -> None:
+    """405, or as if the page were not there, or the login: never an answer, never a failure."""
+    takes = {table[name][0] for table in (TABLE, MORE) if name in table}
+    address = TABLE[name][1].format(**places)
+    for role in ("nobody", "owner"):
+        client = visit(role)
+        refused = {m: client.generic(m, address).status_code for m in METHODS if m not in takes}
+        assert set(refused.values()) <= {302, 404, 405}, f"{role}: {refused}"
+        assert role == "nobody" or 302 not in refused.values(), f"{role}: {refused}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("address", OTHERS)
+def test_page_of_the_admin_and_of_accounts_by_role(address: str, role: str, visit: Callable[..., Client]) -> None:
+    method, statuses = OTHERS[address]
+    response = visit(role).generic(method, address)
+    assert response.status_code == statuses[ROLES.index(role)]
+    if response.status_code == 302 and role == "nobody":
+        assert "/login/?next=" in response["Location"]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -45,7 +45,7 @@ def mail(request: HttpRequest) -> HttpResponse:
 def tokens(request: HttpRequest) -> HttpResponse:
     """List of tokens and the form for a new one; a new token's text is in this one response only."""
     owner = cast(User, request.user)
-    form = TokenForm(request.POST or None)
+    form = TokenForm(request.POST if request.method == "POST" else None)
     text = ""
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data

@@ -41,7 +41,8 @@ def own_person(request: HttpRequest) -> HttpResponse:
                 request, "Your page is gone; your models stay where they are, without a name beside them."
             )
         return redirect("leaderboard:own-person")
-    form = found.PersonForm(request.POST or None, instance=before or Person(owner=owner))
+    sent = request.POST if request.method == "POST" else None
+    form = found.PersonForm(sent, instance=before or Person(owner=owner))
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Everybody sees the page now.")
