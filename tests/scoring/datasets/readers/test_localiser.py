@@ -229,9 +229,10 @@ def without(name):
 
 
 def array_reader(tables, folder):
-    tables["responses"] |= {"reader": "array", "files": "x.npy"}
+    tables["responses"] |= {"reader": "array", "files": "{subject}.npy"}
     del tables["responses"]["mask"], tables["responses"]["trials"]
-    np.save(folder / "x.npy", np.zeros((12, 5)))
+    for subject in tables["responses"]["subjects"]:
+        np.save(folder / f"{subject}.npy", np.zeros((12, 5)))
 
 
 def events(text):
