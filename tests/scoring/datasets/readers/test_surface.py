@@ -82,8 +82,6 @@ def test_hemispheres_stand_side_by_side_and_labels_meet_by_name(surface):
     np.testing.assert_array_equal(values[2], [12, 22, 32, 1002, 1012])
 
 
-# nibabel leaves the file of an .mgh header open
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_hemispheres_of_two_runs_are_no_pair():
     names = ["sub-01_run-1_hemi-L", "sub-01_run-2_hemi-L", "sub-01_run-1_hemi-R", "sub-01_run-2_hemi-R"]
     paths = [Path(f"{name}_bold.func.gii") for name in names]
@@ -99,6 +97,8 @@ def test_hemispheres_of_two_runs_are_no_pair():
     assert fault.value.code == "entities"
 
 
+# nibabel leaves the file of an .mgh header open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_freesurfer_files_hold_the_same(surface):
     tables, folder = surface
     for side, vertices, base in (("lh", LEFT, 0.0), ("rh", RIGHT, RIGHT_VALUES)):
