@@ -30,7 +30,10 @@ from gyral.places import cache
 from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
 from gyral.room import make_room, touch
+from gyral.rsa.bounds import bound_intervals
+from gyral.scores.bound import Bound, region_bounds
 from gyral.scores.ceiling import FLOOR
+from gyral.scores.confidence import Interval
 from gyral.triplets import choice_bounds
 
 SplitName = Literal["declared", "contiguous", "grouped", "leave-one-group-out", "shuffled"]
@@ -54,7 +57,7 @@ class _Findings(_Table):
 
 
 class RegionCeiling(_Table):
-    """Noise ceilings of one region's units.
+    """Noise ceiling of one region, and of its units.
 
     Parameters
     ----------
@@ -63,8 +66,10 @@ class RegionCeiling(_Table):
         The estimator; "none" where nothing bounds the region.
     unit : {"r", "r2"}
         What it bounds.
+    value, low, high : float, optional
+        As boards have it, a mean over subjects, with its 95 % interval; for dissimilarities the upper bound.
     median, lower_quartile, upper_quartile : float, optional
-        Over units; for dissimilarities the upper and lower bound of the region, without quartiles.
+        Over units of all subjects, quartiles of several; for dissimilarities the upper and lower bound of the region.
     units : int
         Units (for dissimilarities, subjects).
     left_out : int
@@ -74,6 +79,9 @@ class RegionCeiling(_Table):
     region: str
     kind: str
     unit: Literal["r", "r2"] = "r2"
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
     median: float | None = None
     lower_quartile: float | None = None
     upper_quartile: float | None = None
@@ -102,7 +110,7 @@ class Audit(_Table):
     made_by : str
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     dataset: str
     title: str
     content_hash: str
@@ -330,9 +338,10 @@ def _ceilings(dataset: Dataset, kind: str, metric: str, rdm: str | None) -> tupl
     if kind == "rdm-bounds" or dataset.responses is None:
         return tuple(_rdm_ceilings(measured_rdms(dataset, rdm, memory=MEMORY).rdms, metric)), ""
     try:
-        ceiling = posed(dataset, kind).ceiling
+        problem = posed(dataset, kind)
     except UserError as error:
         return (), str(error)
+    ceiling = problem.ceiling
     if ceiling is None and _is_of_metric(dataset, kind):
         return (), (
             "Nothing bounds this metric: the benchmark has no ceiling of it. "
@@ -349,14 +358,16 @@ def _ceilings(dataset: Dataset, kind: str, metric: str, rdm: str | None) -> tupl
     found = []
     for region in dataset.regions:
         known = values[region.units][np.isfinite(values[region.units])]
-        quartiles = [float(q) for q in np.quantile(known, (0.25, 0.5, 0.75))] if known.size else [None] * 3
+        bound = region_bounds(problem, region.units, problem.members(region))[0]
+        lower, upper = np.quantile(known, (0.25, 0.75)).tolist() if known.size > 1 else (None, None)
         found.append(
             RegionCeiling(
                 region=region.name,
                 kind=ceiling.kind if known.size else "none",
-                median=quartiles[1],
-                lower_quartile=quartiles[0],
-                upper_quartile=quartiles[2],
+                **_interval(bound),
+                median=float(np.median(known)) if known.size else None,
+                lower_quartile=lower,
+                upper_quartile=upper,
                 units=len(region),
                 left_out=int((~entering[region.units]).sum()),
             )
@@ -367,17 +378,24 @@ def _ceilings(dataset: Dataset, kind: str, metric: str, rdm: str | None) -> tupl
 def _rdm_ceilings(rdms: Mapping[str, RegionRdms], metric: str) -> Iterator[RegionCeiling]:
     comparator = METRICS.load(metric)
     for name, region in rdms.items():
-        low, high = (float(v) for v in comparator.bounds(region.pooled()))
-        known = bool(np.isfinite(high))
+        lower, upper = bound_intervals(region.pooled(), comparator)
+        known = bool(np.isfinite(upper.value))
         yield RegionCeiling(
             region=name,
             kind="rdm-bounds" if known else "none",
             unit="r",
-            median=high if known else None,
-            lower_quartile=low if known else None,
+            **_interval(upper),
+            median=upper.value if known else None,
+            lower_quartile=lower.value if known else None,
             units=len(region.subjects),
             left_out=0 if known else len(region.subjects),
         )
+
+
+def _interval(found: Bound | Interval) -> dict[str, float | None]:
+    """Value and bounds; None where they are not known."""
+    told = {"value": found.value, "low": found.low, "high": found.high}
+    return {name: float(v) if np.isfinite(v) else None for name, v in told.items()}
 
 
 def _subjects(dataset: Dataset) -> tuple[Any, ...]:

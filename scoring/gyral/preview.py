@@ -6,16 +6,15 @@ goes where its file goes.
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from html import escape
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 
-from gyral.audit import RDM_METRIC, Audit, audit
+from gyral.audit import RDM_METRIC, Audit, RegionCeiling, audit
 from gyral.benchmarks.catalogue import BUNDLED
-from gyral.between import posed
 from gyral.brain.painting import Painting, claimed
 from gyral.brain.picture import brain_svg
 from gyral.brain.placed import place_units, why_no_place
@@ -24,14 +23,9 @@ from gyral.datasets.dataset import Dataset
 from gyral.datasets.manifest import read_manifest
 from gyral.datasets.region import Region
 from gyral.datasets.repeats import presentations
-from gyral.dissimilarities import measured_rdms
-from gyral.fitting import MEMORY
 from gyral.html_page import facts, table, whole_page
-from gyral.metrics import METRICS
 from gyral.metrics.metric import title_of
 from gyral.progress import Progress, silent
-from gyral.rsa.bounds import bound_intervals
-from gyral.scores.bound import region_bounds
 
 SAMPLES = 12
 _SIDE = 160  # pixels of a picture
@@ -45,17 +39,6 @@ _HEAD = (
     '<p class="note">A preview of <code>{}</code>, made on the machine that holds the data. Nobody has been shown it: it is a file, '
     "and goes where you send it.</p>"
 )
-
-
-@dataclass(frozen=True)
-class Ceiling:
-    """Most that can be reached in a region, with its 95 % interval; ``unit`` says of what."""
-
-    value: float
-    low: float
-    high: float
-    unit: str
-    kind: str
 
 
 def preview(dataset: Dataset, *, stimuli: bool = False, progress: Progress = silent) -> str:
@@ -93,7 +76,7 @@ def preview(dataset: Dataset, *, stimuli: bool = False, progress: Progress = sil
         *_stimuli(dataset, stimuli),
         *_split(dataset),
         *_canaries(report),
-        *_regions(dataset, report, _ceilings(dataset, report, metric, asked)),
+        *_regions(dataset, report),
         *_brain(dataset),
         *_board(asked, bundled=bundled),
     ]
@@ -251,42 +234,23 @@ def _canaries(report: Audit) -> Iterator[str]:
     yield table("Canaries: models that must not score", ("Verdict", "Canary", "What it saw"), rows)
 
 
-def _ceilings(dataset: Dataset, report: Audit, metric: str, asked: dict[str, Any]) -> dict[str, Ceiling]:
-    kinds = {row.kind for row in report.ceilings} - {"none"}
-    if not kinds or dataset.triplets is not None:
-        return {}
-    found = {}
-    if asked.get("task") == "rsa" or dataset.responses is None:
-        for name, region in measured_rdms(dataset, asked.get("rdm"), memory=MEMORY).rdms.items():
-            _, upper = bound_intervals(region.pooled(), METRICS.load(metric))
-            if np.isfinite(upper.value):
-                found[name] = Ceiling(upper.value, upper.low, upper.high, "r", "rdm-bounds")
-        return found
-    problem = posed(dataset, asked.get("ceiling") or next(iter(kinds)))
-    for part in dataset.regions:
-        bound = region_bounds(problem, part.units, problem.members(part))[0]
-        if bound.kind != "none":
-            found[part.name] = Ceiling(bound.value, bound.low, bound.high, "r²", bound.kind)
-    return found
-
-
-def _regions(dataset: Dataset, report: Audit, ceilings: dict[str, Ceiling]) -> Iterator[str]:
+def _regions(dataset: Dataset, report: Audit) -> Iterator[str]:
     yield "<h2>Regions and what can be predicted of them</h2>"
     if report.ceiling_note:
         yield f"<p>{escape(report.ceiling_note)}</p>"
-    left_out = {row.region: (row.units, row.left_out) for row in report.ceilings}
+    found = {row.region: row for row in report.ceilings}
     rows = []
     for region in dataset.regions:
-        units, out = left_out.get(region.name, (len(region), 0))
+        ceiling = found.get(region.name)
         above = " / ".join(region.path[:-1])
         rows.append(
             [
                 f"{escape(region.title or region.name)} <small><code>{escape(region.name)}</code></small>",
                 escape(above) or "–",
-                str(units),
+                str(ceiling.units if ceiling else len(region)),
                 _by_subject(dataset, region),
-                *_cells(ceilings.get(region.name)),
-                str(out),
+                *_cells(ceiling),
+                str(ceiling.left_out if ceiling else 0),
             ]
         )
     counted = "Units" if dataset.responses is not None else "Subjects" if dataset.rdms else "People"
@@ -318,12 +282,12 @@ def _by_subject(dataset: Dataset, region: Region) -> str:
     return ", ".join(f"{escape(n)}: {c}" for n, c in zip(names, counts, strict=True))
 
 
-def _cells(ceiling: Ceiling | None) -> tuple[str, str, str]:
-    if ceiling is None:
+def _cells(ceiling: RegionCeiling | None) -> tuple[str, str, str]:
+    if ceiling is None or ceiling.value is None:
         return "–", "–", "–"
-    known = np.isfinite([ceiling.low, ceiling.high]).all()
-    between = f"{ceiling.low:.2f} to {ceiling.high:.2f}" if known else "–"
-    return f"{ceiling.value:.2f} {ceiling.unit}", between, escape(ceiling.kind)
+    between = "–" if ceiling.low is None or ceiling.high is None else f"{ceiling.low:.2f} to {ceiling.high:.2f}"
+    unit = "r²" if ceiling.unit == "r2" else ceiling.unit
+    return f"{ceiling.value:.2f} {unit}", between, escape(ceiling.kind)
 
 
 def _brain(dataset: Dataset) -> Iterator[str]:

@@ -32,7 +32,7 @@ CANARIES: dict[str, Callable[[Case], Finding]] = {
 def run_canaries(
     dataset: Dataset, split: Split | None = None, *, seed: int = 0, progress: Progress = silent
 ) -> tuple[Finding, ...]:
-    """What every canary says of a dataset under a split; seconds for any size.
+    """What every canary says of a dataset under a split; some seconds a fold, of at most forty folds, for any size.
 
     Parameters
     ----------

@@ -126,8 +126,18 @@ def _print(report: "Audit", counted: str) -> None:
         click.echo(f"  {report.ceiling_note}")
     if report.ceilings:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for title in ("  region", "median", "quartiles", "in", counted, "left out", "estimated by"):
-            table.add_column(title, justify="left" if title in ("  region", "in", "estimated by") else "right")
+        left = ("  region", "in", "estimated by")
+        for title in (
+            "  region",
+            "ceiling",
+            "95 % interval",
+            "in",
+            _spread_of(report),
+            counted,
+            "left out",
+            "estimated by",
+        ):
+            table.add_column(title, justify="left" if title in left else "right")
         for row in report.ceilings:
             table.add_row(*_cells(row))
         open_console().print(table)
@@ -149,11 +159,18 @@ def _interval(finding: "Finding") -> str:
     return f": r = {number(score.value)}, 95 % interval {between} ({score.region})"
 
 
+def _spread_of(report: "Audit") -> str:
+    return "lower bound" if report.ceilings[0].kind == "rdm-bounds" else "quartiles of units"
+
+
 def _cells(row: "RegionCeiling") -> tuple[str, ...]:
-    if row.upper_quartile is None and row.lower_quartile is not None:  # bounds of dissimilarities
-        middle, spread = number(row.median), f"lower bound {number(row.lower_quartile)}"
+    known = row.value is not None
+    between = f"{number(row.low)} to {number(row.high)}" if row.low is not None else "-"
+    if row.kind == "rdm-bounds":
+        spread = number(row.lower_quartile)
     else:
-        middle = number(row.median)
-        spread = "-" if row.median is None else f"{number(row.lower_quartile)} to {number(row.upper_quartile)}"
-    unit = "-" if row.median is None else row.unit
-    return f"  {row.region}", middle, spread, unit, str(row.units), str(row.left_out), row.kind
+        spread = (
+            "-" if row.upper_quartile is None else f"{number(row.lower_quartile)} to {number(row.upper_quartile)}"
+        )
+    cells = (number(row.value) if known else "-", between, row.unit if known else "-", spread)
+    return f"  {row.region}", *cells, str(row.units), str(row.left_out), row.kind

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gyral.canaries.battery import CANARIES, run_canaries
-from gyral.canaries.case import MOST_ROWS, Case
+from gyral.canaries.case import MOST_FOLDS, MOST_ROWS, Case
 from gyral.canaries.finding import Finding
 from gyral.canaries.groups import group_integrity
 from gyral.canaries.kernel import temporal_kernel
@@ -139,3 +139,12 @@ def test_long_recordings_are_seen_around_borders_of_folds() -> None:
         assert {border - 1, border} <= set(case.rows.tolist())
     assert temporal_kernel(case).verdict == "pass"
     assert temporal_kernel(Case(data, shuffled(6000, 4, audit=True))).verdict == "refuse"
+
+
+def test_of_very_many_folds_some_are_fitted() -> None:
+    data = told(autoregressive(600, 3, np.random.default_rng(3), np.zeros(600, np.int64), 0.8))
+    case = Case(data, contiguous(600, 150))
+    assert case.problem is not None
+    tested = [int(fold.test[0]) for fold in case.problem.split.folds]
+    assert len(tested) == MOST_FOLDS and tested[0] == 0 and tested[-1] == 596
+    assert set(np.diff(tested)) == {12, 16}

@@ -113,7 +113,7 @@ def test_heads_name_what_a_region_has_several_of(capsys: pytest.CaptureFixture[s
         folder = tmp_path / counted
         write_pack(dataset_of(planted_subjects(subjects=3), extra={"benchmark": BENCHMARK | asked}), folder)
         out = run(capsys, "audit", str(folder), "--quiet")[1]
-        assert re.search(rf"in +{counted} +left out", out), out
+        assert re.search(rf"in +(quartiles of units|lower bound) +{counted} +left out", out), out
 
 
 def test_benchmark_without_a_ceiling_says_so_of_its_metric(
@@ -182,16 +182,21 @@ def test_benchmarks_of_one_dataset_share_its_canaries(tmp_path: Path, monkeypatc
 
 def test_ceilings_are_those_of_the_units(monkeypatch: pytest.MonkeyPatch) -> None:
     from gyral.datasets.catalogue import open_dataset
+    from gyral.scores.bound import region_bounds
     from gyral.scores.problem import problem_of
 
     monkeypatch.setattr("gyral.audit.run_canaries", lambda *args, **options: ())
     dataset = replace(open_dataset("sim-language"), content_hash="")  # so that this report is not kept
     report = audit(dataset, ceiling="ncsnr")
-    ceiling = problem_of(dataset, "ncsnr").ceiling
+    problem = problem_of(dataset, "ncsnr")
+    ceiling = problem.ceiling
     assert ceiling is not None
     for region, row in zip(dataset.regions, report.ceilings, strict=True):
         values = ceiling.value()[region.units]
         assert row.median == pytest.approx(float(np.nanmedian(values)))
+        bound = region_bounds(problem, region.units, problem.members(region))[0]
+        assert (row.value, row.low, row.high) == pytest.approx((bound.value, bound.low, bound.high))
+        assert bound.low < bound.value < bound.high
         assert row.lower_quartile == pytest.approx(float(np.nanquantile(values, 0.25)))
         assert (row.units, row.kind, row.unit) == (len(region), "ncsnr", "r2")
         perfect = ceiling.of(region.units).ceiled(np.ones((5, len(region))), np.full(5, 10))
