@@ -93,6 +93,15 @@ def test_thousands_are_marked(client: Client):
     assert "<dd>2,127 stimuli</dd>" in client.get("/benchmarks/cortex/").content.decode()
 
 
+def test_api_has_the_report_of_a_dataset(client: Client):
+    report, _ = shown(made(["face", "house"]), client)
+    (listed,) = client.get("/api/v1/datasets").json()["items"]
+    assert (listed["name"], listed["about"]["n_stimuli"], "decoding" in listed) == ("made", 54, False)
+    assert client.get("/api/v1/datasets/made").json() == listed | {"decoding": report.model_dump(mode="json")}
+    missing = client.get("/api/v1/datasets/none")
+    assert (missing.status_code, missing.json()["where"]) == (404, "name")
+
+
 def test_an_unknown_dataset_has_no_page(client: Client):
     assert client.get("/datasets/none/").status_code == 404
 
@@ -116,3 +125,15 @@ def test_a_record_shows_chance_and_candidates_and_copes_without(client: Client):
         assert "Beside chance" in page
         assert "0.500" in page
         assert ("0.812</td><td" in page) and (('<td class="number">30</td>' in page) == bool(identification))
+
+
+def test_facts_that_nobody_gave_are_left_out(client: Client):
+    told = {"classes": ["a", "b"], "permutations": 9, "results": []}
+    about = {"n_stimuli": 9, "split": "leave-one-group-out"}
+    Row.objects.create(name="bare", content_hash="1" * 64, title="Bare", about=about, decoding=told)
+    page = client.get(reverse("leaderboard:dataset", args=["bare"])).content.decode()
+    assert "<dt>Samples</dt><dd>9</dd>" in page
+    assert "<dt>Species" not in page and "<dt>Units" not in page and "(, in" not in page
+    Row.objects.filter(name="bare").update(about=about | {"n_units": 4, "physical_unit": "uV"})
+    page = client.get(reverse("leaderboard:dataset", args=["bare"])).content.decode()
+    assert "<dt>Units</dt><dd>4 (in uV)</dd>" in page

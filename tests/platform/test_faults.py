@@ -23,6 +23,20 @@ def test_every_code_has_its_page(client: Client) -> None:
     assert client.get("/faults/no-such-code/").status_code == 404
 
 
+def test_api_lists_every_code_with_its_page(client: Client, db: None) -> None:
+    told = client.get("/api/v1/faults").json()
+    assert [one["code"] for one in told] == list(catalogue())
+    first = catalogue()[told[0]["code"]]
+    assert told[0] == {
+        "code": first.code,
+        "group": first.group,
+        "what": first.what,
+        "why": first.why,
+        "mend": first.mend,
+        "page": f"/faults/{first.code}/",
+    }
+
+
 def test_page_of_a_fault_names_its_group_in_the_trail_and_in_no_sentence(client: Client) -> None:
     page = client.get("/faults/name-taken/").content.decode()
     assert "Faults</a> / Names, quota and the API</p>" in page

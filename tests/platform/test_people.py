@@ -48,6 +48,17 @@ def test_page_holds_the_public_models_of_its_person(client: Client, as_owner: Cl
     assert "/people/ada-l/" not in as_owner.get("/models/hush/").content.decode()
 
 
+def test_api_says_of_people_what_pages_do(client: Client, as_owner: Client, models: None) -> None:
+    assert client.get("/api/v1/people").json() == {"items": [], "count": 0}
+    as_owner.post("/account/person/", FIELDS)
+    said = {**FIELDS, "words": ""}
+    assert client.get("/api/v1/people").json()["items"] == [said | {"models": 1}]
+    net = {"model": "net", "version": 2, "title": "Net of Ada", "benchmarks": 1}
+    assert client.get("/api/v1/people/ada-l").json() == said | {"models": [net]}
+    missing = client.get("/api/v1/people/nobody-here")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not-found")
+
+
 def test_page_is_changed_and_removed_by_its_owner(client: Client, as_owner: Client, models: None) -> None:
     as_owner.post("/account/person/", FIELDS)
     as_owner.post("/account/person/", FIELDS | {"name": "Ada and friends", "handle": "team-ada"})

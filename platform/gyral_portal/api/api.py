@@ -5,7 +5,20 @@ from typing import Any
 from ninja import NinjaAPI
 
 from gyral import __version__
-from gyral_portal.api import account, brain, files, pictures, rdms, read, submissions, suites, uploads
+from gyral_portal.api import (
+    account,
+    brain,
+    datasets,
+    faults,
+    files,
+    people,
+    pictures,
+    rdms,
+    read,
+    submissions,
+    suites,
+    uploads,
+)
 from gyral_portal.api.auth import ReadToken
 from gyral_portal.api.errors import PROBLEM, install_errors
 from gyral_portal.api.schemas import ErrorOut
@@ -53,5 +66,19 @@ api = Api(
     docs_url=None,
 )
 install_errors(api)
-for part in (read, suites, pictures, brain, rdms, files, account, submissions, uploads):
+_PARTS = (
+    read,
+    suites,
+    datasets,
+    people,
+    faults,
+    pictures,
+    brain,
+    rdms,
+    files,
+    account,
+    submissions,
+    uploads,
+)
+for part in _PARTS:
     api.add_router("", part.router)
