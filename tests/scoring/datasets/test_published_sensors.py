@@ -76,6 +76,9 @@ def test_things_eeg2_that_does_not_fit_is_refused(tmp_path, begun):
     assert "100 in the files" in refused("trial-count", tmp_path, fields)
     fields["epochs"]["rate"] = 50.0
     assert "the file has 100" in refused("rate-does-not-divide", tmp_path, fields)
+    for field in ({"high": 30.0}, {"labels": ["face"]}, {"most": 9.0}):
+        other = fields | {"epochs": fields["epochs"] | {"rate": 100.0} | field}
+        assert f"does not look at epochs.{next(iter(field))}" in refused("source", tmp_path, other)
     (tmp_path / "image_set" / "image_metadata.npy").unlink()
     undrafted("layout", tmp_path)
 
