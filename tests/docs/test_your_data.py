@@ -9,13 +9,18 @@ import textwrap
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gyral.benchmarks.installed import find_benchmark
+from gyral.cli.main import main
+from gyral.datasets.holdout import has_holdout
+from gyral.datasets.pack import read_pack
 from gyral.datasets.readers import READERS
 from gyral.datasets.source import TODO, parse_source, unfinished
 from gyral_submissions.domain.benchmark import sync_benchmarks
 from gyral_submissions.models import Benchmark
+from source_folder import ABOUT, describe, image_stimuli, write_csv
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "your_data.md"
 _BLOCK = re.compile(r"```(python|sh|toml)\n(.*?)```", re.DOTALL)
@@ -87,6 +92,78 @@ def test_page_leads_from_a_folder_to_a_board(walked, tmp_path, monkeypatch, clie
     ):
         answer = client.get(address)
         assert answer.status_code == 200 and words in answer.content.decode(), address
+
+
+@pytest.fixture
+def cut_study(tmp_path):
+    """A study whose stimuli are cut in two as the page says; the tables of its description, without the page's."""
+    folder, draw, ids = tmp_path / "study", np.random.default_rng(0), [f"item{i:02d}" for i in range(48)]
+    image_stimuli(folder, 48)
+    for part, own in (("open", ids[:24]), ("held", ids[24:])):
+        write_csv(folder / f"{part}.csv", id=own, picture=[f"{n}.png" for n in own])
+    write_csv(folder / "trials.csv", stimulus=ids, part=["open"] * 24 + ["held"] * 24)
+    np.save(folder / "s.npy", draw.normal(size=(48, 5)).astype(np.float32))
+    responses = {"reader": "array", "kind": "fMRI", "unit": "z", "subjects": ["s"], "files": "s.npy"}
+    board = {
+        "name": "study-v1",
+        "version": 0,
+        "title": "Own",
+        "modality": "vision",
+        "dataset": "own",
+        "task": "encoding",
+    }
+    return folder, {
+        "about": {**ABOUT, "ordered": False},
+        "stimuli": {"modality": "image", "file": "picture", "folder": "pictures"},
+        "responses": {**responses, "trials": "trials.csv"},
+        "regions": [{"name": "V1", "all": True}],
+        "split": {"kind": "contiguous", "folds": 3},
+        "benchmark": {**board, "metric": "pearson", "readout": "ridge", "ceiling": "none", "main_region": "V1"},
+    }
+
+
+def test_page_keeps_a_part_on_the_server(cut_study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder, tables = cut_study
+
+    def run(command):
+        with pytest.raises(SystemExit) as left:
+            main(shlex.split(command)[1:])
+        out, err = capsys.readouterr()
+        return left.value.code, out + err
+
+    text = PAGE.read_text("utf-8")
+    (added,) = [
+        b
+        for b in map(tomllib.loads, re.findall(r"```toml\n(.*?)```", text, re.DOTALL))
+        if "where" in b.get("responses", {})
+    ]
+    (console,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    first, second, install, hold, sync = console.strip().splitlines()
+    public = {
+        name: table | added.get(name, {}) if isinstance(table, dict) else table for name, table in tables.items()
+    }
+
+    # a board that does not say that it holds back is told how it would
+    describe(folder, **public | {"benchmark": tables["benchmark"]})
+    assert run(first)[0] == run(install)[0] == 0
+    status, said = run(hold)
+    assert status == 1 and "it holds nothing back" in said and "`holdout = true`" in said
+
+    describe(folder, **public)
+    assert run(first)[0] == 0
+    held = {**public, "stimuli": public["stimuli"] | {"table": "held.csv"}}
+    held["responses"] = public["responses"] | {"where": {"part": "held"}}
+    del held["benchmark"]
+    describe(folder, **held)
+    assert run(second)[0] == 0
+    assert run(install)[0] == 0
+    assert run(hold.replace("packs/held", "packs/open"))[0] == 1
+    assert run(hold) == (0, "study-v1: installed its holdout part\n")
+    assert sync == f"{_MANAGE} sync_benchmarks"
+    parts = [read_pack(tmp_path / "packs" / part).stimuli.ids for part in ("open", "held")]
+    assert [len(own) for own in parts] == [24, 24] and not set(parts[0]) & set(parts[1])
+    assert has_holdout("study-v1")
 
 
 def test_page_names_every_reader():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from gyral.benchmarks.catalogue import BUNDLED
 from gyral.benchmarks.installed import find_benchmark
 from gyral.cli.place import force_option, require_ours
 from gyral.cli.progress import Style, emit, reporting
@@ -112,7 +113,14 @@ def _declared(reference: str) -> "tuple[Benchmark, Dataset]":
     """A benchmark that holds a part back, and its public part."""
     found = find_benchmark(reference)
     if not found.holdout:
-        raise UserError("it holds nothing back.", where=f"benchmark {reference!r}", code="holds-nothing-back")
+        raise UserError(
+            "it holds nothing back.",
+            where=f"benchmark {reference!r}",
+            mend="A benchmark of one's own does where the [benchmark] of its dataset.toml says `holdout = true`: add the line, then "
+            "`gyral data build` and `gyral data install` (docs/your_data.md). Of the bundled ones these do: "
+            f"{', '.join(b.name for b in BUNDLED if b.holdout)}.",
+            code="holds-nothing-back",
+        )
     from gyral.datasets.catalogue import open_dataset
 
     return found, open_dataset(found.dataset)
