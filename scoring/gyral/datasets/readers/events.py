@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.entities import require_paired, sidecar_of
+from gyral.datasets.readers.entities import require_paired, sidecar_of, sidecars_of
 from gyral.datasets.readers.files import find_file, find_files, numbers, read_table, texts
 from gyral.datasets.source import ResponsesSource
 from gyral.datasets.source_parts import ConfoundsSource
@@ -297,7 +297,7 @@ def _sidecar_tr(path: Path, folder: Path) -> float | None:
         raise BadDataset(
             f"RepetitionTime of its sidecar is {value!r}; seconds above 0 are expected.",
             where=str(path),
-            mend="The sidecar lies beside it or in a folder above it.",
+            mend=f"Its sidecars: {', '.join(p.relative_to(folder).as_posix() for p in sidecars_of(path, folder))}.",
             code="tr-missing",
         )
     return seconds

@@ -309,6 +309,7 @@ def overlapping(tables, folder):
         (sidecar(1.5), "tr-differs", "2 s in its header"),
         (sidecar("fast"), "tr-missing", "RepetitionTime of its sidecar is 'fast'"),
         (sidecar(-2), "tr-missing", "seconds above 0"),
+        (sidecar("fast", "task-see_bold.json"), "tr-missing", "Its sidecars: task-see_bold.json."),
         (sidecar(1.5, "task-see_bold.json"), "tr-differs", "1.5 s in its sidecar, 2 s in its header"),
         (lambda t, f: (f / "task-see_bold.json").write_text("{"), "sidecar", "task-see_bold.json: not a BIDS sidecar"),
         (header(1.5), "tr-differs", "sub-01_task-see_run-2_bold.nii.gz: the TR is 2 s, and 1.5 s in sub-01_task-see_run-1_bold.nii.gz"),
