@@ -21,6 +21,7 @@ from gyral.datasets.readers.sensors import require_one_axis
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.soundness import check_about
 from gyral.datasets.source import Source
+from gyral.datasets.source_copies import copy_notes
 from gyral.datasets.source_rdms import read_source_rdms
 from gyral.datasets.source_regions import merge_regions
 from gyral.datasets.source_stimuli import read_stimuli, stimuli_of_events
@@ -158,7 +159,7 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         regions=regions,
         keys={s: hash_json([__version__, facts, ids, s, _stamps_of(source, folder, s)]) for s in recordings},
         split=split,
-        notes=(*notes, *_opened(recordings), *_proposed(source, split)),
+        notes=(*notes, *_opened(recordings), *copy_notes(told, folder), *_proposed(source, split)),
         rdms=rdms,
     )
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gyral.datasets.readers.files import texts
 from gyral.datasets.readers.known import told_of
 from gyral.datasets.readers.opening import open_recording_of
+from gyral.datasets.readers.plain import TURNED
 from gyral.datasets.readers.recording import (
     FoundRegion,
     Recording,
@@ -145,7 +146,9 @@ def in_order(recording: Recording, ids: Sequence[str]) -> Recording:
         raise BadDataset(
             f"subject {recording.subject!r} has {len(shown)} rows for {len(ids)} stimuli, and no table says which is which.",
             where="responses.trials",
-            mend='Name a table with a row for each row of the responses: trials = "{subject}_trials.csv".',
+            mend=TURNED
+            if (recording.width or len(recording.units)) == len(ids)
+            else 'Name a table with a row for each row of the responses: trials = "{subject}_trials.csv".',
             code="trial-count",
         )
     return replace(recording, shown=shown.assign(stimulus=list(ids)))

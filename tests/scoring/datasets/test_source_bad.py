@@ -134,6 +134,23 @@ def no_key(tables, folder):
     tables |= {"responses": told, "regions": [{"name": "all", "all": True}]}
 
 
+def turned(trials):
+    """Units as rows, as many trials as stimuli; with a table of them or without."""
+
+    def change(tables, folder):
+        import h5py
+
+        with h5py.File(folder / "r.h5", "w") as file:
+            file["betas"] = np.random.default_rng(0).normal(size=(7, 12))
+        told = {"reader": "array", "kind": "spikes", "unit": "Hz", "subjects": ["m"], "files": "r.h5"}
+        if trials:
+            write_csv(folder / "trials.csv", stimulus=[f"item{i:02d}" for i in range(12)])
+            told["trials"] = "trials.csv"
+        tables |= {"responses": told, "regions": [{"name": "all", "all": True}]}
+
+    return change
+
+
 def atlases(*atlases):
     """Regions by atlases of some images each, by the value that fills them."""
 
@@ -241,6 +258,9 @@ def put(*path):
         ),
         (two_tables, "unknown-name", "r2.csv: 'b'"),
         (no_key, "missing-key", "'betas'"),
+        (turned(True), "trial-count", "as many columns: transposed = true"),
+        (turned(False), "trial-count", "as many columns: transposed = true"),
+        (put("responses", "space", "NMI152NLin2009cAsym"), "unknown-name", "Did you mean 'MNI152NLin2009cAsym'"),
         (stimuli("id;picture;scene;animate;size\na;item00.png;b;1;1\n"), "table", "parted by ';'"),
         (lambda t, f: t["regions"].append({"name": "x"}), "source", "nothing says where it is"),
         (

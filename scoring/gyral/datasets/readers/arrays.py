@@ -53,7 +53,7 @@ def open_array(source: ResponsesSource, regions: Sequence[RegionSource], folder:
     units = space.units(chosen.places, space=None)
     return Recording(
         subject=subject,
-        shown=shown_trials(source, folder, subject, sum(p.rows for p in parts)),
+        shown=shown_trials(source, folder, subject, sum(p.rows for p in parts), space.size),
         units=described_units(units, source, folder, subject),
         parts=parts,
         regions=chosen.regions,

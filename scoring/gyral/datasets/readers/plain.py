@@ -21,6 +21,9 @@ from gyral.datasets.source import ResponsesSource
 from gyral.errors import BadDataset, UnknownName
 
 SUBJECT = "subject"
+TURNED = (
+    "There are as many columns: transposed = true reads HDF5 with units as rows; of .npy and .mat save array.T."
+)
 _NAMED = 5  # columns that a note names
 
 
@@ -55,8 +58,10 @@ def open_table(source: ResponsesSource, folder: Path, subject: str) -> Recording
     )
 
 
-def shown_trials(source: ResponsesSource, folder: Path, subject: str, rows: int) -> pd.DataFrame:
+def shown_trials(source: ResponsesSource, folder: Path, subject: str, rows: int, columns: int = 0) -> pd.DataFrame:
     """What the trials table says of each row; without one, row k is stimulus k (its name is left empty).
+
+    ``columns`` of an array that are as many as the trials tell that it was saved turned round.
 
     Raises
     ------
@@ -71,7 +76,9 @@ def shown_trials(source: ResponsesSource, folder: Path, subject: str, rows: int)
         raise BadDataset(
             f"{len(table)} trials in the table, {rows} rows of responses of subject {subject!r}.",
             where=str(path),
-            mend="There must be one row in the table for each row (volume, map) of the responses, in the same order.",
+            mend=TURNED
+            if len(table) == columns
+            else "There must be one row in the table for each row (volume, map) of the responses, in the same order.",
             code="trial-count",
         )
     return _shown(table, source, path)

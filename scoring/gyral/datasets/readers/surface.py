@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gyral.datasets.mesh import MESHES
+from gyral.datasets.mesh import MESHES, require_space
 from gyral.datasets.readers.entities import require_paired
 from gyral.datasets.readers.recording import Array, Part
 from gyral.datasets.readers.volume import load_image, read_block
@@ -89,6 +89,8 @@ class Surface:
         ------
         BadDataset
             The mesh of that name has another number of vertices (``image-shape``).
+        UnknownName
+            The name is like that of a known mesh.
         """
         side = np.repeat(list(self.counts), list(self.counts.values()))[chosen]
         vertex = np.concatenate([np.arange(n) for n in self.counts.values()])[chosen]
@@ -162,7 +164,7 @@ def _cortex(axis: Any) -> dict[str, int]:
 
 def _mesh(space: str, counts: Mapping[str, int]) -> str:
     """``space``, if a mesh of that name can have so many vertices a hemisphere."""
-    known = MESHES.get(space)
+    known = MESHES.get(require_space(space))
     other = {side: count for side, count in counts.items() if count != known}
     if known is not None and other:
         raise BadDataset(

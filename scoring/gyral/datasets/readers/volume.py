@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gyral.datasets.mesh import require_space
 from gyral.datasets.readers.hdf5 import opened, variable
 from gyral.datasets.readers.recording import Array, Part
 from gyral.errors import BadDataset
@@ -201,6 +202,7 @@ class Volume:
         table = pd.DataFrame({"unit": [f"voxel-{i + 1:0{digits}d}" for i in range(len(chosen))]})
         table = table.assign(**{axis: voxels[:, k] for k, axis in enumerate("ijk")})
         if space is not None:
+            require_space(space)
             mm = voxels @ self.affine[:3, :3].T + self.affine[:3, 3]
             table = table.assign(**{axis: mm[:, k].round(3) for k, axis in enumerate("xyz")})
         return table

@@ -121,6 +121,9 @@ def test_a_common_space_names_the_mesh_of_vertices(surface, monkeypatch):
     tables, folder = surface
     tables["responses"]["space"] = "fsLR"
     assert read(folder, tables).dataset.units["mesh"].tolist() == ["fsLR"] * 5
+    tables["responses"]["space"] = "fsavg5"
+    with pytest.raises(UserError, match="unknown responses.space 'fsavg5'. Did you mean 'fsaverage5'"):
+        read(folder, tables)
     tables["responses"]["space"] = "fsaverage5"
     with pytest.raises(BadDataset, match="10,242 vertices a hemisphere") as caught:
         read(folder, tables)
