@@ -35,9 +35,10 @@ def require_space(name: str) -> str:
     UnknownName
         It looks like a misspelt one, which no picture would know.
     """
-    known = {space.lower(): space for space in (*MESHES, *_OTHERS)}
-    if name in known.values() or name.lower().startswith(_FAMILIES):
+    lower = name.lower()
+    if name in MESHES or lower in {other.lower() for other in _OTHERS} or lower.startswith(_FAMILIES):
         return name
-    if near := get_close_matches(name.lower(), known, n=3, cutoff=0.7):
+    known = {space.lower(): space for space in (*MESHES, *_OTHERS)}
+    if near := get_close_matches(lower, known, n=3, cutoff=0.7):
         raise UnknownName("responses.space", name, [known[n] for n in near])
     return name
