@@ -9,11 +9,14 @@ from django.test import Client
 
 from board_rows import make_benchmark, make_run, make_scored, make_submission
 from gyral.datasets.catalogue import open_dataset
+from gyral_portal.accounts.models import Scope
+from gyral_portal.accounts.tokens import create_token
 from gyral_portal.leaderboard.picture import draw_profile
 from gyral_submissions import conf
 from gyral_submissions.domain.queries.profile import submission_profile
+from gyral_submissions.domain.standing import rank
 from gyral_submissions.enums import State
-from gyral_submissions.models import Benchmark, Score
+from gyral_submissions.models import Benchmark, Run, Score
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +29,40 @@ def test_model_page_shows_card_layers_record_and_command(client: Client, board: 
         assert part in text
     assert "gyral score net --benchmark cortex@0 --seed 0" in text
     assert f"/records/{run.pk}/units.parquet" in text
+
+
+def test_model_page_shows_rank_what_is_left_and_where_numbers_come_from(client: Client, board: Benchmark) -> None:
+    model = make_scored("net", board, {"V1": 0.3, "V4": 0.5})
+    rank(board)
+    chosen = Score.objects.filter(run=model.runs.get(), layer="chosen")
+    chosen.filter(region="V4").update(unique_r2=0.071, unique_low=0.05, unique_high=0.09)
+    chosen.filter(region="V1").update(partial=0.011, partial_low=-0.01, partial_high=0.03)
+    text = client.get("/models/net/").content.decode()
+    heads = [re.sub("<[^>]+>", "", h) for h in re.findall(r"<th scope=.col[^>]*>(.*?)</th>", text)]
+    rows = re.findall(r'<tr><th scope="row">(V\d)</th>(.*?)</tr>', text)
+    cells = {name: re.findall(r"<td[^>]*>(.*?)</td>", row) for name, row in rows}
+    at = {name: heads[1:].index(name) for name in ("Rank", "Beyond nuisances")}
+    assert [cells[n][at["Rank"]] for n in ("V1", "V4")] == ["1", "1"]
+    assert cells["V4"][at["Beyond nuisances"]] == "0.071 <small>R²</small><br><small>0.050 to 0.090</small>"
+    assert cells["V1"][at["Beyond nuisances"]].endswith('<span class="badge nothing">nothing left</span>')
+    said = (
+        f"Content of the model <code>{'2' * 16}</code>, of the benchmark <code>{board.content_hash[:16]}</code>, "
+    )
+    assert said + f"seed 0, Gyral 0.1.0, code <code>{'4' * 16}</code>." in text
+
+
+def test_record_is_named_by_model_and_benchmark(client: Client, board: Benchmark) -> None:
+    model = make_scored("net", board, {"V4": 0.5}, {"V4": 0.2}, title="The net")
+    run = model.runs.get(twin="")
+    Run.objects.filter(pk=run.pk).update(record=run.record | {"warnings": ["over 5% of units sit at an edge"]})
+    Score.objects.filter(run=run).update(ceiled_low=0.37, ceiled_high=0.46)
+    text = client.get(f"/records/{run.pk}/").content.decode()
+    assert "<h1>Record of The net on Cortex</h1>" in text
+    assert "Over 5% of units sit at an edge" in text
+    assert "42 %<br><small>37 % to 46 %</small><br><small>46 of 50</small>" in text
+    assert ">What an interval is of</a>" in text
+    twin = client.get(f"/records/{model.runs.get(twin='untrained').pk}/").content.decode()
+    assert "<h1>Record of the untrained twin of The net on Cortex</h1>" in twin
 
 
 def test_command_of_an_upload_names_no_model_that_is_unknown_at_home(
@@ -165,6 +202,26 @@ def test_stimuli_are_shown_to_whom_the_data_allow(
             assert "private" in answer["Cache-Control"]
         # Samples only, even of public ones.
         assert browser.get(f"/benchmarks/{benchmark.identifier}/stimuli/1").status_code == 404
+
+
+@pytest.mark.parametrize(("display", "visitor", "member"), [("none", 0, 0), ("login", 0, 12), ("public", 12, 12)])
+def test_api_gives_stimuli_to_whom_the_data_allow(
+    client: Client, as_owner: Client, owner: User, display: str, visitor: int, member: int
+) -> None:
+    open_dataset("sim-vision")
+    address = (
+        f"/api/v1/benchmarks/{make_benchmark('shown', dataset='sim-vision', display=display).identifier}/stimuli"
+    )
+    token = Client(headers={"authorization": f"Bearer {create_token(owner, 't', Scope.READ)[1]}"})
+    # A session is no token: the API looks at no cookie.
+    for browser, count in ((client, visitor), (as_owner, visitor), (token, member)):
+        told = browser.get(address).json()
+        assert len(told) == count and all(one["is_image"] and not one["text"] for one in told)
+        answer = browser.get(f"{address}/0")
+        assert answer.status_code == (200 if count else 404)
+        if count:
+            assert b"".join(answer.streaming_content).startswith(b"\x89PNG")
+        assert browser.get(f"{address}/1").status_code == 404
 
 
 def test_benchmark_page_names_the_source_of_a_published_ceiling(client: Client) -> None:

@@ -138,6 +138,9 @@ API: dict[str, tuple[str, str, tuple[int, int, int, int]]] = {
     "api:run-rdms": ("GET", "/api/v1/runs/{run}/rdms", NOBODYS),
     "api:run-brain": ("GET", "/api/v1/runs/{run}/brain", NOBODYS),
     "api:best": ("GET", "/api/v1/benchmarks/cortex/best", OK),
+    # The data of the benchmark here are on no machine.
+    "api:stimuli": ("GET", "/api/v1/benchmarks/cortex/stimuli", OK),
+    "api:stimulus": ("GET", "/api/v1/benchmarks/cortex/stimuli/0", NOBODYS),
     "api:datasets": ("GET", "/api/v1/datasets", OK),
     "api:dataset": ("GET", "/api/v1/datasets/none", NOBODYS),
     "api:people": ("GET", "/api/v1/people", OK),

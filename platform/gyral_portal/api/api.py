@@ -15,6 +15,7 @@ from gyral_portal.api import (
     pictures,
     rdms,
     read,
+    stimuli,
     submissions,
     suites,
     uploads,
@@ -68,6 +69,7 @@ api = Api(
 install_errors(api)
 _PARTS = (
     read,
+    stimuli,
     suites,
     datasets,
     people,
