@@ -66,7 +66,7 @@ def linear_axis(title: str, values: Sequence[float], *, zero: bool = True, most_
     step = next(s * power for s in (*_STEPS, 10) if span / (s * power) <= most_ticks)
     first, last = floor(least / step + 1e-9), max(ceil(most / step - 1e-9), floor(least / step + 1e-9) + 1)
     digits = max(0, -floor(log10(step) + 1e-9))
-    ticks = [(i * step, _written(i * step, digits)) for i in range(first, last + 1)]
+    ticks = [(i * step, written(i * step, digits)) for i in range(first, last + 1)]
     return Axis(title, first * step, last * step, ticks)
 
 
@@ -273,7 +273,12 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: max(most - 1, 1)]}…"
 
 
-def _written(value: float, digits: int) -> str:
+def written(value: float, digits: int) -> str:
+    """A number with a real minus sign, and none before a zero.
+
+    >>> written(-0.0181, 3), written(-0.0004, 3)
+    ('−0.018', '0.000')
+    """
     text = f"{abs(value):.{digits}f}"
     return f"−{text}" if value < 0 and float(text) else text
 

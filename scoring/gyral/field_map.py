@@ -30,8 +30,8 @@ def fields_svg(
     every = slice(None, None, -(-len(x) // _MOST) or 1)
     opacity = min(0.05, 1.5 / max(len(x[every]), 1))
     circles = "".join(
-        f'<circle cx="{cx * _SIDE:.1f}" cy="{cy * _SIDE:.1f}" r="{max(r * _SIDE, 1):.1f}" fill="{_INK}" '
-        f'fill-opacity="{opacity:.3f}" stroke="{_INK}" stroke-opacity="0.45"/>'
+        f'<circle cx="{cx * _SIDE:.1f}" cy="{cy * _SIDE:.1f}" r="{max(r * _SIDE, 1):.1f}" fill="currentColor" '
+        f'fill-opacity="{opacity:.3f}" stroke="currentColor" stroke-opacity="0.45"/>'
         for cx, cy, r in zip(x[every].clip(0, 1), y[every].clip(0, 1), size[every], strict=True)
     )
     says, middle = f"{title}: no unit has a receptive field", ""
@@ -45,11 +45,11 @@ def fields_svg(
         )
         middle = (
             f'<circle cx="{cx * _SIDE:.1f}" cy="{cy * _SIDE:.1f}" r="{max(r * _SIDE, 1):.1f}" fill="none" '
-            f'stroke="{_INK}" stroke-width="3"/>'
+            f'stroke="currentColor" stroke-width="3"/>'
         )
     half = _SIDE / 2
     cross = f'<path d="M{half:g} 0v{_SIDE:g}M0 {half:g}h{_SIDE:g}" stroke="{_LINE}" stroke-opacity="0.4"/>'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="heat" role="img" aria-label="{escape(says, quote=True)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="heat" color="{_INK}" role="img" aria-label="{escape(says, quote=True)}" '
         f'width="{_SIDE:g}" height="{_SIDE:g}" viewBox="0 0 {_SIDE:g} {_SIDE:g}">{cross}{circles}{middle}</svg>'
     )

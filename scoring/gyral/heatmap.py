@@ -30,13 +30,13 @@ def heatmap_svg(weights: NDArray[np.floating[Any]], grid: tuple[int, int], title
     top = int(values.argmax())
     squares = "".join(
         f'<rect x="{(i % columns) * _CELL}" y="{(i // columns) * _CELL}" width="{_CELL}" height="{_CELL}" '
-        f'fill="{_INK}" fill-opacity="{value / most if most else 0:.2f}"/>'
+        f'fill="currentColor" fill-opacity="{value / most if most else 0:.2f}"/>'
         for i, value in enumerate(values)
     )
     share = most / values.sum() if most else 0.0
     says = f"{title}: most weight, {share:.0%}, in row {top // columns + 1}, column {top % columns + 1} of {rows} x {columns}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="heat" role="img" aria-label="{escape(says, quote=True)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="heat" color="{_INK}" role="img" aria-label="{escape(says, quote=True)}" '
         f'width="{columns * _CELL}" height="{rows * _CELL}" viewBox="0 0 {columns * _CELL} {rows * _CELL}">'
-        f'<rect width="100%" height="100%" fill="{_INK}" fill-opacity="0.05"/>{squares}</svg>'
+        f'<rect width="100%" height="100%" fill="currentColor" fill-opacity="0.05"/>{squares}</svg>'
     )

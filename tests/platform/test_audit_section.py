@@ -80,3 +80,9 @@ def test_choices_of_people_have_no_table_of_units() -> None:
     make_benchmark("chosen", task="triplets", about={"n_stimuli": 9, "audit": report.model_dump(mode="json")})
     text = Client().get("/benchmarks/chosen/").content.decode()
     assert "Naming what others chose." in text and "Noise ceilings of units" not in text
+
+
+def test_numbers_below_zero_have_a_minus_sign_in_words_too() -> None:
+    words = REPORT.findings[0].model_copy(update={"reason": "Runs 1-5 reach r = -0.008 at best, in V4."})
+    text = page({"audit": REPORT.model_copy(update={"findings": (words,)}).model_dump(mode="json")})
+    assert '<td class="said">Runs 1-5 reach r = −0.008 at best, in V4.</td>' in text

@@ -65,6 +65,8 @@ def test_the_page_of_a_benchmark_shows_its_regions(client: Client, cortex: Bench
     page = client.get("/benchmarks/planted/").content.decode()
     assert "/benchmarks/planted@0/brain/brain.svg" in page and 'type="module"' in page
     assert re.search(r'brain\.svg"[^>]* width="736" height="\d+"', page), "a place is kept until it is drawn"
+    assert 'media="(prefers-color-scheme: dark)" srcset="/benchmarks/planted@0/brain/brain-dark.svg"' in page
+    assert b"#171d24" in client.get("/benchmarks/planted/brain/brain-dark.svg").content
     picture = client.get("/benchmarks/planted/brain/brain.svg")
     assert picture.headers["Content-Type"] == "image/svg+xml" and b"simulated" in picture.content.lower()
     labels = client.get("/benchmarks/planted/brain/left.label.gii")

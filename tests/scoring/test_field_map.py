@@ -37,3 +37,9 @@ def test_none_is_said() -> None:
     nothing = np.full(3, np.nan)
     svg = fields_svg(nothing, nothing, nothing, "V1")
     assert "no unit has a receptive field" in svg and not circles(svg)
+
+
+def test_the_ink_is_that_of_the_page() -> None:
+    place = np.array([0.5])
+    svg = fields_svg(place, place, place, "V1")
+    assert 'color="#3b528b"' in svg and svg.count('"currentColor"') == 3, "a page may colour it; alone it is blue"

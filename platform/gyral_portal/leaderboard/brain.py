@@ -17,6 +17,7 @@ from gyral_submissions import conf
 from gyral_submissions.models import Benchmark, Run
 
 SHOWS = ("units", "regions")
+PICTURES = ("brain.svg", "brain-dark.svg")
 _GIFTI = "application/xml; charset=utf-8"
 
 
@@ -39,7 +40,7 @@ def _why(dataset: str, dataset_hash: str, changed: int) -> str:
 
 
 def benchmark_file(benchmark: Benchmark, name: str, region: str) -> tuple[bytes, str]:
-    """``brain.svg``, ``brain.json`` or the labels of a hemisphere (``left.label.gii``), and its media type.
+    """A picture (`PICTURES`), ``brain.json`` or the labels of a hemisphere (``left.label.gii``), and its media type.
 
     Raises
     ------
@@ -48,13 +49,13 @@ def benchmark_file(benchmark: Benchmark, name: str, region: str) -> tuple[bytes,
     UserError
         No such region, or nothing can be drawn.
     """
-    if name not in ("brain.svg", "brain.json", *(f"{side}.label.gii" for side in SIDES)):
+    if name not in (*PICTURES, "brain.json", *(f"{side}.label.gii" for side in SIDES)):
         raise KeyError(name)
     return _of_benchmark(benchmark.dataset, benchmark.dataset_hash, name, region)
 
 
 def record_file(run: Run, name: str, shows: str, subject: str) -> tuple[bytes, str]:
-    """``brain.svg``, ``brain.json`` or the numbers of a hemisphere (``left.func.gii``), and its media type.
+    """A picture (`PICTURES`), ``brain.json`` or the numbers of a hemisphere (``left.func.gii``), and its media type.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def record_file(run: Run, name: str, shows: str, subject: str) -> tuple[bytes, s
     UserError
         No such subject, or nothing can be drawn.
     """
-    if name not in ("brain.svg", "brain.json", *(f"{side}.func.gii" for side in SIDES)) or shows not in SHOWS:
+    if name not in (*PICTURES, "brain.json", *(f"{side}.func.gii" for side in SIDES)) or shows not in SHOWS:
         raise KeyError(name)
     folder = str(conf.runs() / run.record_path)
     return _of_record(folder, run.benchmark.dataset, run.benchmark.dataset_hash, name, shows, subject)
@@ -97,8 +98,8 @@ def _made(painting: Any, name: str) -> tuple[bytes, str]:
     from gyral.brain.picture import brain_svg
     from gyral.brain.surface_file import painting_gifti
 
-    if name == "brain.svg":
-        return brain_svg(painting).encode(), "image/svg+xml"
+    if name in PICTURES:
+        return brain_svg(painting, dark=name == "brain-dark.svg").encode(), "image/svg+xml"
     if name == "brain.json":
         return dumped(brain_payload(painting)), "application/json; charset=utf-8"
     return painting_gifti(painting, name.partition(".")[0]), _GIFTI

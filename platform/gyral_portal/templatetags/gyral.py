@@ -239,15 +239,20 @@ def canary_reason(finding: dict[str, Any], benchmark: Benchmark) -> str:
     >>> made = Benchmark(regions=[{"name": "lh_V4", "title": "Left V4"}])
     >>> canary_reason({"reason": "It reaches r = 0.008 at best, in lh_V4.", "score": {"region": "lh_V4"}}, made)
     'It reaches r = 0.008 at best, in Left V4.'
-    >>> canary_reason({"reason": "There is no order.", "score": None}, made)
-    'There is no order.'
+    >>> canary_reason({"reason": "Runs 1-5 reach r = -0.008 at best.", "score": None}, made)
+    'Runs 1-5 reach r = −0.008 at best.'
     """
-    reason, name = str(finding["reason"]), (finding.get("score") or {}).get("region", "")
+    reason, name = _real_minus(str(finding["reason"])), (finding.get("score") or {}).get("region", "")
     if not name:
         return reason
     # As canaries write it: "in NAME" inside a sentence, or "NAME: " before one.
     where = rf"(?<=\bin ){re.escape(name)}(?=[\s,.;:])|^{re.escape(name)}(?=: )"
     return re.sub(where, lambda _: benchmark.region_title(name), reason)
+
+
+def _real_minus(text: str) -> str:
+    """Negative numbers in a sentence with the sign that numbers have elsewhere; hyphens stay."""
+    return re.sub(r"(?<![\w.-])-(?=\.?\d)", MINUS, text)
 
 
 @register.filter

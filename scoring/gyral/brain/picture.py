@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from gyral.brain.mesh import surface
 from gyral.brain.painting import Painting
 from gyral.brain.ramp import STEPS, colour_numbers, colour_of_name
-from gyral.brain.text import LETTER, SIZE, SOFT, cut, heading, mark, svg_text, wrapped
+from gyral.brain.text import GROUND, LETTER, SIZE, SOFT, cut, heading, mark, on_dark, svg_text, wrapped
 from gyral.brain.view import VIEWS, WIDE, View, draw_views, face_names, see, top_of
-from gyral.chart import linear_axis
+from gyral.chart import linear_axis, written
 
 Array = NDArray[np.floating[Any]]
 
@@ -23,8 +23,8 @@ _MOST = 60  # names in a legend
 _SEEN = 40.0  # mm² of a region that a view must show to carry its number
 
 
-def brain_svg(painting: Painting) -> str:
-    """A file of its own, with a white ground and no style, script or outside file.
+def brain_svg(painting: Painting, *, dark: bool = False) -> str:
+    """A file of its own, with a white ground (or a ``dark`` one) and no style, script or outside file.
 
     Its ``title`` and ``desc`` say what a screen reader says of it.
     """
@@ -47,14 +47,15 @@ def brain_svg(painting: Painting) -> str:
     notes = [line for note in painting.notes for line in wrapped(note, _WIDTH - 16)]
     pieces += [svg_text(8, foot + 4 + k * 15, line, colour=SOFT) for k, line in enumerate(notes)]
     height = head + foot + 8 + 15 * len(notes)
-    return (
+    drawn = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH:g} {height:g}" width="{_WIDTH * 1.6:g}" '
         f'height="{height * 1.6:g}" role="img" aria-labelledby="brain-title brain-says" '
         f'font-family="system-ui, sans-serif" font-size="{SIZE}">'
         f'<title id="brain-title">{escape(painting.title)}</title><desc id="brain-says">{escape(says(painting))}</desc>'
-        f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(title)}'
+        f'<rect width="100%" height="100%" fill="{GROUND}"/>{"".join(title)}'
         f'<g transform="translate(0 {head:g})">{_images(png)}{"".join(pieces)}</g></svg>'
     )
+    return on_dark(drawn) if dark else drawn
 
 
 def says(painting: Painting) -> str:
@@ -64,7 +65,7 @@ def says(painting: Painting) -> str:
         what = f"{len(painting.names)} regions: {', '.join(painting.names[:_MOST])}."
     else:
         known = np.concatenate([v[np.isfinite(v)] for v in painting.values.values()])
-        between = f", {known.min():.3f} to {known.max():.3f}" if known.size else ""
+        between = f", {written(known.min(), 3)} to {written(known.max(), 3)}" if known.size else ""
         what = f"{painting.unit} at {painting.painted} vertices{between}."
         if painting.regions is not None:
             what += f" {len(painting.regions.names)} regions: {', '.join(painting.regions.names[:_MOST])}."
@@ -149,8 +150,8 @@ def _bar(painting: Painting, top: float) -> tuple[list[str], float]:
 
 
 def _end(value: float) -> str:
-    text = f"{value:.2f}"
-    return "0" if float(text) == 0 else text.replace("-", "−")
+    text = written(value, 2)
+    return "0" if text == "0.00" else text
 
 
 def _legend(names: Sequence[str], colours: Sequence[str], top: float) -> tuple[list[str], float]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gyral.brain.painting import Named, Painting, claimed, ends, spread
 from gyral.brain.placed import COLUMNS, Placed, on_cortex, place_units, why_no_place
+from gyral.chart import written
 from gyral.datasets.catalogue import find_pack
 from gyral.datasets.manifest import Manifest, read_manifest
 from gyral.datasets.tables import read_frame
@@ -180,10 +181,7 @@ def paint_record(
     whose = "" if subject == ALL else f", {subject}"
     rows = _rows_of_regions(record, subject)
     title = f"Score of each {show[:-1]} of {record.model.name} on {record.benchmark.id}{whose}: {metric}"
-    listed = show == "units" and len(rows) <= _TITLED  # the legend names those that are painted by region
-    title += (
-        f"; {', '.join(mapped.titles.get(r.region, r.region) for r in rows) if listed else f'{len(rows)} regions'}"
-    )
+    title += _which(mapped, rows, show)
     return Painting(
         values,
         title,
@@ -193,6 +191,15 @@ def paint_record(
         notes=(_says(int(np.isfinite(numbers).sum()), show), *_clipped(values, low, high), *mapped.notes),
         regions=_named(mapped, rows, subject) if show == "regions" else None,
     )
+
+
+def _which(mapped: Mapped, rows: Sequence[Row], show: Show) -> str:
+    """Which regions are shown, for a title; nothing where all are."""
+    if show == "units" and {r.region for r in rows} >= set(mapped.titles):
+        return ""
+    if show == "units" and len(rows) <= _TITLED:  # the legend names those that are painted by region
+        return f"; {', '.join(mapped.titles.get(r.region, r.region) for r in rows)}"
+    return f"; {len(rows)} regions"
 
 
 def _says(count: int, show: Show) -> str:
@@ -205,8 +212,10 @@ def _clipped(values: Mapping[str, Array], low: float, high: float) -> list[str]:
     """What lies beyond the colour bar."""
     below, above = Painting(values, "", low=low, high=high).beyond
     known = np.concatenate([v[np.isfinite(v)] for v in values.values()])
-    told = [f"{below} vertices lie below it, down to {known.min():.2f}"] if below else []
-    told += [f"{above} {'' if below else 'vertices '}lie above it, up to {known.max():.2f}"] if above else []
+    told = [f"{below} vertices lie below it, down to {written(known.min(), 2)}"] if below else []
+    told += (
+        [f"{above} {'' if below else 'vertices '}lie above it, up to {written(known.max(), 2)}"] if above else []
+    )
     return [f"Of the colour bar: {'; '.join(told)}."] if told else []
 
 
@@ -215,7 +224,7 @@ def _named(mapped: Mapped, rows: Sequence[Row], subject: str) -> Named:
     known = [r for r in rows if len(mapped.members(r.region, subject))]
     return Named(
         claimed(mapped.placed, [mapped.members(r.region, subject) for r in known]),
-        tuple(f"{mapped.titles.get(r.region, r.region)} {r.value:.3f}" for r in known),
+        tuple(f"{mapped.titles.get(r.region, r.region)} {written(float(r.value or 0.0), 3)}" for r in known),
         tuple(float(r.value or 0.0) for r in known),
     )
 

@@ -1,8 +1,15 @@
 """Text: the words of a picture, as SVG."""
 
+import re
 from html import escape
 
-INK, SOFT = "#17202a", "#52606d"
+INK, SOFT, GROUND = "#17202a", "#52606d", "#ffffff"
+_DARK = {
+    f'fill="{GROUND}"': 'fill="#171d24"',
+    f'fill="{INK}"': 'fill="#e6eaee"',
+    f'fill="{SOFT}"': 'fill="#a5b1bd"',
+    f'stroke="{SOFT}"': 'stroke="#a5b1bd"',
+}
 SIZE = 12
 LETTER = 6.2  # width of a usual letter of that size
 
@@ -19,8 +26,14 @@ def mark(x: float, y: float, number: int) -> str:
     """A number that is read on any colour, its middle at ``x``."""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="11" font-weight="700" fill="{INK}" '
-        f'stroke="#ffffff" stroke-width="2.5" paint-order="stroke">{number}</text>'
+        f'stroke="{GROUND}" stroke-width="2.5" paint-order="stroke">{number}</text>'
     )
+
+
+def on_dark(svg: str) -> str:
+    """The same picture on a dark ground: ground, words and lines change, numbers on regions keep their white rim."""
+    said = "|".join(map(re.escape, _DARK))
+    return re.sub(rf'({said})(?! stroke="{GROUND}")', lambda found: _DARK[found[1]], svg)
 
 
 def cut(text: str, most: int) -> str:

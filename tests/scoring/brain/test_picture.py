@@ -56,6 +56,24 @@ def test_what_faces_away_is_not_drawn_and_what_is_near_comes_last() -> None:
         assert seen.corners[..., 1].min() >= 0 and seen.corners[..., 1].max() <= view.high <= HIGH
 
 
+def test_on_a_dark_ground_words_are_light_and_numbers_on_regions_keep_their_rim() -> None:
+    half = np.where(np.arange(VERTICES) % 2, 0.0, 1.0).astype(np.float32)
+    shown = Painting(dict.fromkeys(SIDES, half), "Two", names=("one", "two"), notes=("A note.",))
+    light, dark = brain_svg(shown), brain_svg(shown, dark=True)
+    assert '<rect width="100%" height="100%" fill="#171d24"/>' in dark
+    assert 'fill="#ffffff"' not in dark and 'fill="#52606d"' not in dark
+    rim = 'fill="#17202a" stroke="#ffffff"'
+    assert dark.count(rim) == light.count(rim) > 0
+    assert dark.count('fill="#17202a"') == dark.count(rim)
+    images = [re.findall(r"base64,[^\"]+", text) for text in (light, dark)]
+    assert images[0] == images[1], "colours are numbers and names"
+
+
+def test_below_zero_there_is_a_minus_sign() -> None:
+    shown = painting(-0.21, 0.5, low=-0.2, high=0.5)
+    assert "−0.210 to 0.500" in says(shown) and "-0.2" not in says(shown)
+
+
 def test_the_file_stands_alone_and_says_what_it_shows() -> None:
     text = brain_svg(painting(0.1, 0.5, low=0.0, high=0.5))
     root = ElementTree.fromstring(text)

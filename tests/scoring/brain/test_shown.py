@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from gyral.brain.mesh import SIDES
 from gyral.brain.shown import Mapped, map_dataset, paint_dataset, paint_record, record_units, why_not_mapped
+from gyral.chart import written
 from gyral.cli.score import score
 from gyral.cli.show import show
 from gyral.datasets.catalogue import open_dataset
@@ -67,8 +68,9 @@ def test_a_vertex_shows_the_mean_score_of_its_units(mapped: Mapped, record: Reco
     for (side, vertex), mine in joined.groupby(["hemisphere", "vertex"]):
         np.testing.assert_allclose(shown.values[side][vertex], mine["r"].mean(), rtol=1e-5)
     assert shown.painted == len(joined.dropna().drop_duplicates(["hemisphere", "vertex"]))
-    assert shown.title.endswith(f"Pearson r; {', '.join(mapped.titles.values())}")
-    assert "word carrier (simulated)" in shown.title
+    assert shown.title.endswith(": Pearson r"), "where all regions are shown none is named"
+    some = record.model_copy(update={"rows": tuple(r for r in record.rows if r.region == record.rows[0].region)})
+    assert paint_record(mapped, some, scores).title.endswith(f"; {mapped.titles[record.rows[0].region]}")
     below, above = shown.beyond
     assert above > 0 and f"{above} lie above it" in " ".join(shown.notes) and below > 0
     one = paint_record(mapped, record, scores, subject="sim-1")
@@ -87,7 +89,7 @@ def test_a_region_shows_the_value_of_its_row(mapped: Mapped, record: Record, fol
     assert "median over units" in shown.unit
     assert shown.regions is not None and shown.beyond == (0, 0)
     rows = [r for r in record.chosen if r.subject == "all"]
-    assert shown.regions.names == tuple(f"{mapped.titles[r.region]} {r.value:.3f}" for r in rows)
+    assert shown.regions.names == tuple(f"{mapped.titles[r.region]} {written(r.value, 3)}" for r in rows)
     assert shown.regions.numbers == tuple(r.value for r in rows)
     assert "each with its region's score" in shown.notes[0]
     assert shown.title == f"Score of each region of word-length on sim-language@1: Pearson r; {len(rows)} regions"
