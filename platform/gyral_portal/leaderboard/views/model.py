@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
@@ -54,9 +55,7 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
         raise Http404(f"There is no model {name!r}.")
     everywhere = submission_profile(found)
     profiles = [(p, p.run) for p in everywhere if p.run is not None and p.run.state == State.FINISHED]
-    commands = dict(
-        Run.objects.filter(pk__in=[run.pk for _, run in profiles]).values_list("pk", "record__provenance__command")
-    )
+    stored = provenances([run for _, run in profiles])
     layers = layers_contexts([run for _, run in profiles])
     context: dict[str, Any] = {
         "model": found,
@@ -67,7 +66,8 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
                 "profile": profile,
                 "picture": draw_profile(profile),
                 "layers": layers[run.pk],
-                "command": command_at_home(found, commands.get(run.pk)),
+                "stored": stored[run.pk],
+                "command": command_at_home(found, stored[run.pk].get("command")),
                 "overlap": overlap_of(found, profile.benchmark),
                 "has_main": has_main(profile),
             }
@@ -82,6 +82,13 @@ def model(request: HttpRequest, name: str, version: int | None = None) -> HttpRe
         "site": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "leaderboard/model.html", context)
+
+
+def provenances(runs: Sequence[Run]) -> dict[UUID, dict[str, Any]]:
+    """What records say of where their numbers come from, by run, with the hash of the model's ``content``; one query."""
+    found = Run.objects.filter(pk__in=[run.pk for run in runs])
+    rows = found.values_list("pk", "record__provenance", "record__model")
+    return {pk: {**(said or {}), "content": (model or {}).get("hash", "")} for pk, said, model in rows}
 
 
 def _scored(versions: Sequence[Submission]) -> list[Submission]:
