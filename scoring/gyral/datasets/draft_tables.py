@@ -85,6 +85,14 @@ def stimulus_table(folder: Path, seen: Look) -> tuple[str, str, str, str, str | 
     return None
 
 
+def image_folder(folder: Path, seen: Look, path: str, name: str) -> str:
+    """The folder that paths of images in a table's column are relative to; "" for the dataset's own, or where none fits."""
+    named = texts(read_table(folder / path), name, path)[0]
+    if named in (images := seen.files.get("image", [])):
+        return ""
+    return next((image.removesuffix(f"/{named}") for image in images if image.endswith(f"/{named}")), "")
+
+
 def response_tables(folder: Path, seen: Look) -> ResponseTables | None:
     """The tables with most columns of numbers, and all that have the same columns."""
     alike: dict[tuple[str, ...], list[str]] = {}

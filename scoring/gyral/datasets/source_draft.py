@@ -3,11 +3,21 @@
 import re
 import tomllib
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from gyral.datasets.draft_tables import TRIALS, ResponseTables, columns_of, response_tables, stimulus_table
+from gyral.datasets.draft_images import bold_lines, mask_lines, region_lines, series_of
+from gyral.datasets.draft_patterns import pattern_of, stem_of, without_subject
+from gyral.datasets.draft_sensors import recording_lines, recordings_of
+from gyral.datasets.draft_tables import (
+    TRIALS,
+    ResponseTables,
+    columns_of,
+    image_folder,
+    response_tables,
+    stimulus_table,
+)
 from gyral.datasets.layouts.layout import Draft
 from gyral.datasets.manifest import is_safe_name
 from gyral.datasets.readers.hdf5 import is_hdf5, listed, shapes_in, tables_in
@@ -43,7 +53,7 @@ def draft(folder: Path, seen: Look) -> Draft:
     }:
         lines += _rdms(folder, seen)
     else:
-        lines += [*_responses(folder, seen, others), *_regions(seen)]
+        lines += [*_responses(folder, seen), *region_lines(seen)]
     return Draft(_finished("\n".join(lines)), others)
 
 
@@ -81,6 +91,7 @@ def _finished(text: str) -> str:
         if rdms
         else '"ncsnr", "split-half" (repeats), "loso", "extrapolation" (subjects), ...',
         f'main_region = "{named[0] if named else TODO}"': "one of the regions",
+        "holdout = false": "true where a part is held back from every score that is shown (docs/contamination.md)",
     }
     if not rdms:
         fields['rdm = "correlation"'] = 'how RDMs are made of responses: only with task "rsa"'
@@ -112,16 +123,16 @@ def _about(name: str) -> list[str]:
 def _stimuli(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
     table = stimulus_table(folder, seen)
     if table is None and (grids := seen.files.get("textgrid")):
-        return ["[stimuli]", 'modality = "text"', f"table = {_pattern(grids, [], many=False)}   # a file a story, a word a row", 'text = "word"',
+        return ["[stimuli]", 'modality = "text"', f"table = {pattern_of(grids, [])}   # a file a story, a word a row", 'text = "word"',
                 'group = "story"              # the name of a file', 'onset = "onset"', 'offset = "offset"',
                 '# tier = "words"             # without it the tier called word or words', "",
                 "[timeline]                   # rows of the responses are samples; responses.story names their story in the table of trials",
                 f'period = "{TODO}"            # seconds between two samples', ""]  # fmt: skip
     if table is None and (images := seen.files.get("image")):
-        others["stimuli.csv"] = "id,file\n" + "".join(f"{_stem(p)},{p}\n" for p in images)
+        others["stimuli.csv"] = "id,file\n" + "".join(f"{stem_of(p)},{p}\n" for p in images)
         return ["[stimuli]", 'modality = "image"', 'table = "stimuli.csv"   # written beside this file', 'id = "id"',
                 'file = "file"', "# degrees = 8.0             # width of an image as it was shown", ""]  # fmt: skip
-    if table is None and (seen.files.get("events") or seen.files.get("recording")):
+    if table is None and (seen.files.get("events") or seen.files.get("recording") or series_of(seen)):
         return ["[stimuli]", 'modality = "label"           # every event is a stimulus: decoding, no models', ""]
     if table is None:
         return ["[stimuli]", f'modality = "{TODO}"         # "image", "text" or "label"',
@@ -137,37 +148,32 @@ def _stimuli(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
     if group is not None:
         lines.append(f'group = "{group}"              # never on both sides of a split')
     if role == "file":
+        if within := image_folder(folder, seen, path, content):
+            lines.append(f'folder = "{within}"        # what paths in that column are relative to')
         lines.append("# degrees = 8.0              # width of an image as it was shown, degrees of visual angle")
     return [*lines, ""]
 
 
-def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
-    files, subjects = seen.files, list(seen.subjects) or ["subject-01"]
+def _responses(folder: Path, seen: Look) -> list[str]:
+    files, series = seen.files, series_of(seen)
+    drafted = series.paths if series else recordings_of(seen).paths if files.get("recording") else ()
+    subjects = _subjects_in(drafted, seen.subjects) or list(seen.subjects) or ["subject-01"]
     lines = ["[responses]"]
-    many = bool(seen.subjects)
     if files.get("recording"):
-        return [*lines, *_recordings(seen, subjects, many)]
+        return [*lines, *recording_lines(folder, seen, subjects)]
     if files.get("nwb"):
-        lines += _spikes(folder, files["nwb"], subjects, many)
-    elif files.get("bold") and files.get("events"):
-        lines += ['reader = "bold"', 'kind = "fMRI"', 'unit = "z"             # of one estimate a trial',
-                  f"files = {_pattern(files['bold'], subjects, many)}", f"events = {_pattern(files['events'], subjects, many)}",
-                  'stimulus = "trial_type"      # column of the events that names the stimulus',
-                  'estimate = "lss"             # "average" (mean of a window), "lsa", "lss" (a model for each trial)',
-                  "# window = [4.0, 8.0]        # seconds, for \"average\"", "# tr = 2.0                  # seconds, if the header is wrong or silent",
-                  '# ignore = ["rest"]          # events that are no stimuli']  # fmt: skip
-        if files.get("confounds"):
-            pattern = _pattern(files["confounds"], subjects, many)
-            lines.append(f'# confounds = {{ files = {pattern}, columns = ["trans_x"] }}')
+        lines += _spikes(folder, files["nwb"], subjects)
+    elif series is not None:
+        lines += [*bold_lines(seen, series, subjects), *mask_lines(seen, subjects)]
     elif kind := next((k for k in ("volume", "surface", "cifti") if files.get(k)), None):
         lines += ['reader = "images"            # a volume or map a trial (single-trial betas)', 'kind = "fMRI"',
-                  f'unit = "{TODO}"              # "z", "% signal change", "a.u."', f"files = {_pattern(files[kind], subjects, many)}"]  # fmt: skip
-        lines += _trials(folder, seen, subjects, many)
+                  f'unit = "{TODO}"              # "z", "% signal change", "a.u."', f"files = {pattern_of(files[kind], subjects)}"]  # fmt: skip
+        lines += [*_trials(folder, seen, subjects), *mask_lines(seen, subjects)]
     elif files.get("array"):
         lines += ['reader = "array"             # trials x units', f'kind = "{TODO}"              # "fMRI", "MEG", "EEG", "ECoG", "spikes", "behaviour"',
-                  f'unit = "{TODO}"', f"files = {_pattern(files['array'], subjects, many)}"]  # fmt: skip
+                  f'unit = "{TODO}"', f"files = {pattern_of(files['array'], subjects)}"]  # fmt: skip
         lines += _key(folder / files["array"][0])
-        lines += _trials(folder, seen, subjects, many)
+        lines += _trials(folder, seen, subjects)
     else:
         found = response_tables(folder, seen)
         if seen.unread and (found is None or _lists_pictures(folder, seen, found.files)):
@@ -181,7 +187,12 @@ def _responses(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
             subjects = list(found.subjects) or [TODO]
         lines += _tables(found)
     names = ", ".join(f'"{s}"' for s in subjects)
-    return [*lines, f"subjects = [{names}]", *_mask(seen, subjects, many), "# zscore = \"file\"            # each unit over the trials of each file", ""]  # fmt: skip
+    return [*lines, f"subjects = [{names}]", "# zscore = \"file\"            # each unit over the trials of each file", ""]  # fmt: skip
+
+
+def _subjects_in(paths: Sequence[str], subjects: Sequence[str]) -> list[str]:
+    """Those that the paths name: not everybody may have what is drafted."""
+    return [s for s in subjects if any(without_subject(p, [s]) != p for p in paths)]
 
 
 def _lists_pictures(folder: Path, seen: Look, path: str) -> bool:
@@ -221,7 +232,7 @@ def _tables(found: ResponseTables | None) -> list[str]:
     return [*lines, '# units = ["V1"]             # columns that are units; without it all columns of numbers']
 
 
-def _spikes(folder: Path, paths: Sequence[str], subjects: Sequence[str], many: bool) -> list[str]:
+def _spikes(folder: Path, paths: Sequence[str], subjects: Sequence[str]) -> list[str]:
     try:
         tables = intervals_of(folder / paths[0])
     except UserError:  # h5py is not here, or the file is damaged: the build says so
@@ -231,55 +242,9 @@ def _spikes(folder: Path, paths: Sequence[str], subjects: Sequence[str], many: b
     known = ", ".join(f"{n} ({', '.join(c)})" for n, c in tables.items())
     return [f"# Intervals in the first file: {known or 'none that can be read'}.",
             'reader = "nwb"               # spikes of each unit, counted after the start of each trial', 'kind = "spikes"',
-            'unit = "spikes/s"            # or "spikes"', f"files = {_pattern(paths, subjects, many)}", f'intervals = "{chosen}"',
+            'unit = "spikes/s"            # or "spikes"', f"files = {pattern_of(paths, subjects)}", f'intervals = "{chosen}"',
             f'stimulus = "{stimulus}"         # column of the intervals that names the stimulus',
             f'count = "{TODO}"             # seconds after the start of a trial: [0.05, 0.25]']  # fmt: skip
-
-
-def _recordings(seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
-    names = ", ".join(f'"{s}"' for s in subjects)
-    lines = ['reader = "mne"               # FIF, SET, EDF, BDF, BrainVision: raw, epochs or averages', f'kind = "{TODO}"              # "EEG", "MEG", "ECoG"',
-             f'unit = "{TODO}"              # "µV", "fT", "fT/cm"; "z" or "a.u." takes the numbers as they are',
-             f"files = {_pattern(seen.files['recording'], subjects, many)}", f"subjects = [{names}]"]  # fmt: skip
-    if seen.files.get("events"):
-        lines += [f"events = {_pattern(seen.files['events'], subjects, many)}",
-                  'stimulus = "trial_type"      # column of the events that names the stimulus']  # fmt: skip
-    inside = bool(seen.files.get("channels"))
-    if inside:
-        lines.append(
-            f"channels = {_pattern(seen.files['channels'], subjects, many)}   # types, and channels that are bad"
-        )
-    if seen.files.get("electrodes"):
-        lines.append(
-            f"electrodes = {_pattern(seen.files['electrodes'], subjects, many)}   # places; regions may name its columns"
-        )
-    return [*lines, "", "[epochs]", "start = -0.1                 # seconds round each event", "stop = 0.6",
-            "window = [0.05, 0.5]         # first and last time that regions hold",
-            f'picks = "{"ecog" if inside else "eeg"}"                # or "mag", "grad", "seeg", "ecog"',
-            '# events = { 1 = "house" }    # codes of a stimulus channel, where no table and no annotation names events',
-            "# low = 0.1                  # filter before cutting, Hz", "# high = 40.0", "# rate = 100.0               # samples a second; divides that of the files",
-            '# montage = "standard_1020"  # where files have no places of sensors', ""]  # fmt: skip
-
-
-def _mask(seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
-    masks = [m for m in seen.files.get("mask", []) if "brain" in m.lower()]
-    if masks:
-        return [f"mask = {_pattern(masks, subjects, many)}             # which voxels are units"]
-    return []
-
-
-def _regions(seen: Look) -> list[str]:
-    subjects, many = list(seen.subjects) or [""], bool(seen.subjects)
-    lines = ["# Regions: masks, atlases with a table of labels, named units, or all units. They may overlap."]
-    masks = [m for m in seen.files.get("mask", []) if "brain" not in m.lower()]
-    found = list(dict.fromkeys((_region_name(m, subjects), _pattern([m], subjects, many)) for m in masks))
-    for name, pattern in found:
-        lines += ["[[regions]]", f'name = "{name}"', f"mask = {pattern}", ""]
-    for atlas in dict.fromkeys(_pattern([a], subjects, many) for a in seen.files.get("atlas", [])):
-        lines += ["[[regions]]", f"atlas = {atlas}", '# labels = "atlas.tsv"         # columns index, name, and path ("visual > ventral")', ""]  # fmt: skip
-    if not found and not seen.files.get("atlas"):
-        lines += ["[[regions]]", 'name = "all"', "all = true", ""]
-    return lines
 
 
 def _rdms(folder: Path, seen: Look) -> list[str]:
@@ -294,61 +259,19 @@ def _rdms(folder: Path, seen: Look) -> list[str]:
                 lines += ["[[rdms]]", f'region = "{key}"', f'kind = "{TODO}"              # "fMRI", "spikes", "behaviour"',
                           f'file = "{path}"', f'key = "{key}"', ""]  # fmt: skip
             continue
-        lines += ["[[rdms]]", f'region = "{_stem(path)}"', f'kind = "{TODO}"              # "fMRI", "spikes", "behaviour"',
+        lines += ["[[rdms]]", f'region = "{stem_of(path)}"', f'kind = "{TODO}"              # "fMRI", "spikes", "behaviour"',
                   f'file = "{path}"', '# key = "rdm"                # variable in the file, if it has several', ""]  # fmt: skip
     return lines
 
 
-def _trials(folder: Path, seen: Look, subjects: Sequence[str], many: bool) -> list[str]:
+def _trials(folder: Path, seen: Look, subjects: Sequence[str]) -> list[str]:
     for path in seen.files.get("table", []):
         if "trial" in path.lower() or "design" in path.lower():
             names = columns_of(folder / path)
             stimulus = next((c for c in TRIALS if c in names), TODO)
             own = [p for p in seen.files["table"] if "trial" in p.lower() or "design" in p.lower()]
-            return [f"trials = {_pattern(own, subjects, many)}   # a row for each row of the responses",
+            return [f"trials = {pattern_of(own, subjects)}   # a row for each row of the responses",
                     f'stimulus = "{stimulus}"']  # fmt: skip
     return [
         '# trials = "trials.csv"      # a row for each row of the responses; without it rows are the stimuli, in order'
     ]
-
-
-def _pattern(paths: Sequence[str], subjects: Sequence[str], many: bool) -> str:
-    """One pattern for all paths: subjects become ``{subject}``, what else differs becomes ``*``."""
-    texts_ = [_without_subject(p, subjects) if many else p for p in paths]
-    distinct = sorted(set(texts_))
-    if len(distinct) == 1:
-        return f'"{distinct[0]}"'
-    head, tail = _common(distinct), _common([t[::-1] for t in distinct])[::-1]
-    shortest = min(len(t) for t in distinct)
-    tail = tail[-(shortest - len(head)) :] if len(head) + len(tail) > shortest else tail
-    middles = [t[len(head) : len(t) - len(tail)] for t in distinct]
-    return f'"{head}{"**/*" if any("/" in m for m in middles) else "*"}{tail}"'
-
-
-def _without_subject(path: str, subjects: Sequence[str]) -> str:
-    for subject in sorted(subjects, key=len, reverse=True):
-        path = re.sub(rf"(?<![A-Za-z0-9-]){re.escape(subject)}(?![A-Za-z0-9])", "{subject}", path)
-    return path
-
-
-def _common(found: Sequence[str]) -> str:
-    first, last = min(found), max(found)
-    end = next((i for i, c in enumerate(first) if c != last[i]), len(first))
-    return first[:end]
-
-
-def _region_name(path: str, subjects: Sequence[str]) -> str:
-    """What is left of a mask's name; where nothing is, its description (``desc-V1``)."""
-    whole = _without_subject(_stem(path), subjects).replace("{subject}", "")
-    stem = re.sub(r"(?:^|_)(?:space|res|desc)-[A-Za-z0-9]+|(?:^|_)(?:mask|roi|label-)(?=_|$)?", "", whole)
-    described = re.search(r"(?:^|_)desc-([A-Za-z0-9]+)", whole)
-    names = [stem.strip("_-."), described[1] if described else ""]
-    return next((name for name in names if is_safe_name(name)), "region")
-
-
-def _stem(path: str) -> str:
-    name = PurePosixPath(path).name
-    for ending in (".nii.gz", ".label.gii", ".func.gii", ".shape.gii", ".dlabel.nii"):
-        if name.endswith(ending):
-            return name.removesuffix(ending)
-    return PurePosixPath(path).stem

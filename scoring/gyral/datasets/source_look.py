@@ -11,7 +11,7 @@ from gyral.datasets.layouts.known import layout_of
 from gyral.datasets.layouts.layout import IMAGES, Layout
 from gyral.datasets.manifest import MANIFEST
 from gyral.datasets.readers.brainio import why_no_netcdf
-from gyral.datasets.readers.hdf5 import DISSIMILARITIES, HDF5, listed, shapes_in, tables_in
+from gyral.datasets.readers.hdf5 import DISSIMILARITIES, HDF5, is_hdf5, listed, shapes_in, tables_in
 from gyral.errors import BadDataset, UserError
 
 MOST = 20_000  # files looked at
@@ -19,8 +19,10 @@ _MOST_UNREAD = 8  # files of which it is said why they are not read
 _MOST_NAMES = 500_000  # files whose names are looked at for published datasets
 _SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+|subj?\d+|UTS\d+|P\d+)(?=[/_.-])")
 RECORDINGS = (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr")
+_ARRAYS = (*HDF5, ".npy")
 TABLES = (".csv", ".tsv", ".parquet")
 _SURFACES = (".func.gii", ".shape.gii", ".gii", ".mgh", ".mgz")
+_ANATOMY = r"(?:^|[._-])(?:thickness|curv|sulc|area|volume)\."  # measures of the brain, no responses
 _CIFTI = (".dscalar.nii", ".dtseries.nii", ".pscalar.nii", ".ptseries.nii")
 LOOKED_FOR = (
     "Looked for: responses in NIfTI, GIFTI, CIFTI, FreeSurfer maps, .npy, .npz, .mat, HDF5, NWB, M/EEG recordings "
@@ -84,6 +86,7 @@ class Look:
 _FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("HDF5", HDF5, "of no use here"),
     ("netCDF", (".nc",), "of no use here"),
+    ("arrays of NumPy", (".npy",), "of no use here"),
     ("sound", (".wav", ".mp3", ".flac"), "sound is not shown to models yet; words in time are"),
     ("video", (".mp4", ".avi", ".webm"), "save its frames as images, and name the clip of each (stimuli.group)"),
     ("pickles", (".pkl", ".pickle"), "never read: a pickle runs code when it is opened"),
@@ -124,8 +127,8 @@ def look(folder: Path) -> Look:
     subjects = sorted({m for n in names for m in _SUBJECT.findall(n)})
     layout = layout_of(n for n in names if n not in unread) or layout
     own = {n for kind in files.values() for n in kind} | set(unread)
-    odd = (n for n in names if n.lower().endswith(HDF5) and n not in own and not (layout and layout.tell(n)))
-    unread |= {n: _why_unread(folder / n) for n in islice(odd, _MOST_UNREAD)}
+    odd = (n for n in names if n.lower().endswith(_ARRAYS) and n not in own and not (layout and layout.tell(n)))
+    unread |= dict(islice(((n, why) for n in odd if (why := _why_unread(folder / n))), _MOST_UNREAD))
     return Look(
         tuple(_sights(names, files, layout, unread)), tuple(subjects), files, len(names) > MOST, layout, unread
     )
@@ -147,7 +150,7 @@ def _walk(folder: Path) -> Iterator[str]:
 def _kind(folder: Path, name: str) -> str | None:
     base = PurePosixPath(name).name.lower()
     if base.endswith(_CIFTI):
-        return "cifti"
+        return "bold" if "_bold." in base else "cifti"
     if base.endswith(RECORDINGS):
         # further pieces of a long recording are read with the first
         return None if re.search(r"-\d+\.fif(\.gz)?$", base) else "recording"
@@ -158,7 +161,7 @@ def _kind(folder: Path, name: str) -> str | None:
             return "mask"
         if any(w in base for w in ("dseg", "atlas", "parcel", "aparc", "labels")):
             return "atlas"
-        if any(w in base for w in ("t1w", "t2w", "anat", "lowres", "boldref")):
+        if re.search(r"(?<!space-)t[12]w|anat|lowres|boldref|probseg", base):
             return None
         return "volume" if "beta" in base or _is_series(folder / name) else "mask"
     if base.endswith((".label.gii", ".annot", ".dlabel.nii")):
@@ -166,7 +169,9 @@ def _kind(folder: Path, name: str) -> str | None:
     if base.endswith((".surf.gii",)):
         return None
     if base.endswith(_SURFACES):
-        return "surface"
+        if "_bold." in base:
+            return "bold"
+        return None if re.search(_ANATOMY, base) else "surface"
     if base.endswith("_events.tsv"):
         return "events"
     if base.endswith(".nwb"):
@@ -208,12 +213,24 @@ def _hdf5_kind(path: Path) -> str | None:
 
 
 def _why_unread(path: Path) -> str:
-    """What is wrong with an HDF5 file of no kind that is known."""
+    """What is wrong with an HDF5 file, or an array of NumPy, of no kind that is known; empty where it may be beside responses."""
+    if not is_hdf5(path):
+        return _why_no_array(path)
     try:
         held = listed(shapes_in(path))
     except UserError as error:
         return f"{error.what} {error.mend or ''}".strip()
     return f"it holds {held or 'no numbers'}; an array of two axes is expected, trials x units or units x trials."
+
+
+def _why_no_array(path: Path) -> str:
+    shape = _shape_of(path)
+    if shape is None:
+        return "no array can be read from it; plain numbers are expected (np.save, without pickled objects)."
+    if len(shape) < 2:  # an order of trials, a list of voxels
+        return ""
+    held = " x ".join(map(str, shape))
+    return f"it holds an array of {held}; two axes are expected, trials x units (of epochs: numpy's reshape(trials, -1))."
 
 
 def _array_kind(path: Path) -> str | None:
@@ -222,14 +239,26 @@ def _array_kind(path: Path) -> str | None:
 
     if path.suffix == ".mat":
         return "rdm"
-    try:
-        if path.suffix == ".npz":
+    if path.suffix == ".npz":
+        try:
             with np.load(path, allow_pickle=False) as found:
                 return "rdm" if any(_square(found[k].shape) for k in found.files) else None
-        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
-    except (ValueError, OSError, EOFError):
+        except (ValueError, OSError, EOFError):
+            return None
+    shape = _shape_of(path)
+    if shape is None:
         return None
     return "rdm" if _square(shape) else "array" if len(shape) == 2 else None
+
+
+def _shape_of(path: Path) -> tuple[int, ...] | None:
+    """Of an array in ``.npy``; None where none can be read without running code."""
+    import numpy as np  # here: the names alone need no arrays
+
+    try:
+        return tuple(np.load(path, mmap_mode="r", allow_pickle=False).shape)
+    except (ValueError, OSError, EOFError):
+        return None
 
 
 def _square(shape: tuple[int, ...]) -> bool:
@@ -242,7 +271,7 @@ def _sights(
     if "dataset_description.json" in names or (files.get("bold") and files.get("events")):
         yield Sight("BIDS", len(files.get("bold", [])), readable=True)
     for what, kind in (
-        ("BOLD series (NIfTI)", "bold"),
+        ("BOLD series", "bold"),
         ("events tables", "events"),
         ("confounds tables", "confounds"),
         ("volumes (NIfTI)", "volume"),

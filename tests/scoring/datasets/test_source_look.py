@@ -99,7 +99,7 @@ def test_bids_derivatives_become_patterns_of_subjects_and_runs(tmp_path):
     bids(tmp_path)
     seen = look(tmp_path)
     assert seen.subjects == ("sub-01", "sub-02")
-    assert {s.what: s.count for s in seen.sights}["BOLD series (NIfTI)"] == 4
+    assert {s.what: s.count for s in seen.sights}["BOLD series"] == 4
     told = fields(tmp_path)
     responses = told["responses"]
     assert responses["reader"] == "bold"

@@ -15,6 +15,7 @@ from gyral.datasets.readers.files import find_file, find_files, numbers, texts
 from gyral.datasets.readers.labels import LabelNames, read_label_names
 from gyral.datasets.readers.recording import FoundRegion
 from gyral.datasets.readers.surface import hemisphere_of
+from gyral.datasets.readers.volume import Volume
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset, UnknownName
 
@@ -66,6 +67,8 @@ def choose_units(
 ) -> Chosen:
     """The places of ``responses.mask``, or without one those of any region (all where ``every``).
 
+    A surface has nothing but brain: a region of all units (``all``) that stands alone makes every place of it one. A volume has air.
+
     Numbers of regions are columns of the recording.
 
     Parameters
@@ -108,6 +111,8 @@ def choose_units(
         used = np.ones(space.size, np.bool_)
     elif inside:
         used = np.logical_or.reduce([mask for *_, mask in inside])
+    elif not isinstance(space, Volume) and any(region.all for region in regions):
+        used = np.ones(space.size, np.bool_)
     else:
         raise BadDataset(
             "neither a mask nor a region says which places are units.",
