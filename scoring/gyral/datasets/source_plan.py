@@ -25,7 +25,7 @@ from gyral.datasets.source_copies import copy_notes
 from gyral.datasets.source_rdms import read_source_rdms
 from gyral.datasets.source_regions import merge_regions
 from gyral.datasets.source_stimuli import read_stimuli, stimuli_of_events
-from gyral.datasets.source_subject import in_order, open_subject, places_of
+from gyral.datasets.source_subject import LAYOUT, in_order, open_subject, places_of
 from gyral.datasets.source_time import read_timeline
 from gyral.datasets.stimulus import StimulusSet
 from gyral.datasets.timeline import Timeline
@@ -157,7 +157,9 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         units={s: len(r.units) for s, r in recordings.items()},
         shown=shown,
         regions=regions,
-        keys={s: hash_json([__version__, facts, ids, s, _stamps_of(source, folder, s)]) for s in recordings},
+        keys={
+            s: hash_json([__version__, LAYOUT, facts, ids, s, _stamps_of(source, folder, s)]) for s in recordings
+        },
         split=split,
         notes=(*notes, *_opened(recordings), *copy_notes(told, folder), *_proposed(source, split)),
         rdms=rdms,

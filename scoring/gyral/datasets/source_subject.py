@@ -35,6 +35,7 @@ from gyral.errors import BadDataset
 from gyral.progress import Progress, silent
 
 BUDGET = 256 << 20  # bytes of responses held at once
+LAYOUT = 2  # of what is written of a subject: what an older Gyral left half done is not gone on with
 _COPIES = 4  # a block and what is made of it (float64)
 
 
