@@ -22,7 +22,8 @@ from gyral.errors import BadDataset, UnknownName
 
 SUBJECT = "subject"
 TURNED = (
-    "There are as many columns: transposed = true reads HDF5 with units as rows; of .npy and .mat save array.T."
+    "There are as many columns, so that the array is turned round: responses.transposed says of HDF5 how it lies (true: units as rows); "
+    "of .npy and .mat save array.T."
 )
 _NAMED = 5  # columns that a note names
 
