@@ -1,10 +1,12 @@
 """Drafts of `gyral data init` for folders as laboratories keep them: once filled in, `check` and `build` take them."""
 
 import re
+import tomllib
 
 import nibabel
 import numpy as np
 import pytest
+import tomli_w
 from nibabel.cifti2 import BrainModelAxis, ScalarAxis
 from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiLabel, GiftiLabelTable
 
@@ -148,7 +150,10 @@ def test_series_on_a_surface_are_series(tmp_path):
     for side, vertices in (("L", 7), ("R", 5)):
         gifti(f"{stem}_hemi-{side}_space-fsaverage5_bold.func.gii", DRAW(0).normal(size=(60, vertices)))
         stem.with_name(f"{stem.name}_hemi-{side}_space-fsaverage5_bold.json").write_text('{"RepetitionTime": 2.0}')
-    events(tmp_path / "sub-01" / "func" / "sub-01_task-faces_run-1_events.tsv", ["face", "house", "face", "house", "cat"])
+    events(
+        tmp_path / "sub-01" / "func" / "sub-01_task-faces_run-1_events.tsv",
+        ["face", "house", "face", "house", "cat"],
+    )
     told = drafted(tmp_path)
     assert (
         told["responses"]["files"]
@@ -259,3 +264,15 @@ def test_what_is_held_back_is_a_field_that_the_draft_names(tmp_path):
     np.save(tmp_path / "r.npy", np.zeros((4, 3)))
     drafted(tmp_path)
     assert re.search(r"^# holdout = false +# ", (tmp_path / "dataset.toml").read_text(), re.MULTILINE)
+
+
+def test_regions_that_stand_twice_are_refused_before_anything_is_read(tmp_path, capsys):
+    hemispheres(tmp_path)
+    labels(tmp_path)
+    filled(tmp_path)
+    path = tmp_path / "dataset.toml"
+    told = tomllib.loads(path.read_text())
+    told["regions"] = [{"atlas": f"{{subject}}_hemi-{side}_wang.label.gii"} for side in "LR"]
+    path.write_bytes(tomli_w.dumps(told).encode())
+    assert run("check", tmp_path) == 1
+    assert "declared twice" in capsys.readouterr().err
