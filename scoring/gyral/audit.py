@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gyral import __version__
+from gyral.benchmarks.benchmark import CEILINGS
 from gyral.between import posed
 from gyral.canaries.battery import run_canaries
 from gyral.canaries.finding import Finding, Verdict
@@ -22,7 +23,7 @@ from gyral.datasets.pack import read_pack
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.split import Split, contiguous, shuffled
 from gyral.dissimilarities import measured_rdms
-from gyral.errors import BadDataset, UserError
+from gyral.errors import BadDataset, UnknownName, UserError
 from gyral.fitting import MEMORY
 from gyral.hashing import hash_json
 from gyral.metrics import METRICS
@@ -194,7 +195,12 @@ def audit(
     ------
     BadDataset
         The split cannot be made, or a file of the pack cannot be read.
+    UnknownName
+        No such ceiling.
     """
+    known = sorted({kind for kinds in CEILINGS.values() for kind in kinds})
+    if ceiling is not None and ceiling not in known:
+        raise UnknownName("ceiling", ceiling, known)
     chosen = dataset.split() if split is None else split
     kind = _ceiling_kind(dataset) if ceiling is None else ceiling
     # A leak belongs to data and split: changes of the engine do not make kept reports stale.

@@ -19,6 +19,7 @@ MEAN = 0.02
 TAIL = 0.001
 LEVEL = 0.95
 NO_RESPONSES = "The dataset publishes dissimilarities only: there are no responses that a canary could predict."
+NO_MEASUREMENTS = "The dataset publishes choices only: there are no responses that a canary could predict."
 NO_FOLD = "No fold holds out three samples."
 
 
@@ -103,6 +104,8 @@ def score_of(cell: Cell, count: int) -> CanaryScore:
 
 def why_not(case: Case) -> str:
     """Why nothing can be scored of a case without responses or without folds."""
+    if case.dataset.triplets is not None:
+        return NO_MEASUREMENTS
     return NO_RESPONSES if case.problem is None else NO_FOLD
 
 

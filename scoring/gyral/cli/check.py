@@ -77,6 +77,8 @@ def _check_pack(path: Path) -> dict[str, Any]:
 
     faults = [Finding.of(error).as_dict() for error in check_pack(path)]
     notes: list[dict[str, str | None]] = []
+    if not faults and (impossible := _impossible(path)) is not None:
+        faults = [Finding.of(impossible).as_dict()]
     if not faults:
         from gyral.audit import audit_pack  # slow: torch
 
@@ -85,6 +87,22 @@ def _check_pack(path: Path) -> dict[str, Any]:
                 entry = Finding(f"canary-{found.canary}", found.reason, str(path), found.mend).as_dict()
                 (faults if found.verdict == "refuse" else notes).append(entry)
     return {"kind": "dataset", "ok": not faults, "faults": faults, "notes": notes, "layers": []}
+
+
+def _impossible(path: Path) -> UserError | None:
+    """Why a sound pack cannot answer the ``[benchmark]`` it declares, as `gyral data install` refuses it."""
+    from gyral.cli.data_install import judge_of
+    from gyral.datasets.facts import facts_of  # slow: pandas
+    from gyral.datasets.manifest import MANIFEST, read_manifest
+    from gyral.datasets.pack import read_pack
+
+    try:
+        judge = judge_of(read_manifest(path).benchmark, path / MANIFEST)
+        if judge is not None:
+            judge(facts_of(read_pack(path)))
+    except UserError as error:
+        return error
+    return None
 
 
 def _print(path: Path, fields: dict[str, Any]) -> None:

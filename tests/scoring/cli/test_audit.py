@@ -17,20 +17,7 @@ from gyral.datasets.dataset import Dataset
 from gyral.datasets.pack import write_pack
 from gyral.errors import BadDataset
 from planted_leaks import told
-from planted_subjects import dataset_of, planted_subjects
-
-BENCHMARK = {
-    "name": "told-benchmark",
-    "version": 0,
-    "title": "Told",
-    "modality": "language",
-    "dataset": "told",
-    "task": "encoding",
-    "metric": "pearson",
-    "readout": "ridge",
-    "ceiling": "none",
-    "main_region": "all",
-}
+from planted_subjects import BENCHMARK, dataset_of, planted_subjects
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

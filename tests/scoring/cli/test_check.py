@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import uploads
 from gyral.datasets.catalogue import find_pack, open_dataset
+from gyral.datasets.pack import write_pack
+from planted_subjects import BENCHMARK, dataset_of, planted_subjects
 
 
 def check(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -88,3 +91,19 @@ def test_pack_is_checked_as_a_pack(tmp_path: Path) -> None:
     done = check(copy)
     assert done.returncode == 1
     assert file.name in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"ceiling": "best"}, "must be one of"), ({"ceiling": "loso"}, "subjects"), ({"metric": "rr"}, "metric")],
+)
+def test_a_benchmark_that_a_pack_cannot_answer_is_a_fault(
+    asked: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    dataset = dataset_of(planted_subjects(subjects=2))
+    declared = BENCHMARK | {"dataset": dataset.name} | asked
+    write_pack(replace(dataset, extra={"benchmark": declared}), tmp_path / "pack")
+    done = check(tmp_path / "pack", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1 and not found["ok"] and len(found["faults"]) == 1
+    assert words in json.dumps(found["faults"])
