@@ -40,6 +40,13 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
         A column that is not there.
     """
     if source.table is None:
+        for name in ("tier", "position"):
+            if getattr(source, name) is not None:
+                raise BadDataset(
+                    f"{name} goes with a table of stimuli, and none is named.",
+                    where=f"stimuli.{name}",
+                    code="source",
+                )
         return None
     table, path = _table(source, source.table, folder)
     if table.empty:

@@ -72,3 +72,9 @@ def test_a_position_goes_with_a_width_and_with_images(pictures, tmp_path):
         built(tmp_path, pictures)
     with pytest.raises(BadDataset, match="text stimuli have no position"):
         replace(StimulusSet.from_texts(["a", "b"]), position=(0.0, 0.0))
+
+
+@pytest.mark.parametrize("field", [{"position": [1.0, 0.0]}, {"tier": "words"}])
+def test_events_that_are_stimuli_have_no_table_to_say_more_of(pictures, tmp_path, field):
+    with pytest.raises(BadDataset, match="goes with a table of stimuli"):
+        built(tmp_path, {**pictures, "stimuli": {"modality": "label", **field}})
