@@ -120,7 +120,8 @@ def _check_finite(values: NDArray[Any], where: str) -> None:
             raise BadDataset(
                 f"NaN or infinite at sample {start + row}, unit {unit}.",
                 where=where,
-                mend="A mean response must be a number; only single repeats may be missing (NaN).",
+                mend="A mean response must be a number; only single repeats may be missing (NaN). People who saw other "
+                "stimuli share no pack: keep the stimuli that all saw, or a pack for each.",
                 code="not-finite",
             )
 
