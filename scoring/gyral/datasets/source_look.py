@@ -127,7 +127,9 @@ def look(folder: Path) -> Look:
     subjects = sorted({m for n in names for m in _SUBJECT.findall(n)})
     layout = layout_of(n for n in names if n not in unread) or layout
     own = {n for kind in files.values() for n in kind} | set(unread)
-    odd = (n for n in names if n.lower().endswith(_ARRAYS) and n not in own and not (layout and layout.tell(n)))
+    # Published sets have arrays beside those that are read.
+    looked = HDF5 if layout is not None else _ARRAYS
+    odd = (n for n in names if n.lower().endswith(looked) and n not in own and not (layout and layout.tell(n)))
     unread |= dict(islice(((n, why) for n in odd if (why := _why_unread(folder / n))), _MOST_UNREAD))
     return Look(
         tuple(_sights(names, files, layout, unread)), tuple(subjects), files, len(names) > MOST, layout, unread
@@ -293,7 +295,8 @@ def _sights(
     if layout is not None:
         yield Sight(layout.name, max(1, sum(layout.tell(n) for n in names if n not in unread)), readable=True)
     own = {n for kind in files.values() for n in kind}
-    own |= set() if layout is None else {n for n in names if layout.tell(n) and n not in unread}
+    if layout is not None:
+        own |= {n for n in names if n.endswith(".npy") or (layout.tell(n) and n not in unread)}
     for what, endings, hint in _FORMATS:
         if count := sum(n.lower().endswith(endings) for n in names if n not in own):
             why = " ".join(f"{n}: {said}" for n, said in unread.items() if n.lower().endswith(endings))
