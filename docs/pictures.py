@@ -1,7 +1,7 @@
 """Pictures of the README, made from a site that serves the demo; only of simulated stimuli.
 
     make demo                                            in one terminal
-    python docs/pictures.py http://127.0.0.1:8000        in another, once it has scored sim-vision
+    python docs/pictures.py http://127.0.0.1:8000        in another, once it has scored sim-vision and its twins
 
 ``images/board.png`` is the board of sim-vision as a browser shows it, ``images/brain.svg`` what `gyral show --brain` draws of one network.
 """
@@ -24,8 +24,8 @@ def board(site: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1240, "height": 980}, color_scheme="light")
         answer = page.goto(f"{site.rstrip('/')}/boards/{BOARD}/", wait_until="networkidle")
-        if answer is None or not answer.ok:
-            raise SystemExit(f"{site} has no board {BOARD}: wait until the demo has scored it.")
+        if answer is None or not answer.ok or "twin not scored" in page.content():
+            raise SystemExit(f"{site} has no whole board {BOARD}: wait until the demo has scored it, twins too.")
         page.screenshot(path=str(IMAGES / "board.png"))
         browser.close()
 
