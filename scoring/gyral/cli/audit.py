@@ -126,20 +126,11 @@ def _print(report: "Audit", counted: str) -> None:
         click.echo(f"  {report.ceiling_note}")
     if report.ceilings:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        left = ("  region", "in", "estimated by")
-        for title in (
-            "  region",
-            "ceiling",
-            "95 % interval",
-            "in",
-            _spread_of(report),
-            counted,
-            "left out",
-            "estimated by",
-        ):
+        left, spread = ("  region", "in", "estimated by"), _spread_of(report)
+        for title in ("  region", "ceiling", "95 % interval", "in", *spread, counted, "left out", "estimated by"):
             table.add_column(title, justify="left" if title in left else "right")
         for row in report.ceilings:
-            table.add_row(*_cells(row))
+            table.add_row(*_cells(row, spread=bool(spread)))
         open_console().print(table)
     refused = len(report.refused)
     click.echo()
@@ -159,18 +150,25 @@ def _interval(finding: "Finding") -> str:
     return f": r = {number(score.value)}, 95 % interval {between} ({score.region})"
 
 
-def _spread_of(report: "Audit") -> str:
-    return "lower bound" if report.ceilings[0].kind == "rdm-bounds" else "quartiles of units"
+def _spread_of(report: "Audit") -> tuple[str, ...]:
+    """Head of the column between a ceiling and what it is of; none where there is nothing to say in it."""
+    if all(row.lower_quartile is None for row in report.ceilings):
+        return ()
+    return ("lower bound" if any(row.kind == "rdm-bounds" for row in report.ceilings) else "quartiles of units",)
 
 
-def _cells(row: "RegionCeiling") -> tuple[str, ...]:
+def _cells(row: "RegionCeiling", *, spread: bool) -> tuple[str, ...]:
     known = row.value is not None
     between = f"{number(row.low)} to {number(row.high)}" if row.low is not None else "-"
+    middle = "-"
     if row.kind == "rdm-bounds":
-        spread = number(row.lower_quartile)
-    else:
-        spread = (
-            "-" if row.upper_quartile is None else f"{number(row.lower_quartile)} to {number(row.upper_quartile)}"
-        )
-    cells = (number(row.value) if known else "-", between, row.unit if known else "-", spread)
+        middle = number(row.lower_quartile)
+    elif row.upper_quartile is not None:
+        middle = f"{number(row.lower_quartile)} to {number(row.upper_quartile)}"
+    cells = (
+        number(row.value) if known else "-",
+        between,
+        row.unit if known else "-",
+        *([middle] if spread else []),
+    )
     return f"  {row.region}", *cells, str(row.units), str(row.left_out), row.kind
