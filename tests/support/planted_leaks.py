@@ -15,6 +15,20 @@ from gyral.datasets.stimulus import StimulusSet
 
 STORIES, LENGTH, VOXELS = 4, 60, 12
 
+# Of the dataset that `told` makes.
+BENCHMARK = {
+    "name": "told-benchmark",
+    "version": 0,
+    "title": "Told",
+    "modality": "language",
+    "dataset": "told",
+    "task": "encoding",
+    "metric": "pearson",
+    "readout": "ridge",
+    "ceiling": "none",
+    "main_region": "all",
+}
+
 
 def told(
     values: NDArray[Any],

@@ -13,19 +13,6 @@ from gyral.datasets.responses import Responses
 from gyral.datasets.stimulus import StimulusSet
 from gyral.places import home
 
-BENCHMARK = {
-    "name": "told-benchmark",
-    "version": 0,
-    "title": "Told",
-    "modality": "language",
-    "dataset": "told",
-    "task": "encoding",
-    "metric": "pearson",
-    "readout": "ridge",
-    "ceiling": "none",
-    "main_region": "all",
-}
-
 
 def planted_subjects(
     subjects: int = 5,

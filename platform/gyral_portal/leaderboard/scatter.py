@@ -139,7 +139,7 @@ class Scatter:
         """What the diagonal says; empty where there is none."""
         if self.x is None or self.y is None or not self.is_gap or not self.points:
             return ""
-        return f"{gap_words(self.x, self.y)} {gap_summary([p.y - p.x for p in self.points])}"
+        return f"{gap_words(self.x, self.y)} {gap_summary([p.difference for p in self.points])}"
 
     @property
     def chosen(self) -> dict[str, str]:

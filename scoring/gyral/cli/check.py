@@ -91,15 +91,11 @@ def _check_pack(path: Path) -> dict[str, Any]:
 
 def _impossible(path: Path) -> UserError | None:
     """Why a sound pack cannot answer the ``[benchmark]`` it declares, as `gyral data install` refuses it."""
-    from gyral.cli.data_install import judge_of
-    from gyral.datasets.facts import facts_of  # slow: pandas
-    from gyral.datasets.manifest import MANIFEST, read_manifest
-    from gyral.datasets.pack import read_pack
+    from gyral.cli.data_install import require_answerable
+    from gyral.datasets.manifest import read_manifest  # slow: pydantic models
 
     try:
-        judge = judge_of(read_manifest(path).benchmark, path / MANIFEST)
-        if judge is not None:
-            judge(facts_of(read_pack(path)))
+        require_answerable(read_manifest(path), path)
     except UserError as error:
         return error
     return None

@@ -26,16 +26,14 @@ def install(path: Path, force: bool, quiet: bool) -> None:
 
     A pack that declares a [benchmark] is refused where its split leaks (`gyral data check PATH` says how).
     """
-    from gyral.datasets.facts import facts_of
     from gyral.datasets.folder import sweep  # slow import (pandas behind it), only for this command
-    from gyral.datasets.manifest import MANIFEST, read_manifest
-    from gyral.datasets.pack import copy_pack, read_pack
+    from gyral.datasets.manifest import read_manifest
+    from gyral.datasets.pack import copy_pack
 
     raise_first_fault(path, quiet=quiet)
     manifest = read_manifest(path)
     name = manifest.about.name
-    if (judge := judge_of(manifest.benchmark, path / MANIFEST)) is not None:
-        judge(facts_of(read_pack(path)))
+    require_answerable(manifest, path)
     _check_split(manifest, path, quiet)
     catalogue.check_content(name, manifest.content_hash, str(path))
     target = places.home() / "packs" / name
@@ -67,6 +65,22 @@ def raise_first_fault(pack: Path, *, quiet: bool) -> int:
             click.echo(f"{len(faults)} faults; the first one:", err=True)
         raise fault
     return len(read_manifest(pack).files)
+
+
+def require_answerable(manifest: "Manifest", path: Path) -> None:
+    """Refuse a pack whose data cannot answer the ``[benchmark]`` it declares.
+
+    Raises
+    ------
+    BadDataset
+        As `judge_of`, and what a benchmark needs is not there.
+    """
+    from gyral.datasets.facts import facts_of
+    from gyral.datasets.manifest import MANIFEST
+    from gyral.datasets.pack import read_pack
+
+    if (judge := judge_of(manifest.benchmark, path / MANIFEST)) is not None:
+        judge(facts_of(read_pack(path)))
 
 
 def judge_of(table: dict[str, Any] | None, path: Path) -> "Judge | None":

@@ -16,8 +16,8 @@ from gyral.cli.main import main
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.pack import write_pack
 from gyral.errors import BadDataset
-from planted_leaks import told
-from planted_subjects import BENCHMARK, dataset_of, planted_subjects
+from planted_leaks import BENCHMARK, told
+from planted_subjects import dataset_of, planted_subjects
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -11,7 +11,8 @@ import pytest
 import uploads
 from gyral.datasets.catalogue import find_pack, open_dataset
 from gyral.datasets.pack import write_pack
-from planted_subjects import BENCHMARK, dataset_of, planted_subjects
+from planted_leaks import BENCHMARK
+from planted_subjects import dataset_of, planted_subjects
 
 
 def check(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

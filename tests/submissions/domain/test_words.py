@@ -10,22 +10,9 @@ from gyral.datasets.pack import write_pack
 from gyral.places import home
 from gyral_submissions.domain.benchmark import sync_benchmarks
 from gyral_submissions.models import Benchmark
-from planted_leaks import told
+from planted_leaks import BENCHMARK, told
 
 pytestmark = pytest.mark.django_db
-
-BENCHMARK = {
-    "name": "told-benchmark",
-    "version": 0,
-    "title": "Told",
-    "modality": "language",
-    "dataset": "told",
-    "task": "encoding",
-    "metric": "pearson",
-    "readout": "ridge",
-    "ceiling": "none",
-    "main_region": "all",
-}
 
 
 def outcomes(name: str) -> list[str]:
