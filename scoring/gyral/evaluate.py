@@ -28,6 +28,7 @@ from gyral.errors import UserError
 from gyral.fitting import MEMORY
 from gyral.hashing import hash_json
 from gyral.metrics.metric import metrics_of
+from gyral.models.card import SHOWN
 from gyral.models.compute import multiply_adds
 from gyral.models.model import CARD_LAYERS, Model, choose_layers
 from gyral.models.precomputed import PrecomputedFeatures
@@ -51,7 +52,7 @@ Array = NDArray[np.floating[Any]]
 # Bytes of predictions kept beside a record; float32, because responses come in any unit (tesla, counts).
 PREDICTIONS_BUDGET = 256 << 20
 
-_MODALITY = {"image": "vision", "text": "language"}
+_MODALITY = {shown: sense for sense, shown in SHOWN.items()}
 
 
 def evaluate(

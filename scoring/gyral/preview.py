@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from html import escape
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,14 @@ from gyral.datasets.dataset import Dataset
 from gyral.datasets.manifest import read_manifest
 from gyral.datasets.region import Region
 from gyral.datasets.repeats import presentations
+from gyral.datasets.sound import read_sound
 from gyral.html_page import facts, table, whole_page
 from gyral.metrics.metric import title_of
 from gyral.progress import Progress, silent
 
 SAMPLES = 12
 _SIDE = 160  # pixels of a picture
+_SMALL = 1 << 20  # bytes of a sound that the page holds
 _WORDS = {"pass": "fits", "warn": "look at this", "refuse": "refused", "not-applicable": "does not apply"}
 _RIGHTS = {
     "public": "A site shows the stimuli to everybody.",
@@ -121,6 +124,8 @@ def _shapes(dataset: Dataset) -> Iterator[str]:
     ]
     if dataset.stimuli.shown:
         told.append(("Images", dataset.stimuli.shown))
+    if dataset.stimuli.modality == "sound":
+        told.append(("Sounds", _durations(dataset.stimuli.files or ())))
     responses = dataset.responses
     if responses is not None:
         told.append(("Responses", f"{escape(responses.kind)}, in {escape(responses.physical_unit)}"))
@@ -168,8 +173,9 @@ def _stimuli(dataset: Dataset, asked: bool) -> Iterator[str]:
     chosen = stimuli.subset([int(r) for r in rows])
     groups = chosen.groups or ("",) * len(chosen)
     if chosen.files is not None:
+        show = _player if stimuli.modality == "sound" else _image
         items = [
-            f'<li><figure><img src="{_picture(file)}" alt="stimulus {escape(name)}"><figcaption class="soft">{escape(name)}'
+            f'<li><figure>{show(file, name)}<figcaption class="soft">{escape(name)}'
             f"{f', {escape(group)}' if group else ''}</figcaption></figure></li>"
             for name, group, file in zip(chosen.ids, groups, chosen.files, strict=True)
         ]
@@ -182,6 +188,27 @@ def _stimuli(dataset: Dataset, asked: bool) -> Iterator[str]:
         ]
         yield f'<ol class="texts">{"".join(lines)}</ol>'
     yield f'<p class="soft">{len(chosen)} of {len(stimuli)}, evenly spaced.</p>'
+
+
+def _durations(files: Sequence[Path]) -> str:
+    sounds = [read_sound(file) for file in files]
+    seconds = sorted(s.seconds for s in sounds)
+    rates = sorted({s.rate for s in sounds})
+    shown = f"{seconds[0]:.2f}" if seconds[0] == seconds[-1] else f"{seconds[0]:.2f} to {seconds[-1]:.2f}"
+    return f"{shown} s, {sum(seconds):.0f} s together, at {', '.join(map(str, rates))} Hz"
+
+
+def _player(file: Path, name: str) -> str:
+    """A sound to be heard from the page itself, where it is small."""
+    if file.stat().st_size > _SMALL:
+        return f"<small>{file.stat().st_size / 1e6:.1f} MB: too large for this page</small>"
+    kind = {".wav": "wav", ".flac": "flac"}.get(file.suffix.lower(), "ogg")
+    held = base64.b64encode(file.read_bytes()).decode()
+    return f'<audio controls preload="none" src="data:audio/{kind};base64,{held}" aria-label="stimulus {escape(name)}"></audio>'
+
+
+def _image(file: Path, name: str) -> str:
+    return f'<img src="{_picture(file)}" alt="stimulus {escape(name)}">'
 
 
 def _picture(file: Any) -> str:

@@ -40,7 +40,7 @@ class ModelRef(_Frozen):
 
     name: str = Field(description="identifier; an untrained twin ends in ':untrained'")
     hash: str
-    modality: Literal["vision", "language"] | None = Field(description="null for bare arrays")
+    modality: Literal["vision", "language", "audio"] | None = Field(description="null for bare arrays")
     title: str = ""
     twin: Literal["untrained", "permuted"] | None = None
     seeds: tuple[int, ...] = Field((), description="draws behind a twin; empty for a model")
@@ -66,7 +66,7 @@ class BenchmarkRef(_Frozen):
     split: str
     split_hash: str
     metric: str
-    modality: Literal["vision", "language"] | None = Field(description="null for bare arrays")
+    modality: Literal["vision", "language", "audio"] | None = Field(description="null for bare arrays")
     simulated: bool = False
     rdm: str | None = Field(None, description="how RDMs were made of responses; null where none were")
 

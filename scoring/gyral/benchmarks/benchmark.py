@@ -7,6 +7,7 @@ from gyral.errors import UnknownName, UserError
 from gyral.hashing import hash_json
 from gyral.metrics import METRICS
 from gyral.metrics.metric import Task, metrics_of, task_of
+from gyral.models.card import Sense
 from gyral.readouts import READOUTS
 
 LEAST_GRID = 7
@@ -29,7 +30,7 @@ class Benchmark:
         0 while it may still change.
     title : str
         Heading on pages.
-    modality : {"vision", "language"}
+    modality : {"vision", "language", "audio"}
         Which models it scores.
     dataset : str
         Name in the dataset catalogue (or of an installed pack).
@@ -62,7 +63,7 @@ class Benchmark:
     name: str
     version: int
     title: str
-    modality: Literal["vision", "language"]
+    modality: Sense
     dataset: str
     task: Task
     metric: str

@@ -19,6 +19,7 @@ from gyral.datasets.manifest import is_safe_name
 from gyral.errors import BadDataset
 from gyral.metrics import METRICS
 from gyral.metrics.metric import metrics_of
+from gyral.models.card import SHOWN
 from gyral.readouts import READOUTS
 from gyral.rsa.rdm import KINDS, REPEATED
 from gyral.scores.ceiling import LEAST_REPEATED
@@ -26,7 +27,6 @@ from gyral.scores.subjects import LEAST_SUBJECTS
 
 # Fewest subjects that ceilings between subjects take.
 FEWEST = {"loso": LEAST_SUBJECTS, "extrapolation": 4, "consistency": 2}
-_MODALITIES = {"vision": "image", "language": "text"}
 _FORMS = {
     "string_type": "a text",
     "int_type": "a whole number",
@@ -132,7 +132,7 @@ def _one_of(said: str, known: Collection[str]) -> str:
 
 def _data(benchmark: Benchmark, facts: Facts) -> _Wrong:
     """What the data lack."""
-    task, shown = benchmark.task, _MODALITIES[benchmark.modality]
+    task, shown = benchmark.task, SHOWN[benchmark.modality]
     yield benchmark.dataset != facts.name, f"dataset must be {facts.name!r}, the pack's name"
     yield (
         facts.modality != shown,

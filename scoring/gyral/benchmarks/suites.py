@@ -3,10 +3,10 @@
 import math
 import re
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from gyral.errors import UnknownName
 from gyral.hashing import hash_json
+from gyral.models.card import Sense
 
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9._-]*@\d+")
 
@@ -38,7 +38,7 @@ class Suite:
     version : int
     title, summary : str
         Heading and one sentence for pages.
-    modality : {"vision", "language"}
+    modality : {"vision", "language", "audio"}
         Which models it scores.
     members : tuple of Member
         In the order of columns; each benchmark once, at least one of them counted.
@@ -48,7 +48,7 @@ class Suite:
     version: int
     title: str
     summary: str
-    modality: Literal["vision", "language"]
+    modality: Sense
     members: tuple[Member, ...]
 
     def __post_init__(self) -> None:

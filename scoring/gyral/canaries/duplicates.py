@@ -111,7 +111,7 @@ def _stories(case: Case) -> Finding:
 def _compared(case: Case) -> Rows | None:
     """Rows whose stimuli can be told from each other by looking; None where none can."""
     stimuli = case.dataset.stimuli
-    if stimuli.modality == "image" and stimuli.files is not None:
+    if stimuli.modality in ("image", "sound") and stimuli.files is not None:
         return np.arange(len(stimuli), dtype=np.int64)
     if stimuli.modality == "text" and stimuli.texts is not None:
         long = [i for i, text in enumerate(stimuli.texts) if len(text.split()) >= _WORDS]

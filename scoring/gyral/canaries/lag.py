@@ -9,13 +9,15 @@ from gyral.canaries.finding import Finding
 from gyral.canaries.scored import fit, region_values, standard_errors, stretches
 from gyral.canaries.verdict import MEAN, TAIL, Cell, not_applicable, score_of, why_not
 from gyral.datasets.near import image_prints
+from gyral.datasets.sound_print import PARTS, sound_prints
+from gyral.datasets.spectrogram import BANDS
 from gyral.datasets.split import Rows
 from gyral.datasets.stimulus import StimulusSet
 from gyral.features.timed import Placement
 from gyral.scores.confidence import t_quantile
 
 NAME, TITLE = "lag-scan", "Lag scan"
-TESTED = "Surface properties of the stimuli (length of words and texts; light and colour), against responses of other rows"
+TESTED = "Surface properties of the stimuli (length of words and texts; light and colour; levels of sounds), against responses of other rows"
 REACH = 3
 _LONGEST = 8  # rows either way, at most
 _BLOCKS = 4  # squares of an image along a side
@@ -106,7 +108,11 @@ def lag_scan(case: Case) -> Finding:
 
 
 def surface_of(stimuli: StimulusSet) -> Array | None:
-    """Surface properties, samples x features: lengths of texts, or light and colour of 4 x 4 squares of images."""
+    """Surface properties, samples x features.
+
+    Lengths of texts, light and colour of 4 x 4 squares of images, or duration and levels of sounds in eight bands and
+    four parts.
+    """
     if stimuli.modality == "text" and stimuli.texts is not None:
         return np.array([_lengths(t) for t in stimuli.texts], np.float32)
     if stimuli.modality == "image" and stimuli.files is not None:
@@ -115,6 +121,10 @@ def surface_of(stimuli: StimulusSet) -> Array | None:
         side = thumbnails.shape[1] // _BLOCKS
         cut = thumbnails.reshape(len(thumbnails), _BLOCKS, side, _BLOCKS, side, 3).astype(np.float32)
         return np.asarray(cut.mean(axis=(2, 4)).reshape(len(thumbnails), -1))
+    if stimuli.modality == "sound" and stimuli.files is not None:
+        made = sound_prints(stimuli.files)
+        levels = made[:, 1:].reshape(len(made), 8, BANDS // 8, 4, PARTS // 4).mean(axis=(2, 4))
+        return np.column_stack([made[:, 0], levels.reshape(len(made), -1)]).astype(np.float32)
     return None
 
 

@@ -7,9 +7,11 @@ images, 7 x 7 grid  ``luminance``; ``contrast`` (root mean square); ``spatial-fr
 sentences           ``length`` (characters, words, letters a word); ``frequency`` (log rank of words: mean,
                     least, greatest); ``position`` in a story or passage, where there are such groups;
                     ``static-vectors`` (GloVe, 50 dimensions), fetched on first use
+sounds              ``duration``; ``envelope`` (level over time: mean, spread, each quarter); ``rate`` (how strongly
+                    the envelope fluctuates in five octaves, 1 to 32 Hz); ``spectrum`` (centroid and width)
 ==================  ==================================================================================
 
-Features are those of the floors (`gyral.models.floors`, `gyral.models.gabor`), cached as any model's. A band whose files
+Features are those of the floors (`gyral.models.floors`, `gyral.models.gabor`; of sounds `gyral.controls.heard`), cached as any model's. A band whose files
 cannot be had is named with the reason: scores with and without it are not compared unnoticed.
 """
 
@@ -22,14 +24,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gyral.datasets.stimulus import StimulusSet
+from gyral.controls.heard import SOUND_BANDS, heard
+from gyral.datasets.sound import read_sound
+from gyral.datasets.spectrogram import RATE
+from gyral.datasets.stimulus import Modality, StimulusSet
 from gyral.errors import Unavailable
 from gyral.features.extract import extract
 from gyral.features.features import Features
 from gyral.hashing import hash_json
 from gyral.models import gabor
 from gyral.models.activation import require_finite, spans
-from gyral.models.card import ImageInput, ModelCard
+from gyral.models.card import SHOWN, ImageInput, ModelCard, SoundInput
 from gyral.models.catalogue import open_model
 from gyral.models.floors import word_frequency, word_length
 from gyral.models.image import load_images
@@ -93,7 +98,7 @@ def nuisances_of(stimuli: StimulusSet, *, progress: Progress = silent, folder: P
     """
     found: dict[str, tuple[NDArray[Any], str]] = {}
     absent: dict[str, str] = {}
-    if stimuli.modality in ("image", "text"):
+    if stimuli.modality in SHOWN.values():
         simple = SimpleBands(stimuli.modality)
         layers = extract(simple, stimuli, simple.layers(), progress=progress, step="nuisances", folder=folder)
         found |= {name: (layer.array, simple.hash) for name, layer in layers.items()}
@@ -117,13 +122,14 @@ class SimpleBands:
 
     Parameters
     ----------
-    modality : {"image", "text"}
+    modality : {"image", "text", "sound"}
     """
 
-    def __init__(self, modality: str) -> None:
+    def __init__(self, modality: Modality) -> None:
         image = ImageInput(size=gabor.SIZE, crop=1.0, mean=(0, 0, 0), std=(1, 1, 1), layout="NHWC")
-        shown = "vision" if modality == "image" else "language"
-        self.card = ModelCard(name="nuisances", modality=shown, image=image)
+        sense = next(sense for sense, shown in SHOWN.items() if shown == modality)
+        whole = SoundInput(rate=RATE, seconds=None)
+        self.card = ModelCard(name="nuisances", modality=sense, image=image, sound=whole)
 
     @property
     def hash(self) -> str:
@@ -132,14 +138,14 @@ class SimpleBands:
 
     def layers(self) -> tuple[str, ...]:
         """Names of the bands."""
-        return IMAGE_BANDS if self.card.modality == "vision" else TEXT_BANDS
+        return {"vision": IMAGE_BANDS, "language": TEXT_BANDS, "audio": SOUND_BANDS}[self.card.modality]
 
     def batches(
         self, stimuli: StimulusSet, layers: Sequence[str], *, reduction: Reduction, memory: int = 1 << 30
     ) -> Iterator[Batch]:
         """See `gyral.models.model.Model.batches`; bands are flat, whatever the reduction."""
-        describe = self._images if self.card.modality == "vision" else self._texts
-        for start, stop in spans(len(stimuli), 64 << 20 if self.card.modality == "vision" else 1, memory):
+        describe = {"vision": self._images, "language": self._texts, "audio": self._sounds}[self.card.modality]
+        for start, stop in spans(len(stimuli), 1 if self.card.modality == "language" else 64 << 20, memory):
             values = describe(stimuli.subset(range(start, stop)))
             for name in layers:
                 require_finite(name, values[name], stimuli, start)
@@ -163,6 +169,10 @@ class SimpleBands:
             "length": word_length(stimuli, self.card),
             "frequency": word_frequency(stimuli, self.card),
         }
+
+    def _sounds(self, stimuli: StimulusSet) -> dict[str, Floats]:
+        found = [heard(read_sound(file)) for file in stimuli.files or ()]
+        return {name: np.stack([one[name] for one in found]) for name in SOUND_BANDS}
 
 
 def position(groups: Sequence[str]) -> Floats:

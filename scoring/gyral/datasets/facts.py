@@ -23,7 +23,7 @@ class Facts:
     Parameters
     ----------
     name : str
-    modality : {"image", "text", "label"}
+    modality : {"image", "text", "label", "sound"}
         Of the stimuli.
     groups : bool
         Whether stimuli have groups.

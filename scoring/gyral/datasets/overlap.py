@@ -1,6 +1,6 @@
 """Overlap: look for a dataset's stimuli in a folder of training data.
 
-Images are compared by `gyral.datasets.near`. Texts are looked for as passages: a stimulus is there if `SHARE` of its
+Images and sounds are compared by `gyral.datasets.near`. Texts are looked for as passages: a stimulus is there if `SHARE` of its
 runs of `RUN` words (all of its words, where it has fewer) occur in one file, in the normalised form of
 `gyral.datasets.near` (runs of 8 words, .7 of them: Chowdhery et al. 2023, PaLM, section 8). Stimuli of fewer than
 `FEWEST` words are not looked for: any large text holds them.
@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from gyral.datasets.near import Prints, image_prints, near_pairs, normalised_text, prints_of
+from gyral.datasets.near import Prints, near_pairs, normalised_text, prints_of
+from gyral.datasets.sound import ENDINGS
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadDataset
-from gyral.hashing import hash_file
 from gyral.progress import Progress, silent
 
 RUN = 8
@@ -23,8 +24,9 @@ SHARE = 0.7
 FEWEST = 4
 
 _IMAGES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+_SOUNDS = frozenset(ENDINGS)
 _TEXTS = frozenset((".csv", ".jsonl", ".md", ".tsv", ".txt"))
-_BATCH = 1024  # images held at once
+_BATCH = 1024  # images or sounds held at once
 _BLOCK = 1 << 20  # characters read at once
 
 
@@ -39,9 +41,9 @@ class Hit:
     file : str
         Where, relative to the folder.
     likeness : float
-        1 for the same bytes; correlation of thumbnails (images), share of its runs of words (texts).
+        1 for the same bytes; correlation of thumbnails (images) or levels (sounds), share of its runs of words (texts).
     exact : bool
-        The same bytes (images), every run of words (texts).
+        The same bytes (images, sounds), every run of words (texts).
     """
 
     stimulus: str
@@ -79,13 +81,13 @@ class Search:
 
 
 def search_folder(stimuli: StimulusSet, folder: Path, *, progress: Progress = silent) -> Search:
-    """Look for every stimulus in every image (or text) below ``folder``.
+    """Look for every stimulus in every image (sound, text) below ``folder``.
 
     Parameters
     ----------
     stimuli : StimulusSet
     folder : Path
-        Image files, or ``.txt``, ``.md``, ``.csv``, ``.tsv`` and ``.jsonl`` (a "text" each line); links to folders are not followed.
+        Image files, sounds, or ``.txt``, ``.md``, ``.csv``, ``.tsv`` and ``.jsonl`` (a "text" each line); links to folders are not followed.
     progress : Progress
         Told of files.
 
@@ -96,7 +98,7 @@ def search_folder(stimuli: StimulusSet, folder: Path, *, progress: Progress = si
     """
     if not folder.is_dir():
         raise BadDataset("there is no such folder.", where=str(folder), code="missing")
-    wanted = _IMAGES if stimuli.modality == "image" else _TEXTS
+    wanted = {"image": _IMAGES, "sound": _SOUNDS}.get(stimuli.modality, _TEXTS)
     every = sorted(p for p in folder.rglob("*") if p.is_file())
     files = [p for p in every if p.suffix.lower() in wanted]
     passed = Counter(p.suffix.lower() or "no suffix" for p in every if p.suffix.lower() not in wanted)
@@ -107,8 +109,8 @@ def search_folder(stimuli: StimulusSet, folder: Path, *, progress: Progress = si
             mend=f"Files of these kinds are read: {', '.join(sorted(wanted))}.",
             code="overlap-nothing",
         )
-    if stimuli.modality == "image":
-        hits, compared = list(_in_images(stimuli, files, folder, passed, progress)), len(stimuli)
+    if stimuli.modality in ("image", "sound"):
+        hits, compared = list(_in_files(stimuli, files, folder, passed, progress)), len(stimuli)
     else:
         passages = _passages(prints_of(stimuli))
         hits = list(_in_texts(stimuli.ids, passages, files, folder, passed, progress))
@@ -118,16 +120,17 @@ def search_folder(stimuli: StimulusSet, folder: Path, *, progress: Progress = si
     return Search(len(stimuli), compared, len(files) - passed["unreadable"], dict(+passed), tuple(hits))
 
 
-def _in_images(
+def _in_files(
     stimuli: StimulusSet, files: list[Path], folder: Path, passed: Counter[str], progress: Progress
 ) -> Iterator[Hit]:
     known = prints_of(stimuli)
+    modality: Literal["image", "sound"] = "sound" if stimuli.modality == "sound" else "image"
     for start in range(0, len(files), _BATCH):
         progress("look at files", start, len(files))
         names, parts = [], []
         for file in files[start : start + _BATCH]:
             try:
-                parts.append(image_prints([file], [hash_file(file)]))
+                parts.append(prints_of(StimulusSet.from_files([file], modality=modality)))
             except BadDataset:
                 passed["unreadable"] += 1
             else:

@@ -4,7 +4,7 @@
 
     dataset.toml             what it is, its split, times of M/EEG, published ceilings, and every file with size and sha256
     stimuli.parquet          id, sha256, file or text, group, further columns; rows of every array, in order
-    stimuli/                 image files
+    stimuli/                 files of images or sounds
     samples.parquet          story and signals of every row, where responses were sampled in time
     units.parquet            subject, unit, regions (list; regions may overlap), further columns
     responses/SUBJECT.npy    samples x units, float32
@@ -250,7 +250,7 @@ def verify_pack(folder: Path, *, progress: Progress = silent) -> Dataset:
 
 
 def _write_stimuli(stimuli: StimulusSet, writer: Writer) -> list[str] | None:
-    """Copy image files into the pack; their paths there, in order."""
+    """Copy the files of images or sounds into the pack; their paths there, in order."""
     if stimuli.files is None:
         return None
     stimuli.verify()

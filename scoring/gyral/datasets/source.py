@@ -53,9 +53,9 @@ class StimuliSource(Table):
         None, description="of TextGrids: the tier of words; none: the one called word or words"
     )
     id: str = "id"
-    file: str | None = Field(None, description="column with paths of images")
+    file: str | None = Field(None, description="column with paths of images or sounds")
     pixels: PixelsSource | None = Field(None, description="an HDF5 file with all images, in place of files")
-    folder: Inside | None = Field(None, description="what paths of images are relative to")
+    folder: Inside | None = Field(None, description="what paths of files are relative to")
     text: str | None = Field(None, description="column with texts")
     group: str | None = Field(None, description="column with story, run or passage")
     onset: str | None = Field(None, description="column with seconds after the start of the story")

@@ -14,6 +14,7 @@ from gyral.datasets.readers.files import column, find_file, find_files, numbers,
 from gyral.datasets.readers.hdf5 import opened, variable
 from gyral.datasets.readers.textgrid import ENDING as TEXTGRID
 from gyral.datasets.readers.textgrid import read_words
+from gyral.datasets.sound import read_sound
 from gyral.datasets.source import StimuliSource
 from gyral.datasets.source_parts import JoinSource, PixelsSource
 from gyral.datasets.stimulus import StimulusSet
@@ -60,6 +61,8 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
             columns[ours] = numbers(table, theirs, path)
     for join in source.join:
         columns |= _joined(join, table, folder, path)
+    if source.modality == "sound":
+        return _sounds(source, table, ids, folder, path, groups, columns)
     if source.modality == "image":
         if source.pixels is not None:
             files = _rows_of_pixels(source.pixels, table, folder, path, scratch)
@@ -79,6 +82,26 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
         raise BadDataset(f"row {empty + 1} (stimulus {ids[empty]!r}) has no text.", where=str(path), code="table")
     made = StimulusSet.from_texts(found, ids, modality=source.modality, groups=groups, columns=columns)
     # refused there: texts have no place on a screen here
+    return replace(made, degrees=source.degrees, position=source.position)
+
+
+def _sounds(
+    source: StimuliSource,
+    table: pd.DataFrame,
+    ids: Sequence[str],
+    folder: Path,
+    path: Path,
+    groups: Sequence[str] | None,
+    columns: dict[str, NDArray[Any]],
+) -> StimulusSet:
+    for name, given in (("pixels", source.pixels), ("text", source.text), ("encode", source.encode != "as-is")):
+        if given:
+            raise BadDataset(
+                f"{name} does not go with sounds.", where=f"stimuli.{name}", mend="Leave it out.", code="source"
+            )
+    files = _files(source, table, folder, path)
+    made = StimulusSet.from_files(files, ids, modality="sound", groups=groups, columns=columns)
+    # refused there: sounds have no place on a screen
     return replace(made, degrees=source.degrees, position=source.position)
 
 
@@ -149,10 +172,13 @@ def _files(source: StimuliSource, table: pd.DataFrame, folder: Path, path: Path)
             raise BadDataset(
                 f"row {row + 1}: there is no file {text!r} in {base}.",
                 where=str(path),
-                mend="stimuli.folder says what paths of images are relative to.",
+                mend="stimuli.folder says what paths of files are relative to.",
                 code="stimulus-missing",
             )
-        _require_picture(file)
+        if source.modality == "sound":
+            read_sound(file)
+        else:
+            _require_picture(file)
         found.append(file)
     return found
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gyral.errors import BadDataset
 from gyral.hashing import hash_bytes, hash_file, hash_json
 
-Modality = Literal["image", "text", "label"]
+Modality = Literal["image", "text", "label", "sound"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,14 +21,14 @@ class StimulusSet:
 
     Parameters
     ----------
-    modality : {"image", "text", "label"}
+    modality : {"image", "text", "label", "sound"}
         ``label`` sets have names only (no model can be shown them): pages and decoding use them.
     ids : tuple of str
         Unique, in presentation (pack) order.
     hashes : tuple of str
-        Hex sha256 of each item's bytes (images) or UTF-8 text (sentences, labels).
+        Hex sha256 of each item's bytes (images, sounds) or UTF-8 text (sentences, labels).
     files : tuple of Path, optional
-        One file an item (images).
+        One file an item (images, sounds).
     texts : tuple of str, optional
         One text an item (sentences, labels).
     groups : tuple of str, optional
@@ -156,9 +156,10 @@ class StimulusSet:
         hashes: Sequence[str] | None = None,
         groups: Sequence[str] | None = None,
         columns: dict[str, NDArray[Any]] | None = None,
+        modality: Literal["image", "sound"] = "image",
         degrees: float | None = None,
     ) -> Self:
-        """A set of image files; ids default to the file stems, hashes are computed where not given.
+        """A set of image (or sound) files; ids default to the file stems, hashes are computed where not given.
 
         Raises
         ------
@@ -173,7 +174,7 @@ class StimulusSet:
                     code="stimulus-missing",
                 )
         return cls(
-            modality="image",
+            modality=modality,
             ids=tuple(ids) if ids is not None else tuple(f.stem for f in files),
             hashes=tuple(hashes) if hashes is not None else tuple(hash_file(f) for f in files),
             files=tuple(files),

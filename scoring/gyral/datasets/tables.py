@@ -48,7 +48,7 @@ def stimuli_from(frame: pd.DataFrame, manifest: Manifest, folder: Path, listed: 
         A column is missing, a file leaves the pack or is not in its list (``path-escapes``).
     """
     where = str(folder / "stimuli.parquet")
-    needed = ["id", "sha256", "file" if manifest.stimuli.modality == "image" else "text"]
+    needed = ["id", "sha256", "file" if manifest.stimuli.modality in ("image", "sound") else "text"]
     if missing := [c for c in needed if c not in frame]:
         raise BadDataset(f"columns {missing!r} are missing.", where=where)
     files = [_inside(text, listed, where) for text in frame["file"]] if "file" in frame else None

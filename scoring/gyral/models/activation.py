@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadDataset, BadFeatures, BadUpload, UnknownName
-from gyral.models.card import ModelCard
+from gyral.models.card import SHOWN, ModelCard
 from gyral.models.model import Array, Reduction
 
 Floats = NDArray[np.float32]
@@ -189,18 +189,18 @@ def require_layers(layers: Sequence[str], known: Collection[str]) -> None:
 
 
 def require_modality(card: ModelCard, stimuli: StimulusSet) -> None:
-    """Refuse to show images to a language model and text to a vision model.
+    """Refuse to show a model stimuli of another modality than its own: images to a language model, texts to a vision model.
 
     Raises
     ------
     BadDataset
         With code ``modality``.
     """
-    needed = "image" if card.modality == "vision" else "text"
-    if stimuli.modality != needed:
+    if stimuli.modality != SHOWN[card.modality]:
+        fitting = next((sense for sense, shown in SHOWN.items() if shown == stimuli.modality), None)
         raise BadDataset(
             f"{card.name!r} is a {card.modality} model and cannot be shown {stimuli.modality} stimuli.",
             where="stimuli",
-            mend=f"Choose a {'vision' if stimuli.modality == 'image' else 'language'} model.",
+            mend=f"Choose a model of the modality {fitting!r}." if fitting else "No model is shown labels.",
             code="modality",
         )

@@ -8,10 +8,15 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gyral.datasets.corpus import NOTHING, CorpusName
+from gyral.datasets.sound import LONGEST, RATES
+from gyral.datasets.stimulus import Modality
 from gyral.errors import BadUpload, complaint, sentence
 from gyral.models.toml_file import read_toml
 
 Pooling = Literal["last", "mean", "cls"]
+Sense = Literal["vision", "language", "audio"]
+# What models of a modality are shown.
+SHOWN: dict[Sense, Modality] = {"vision": "image", "language": "text", "audio": "sound"}
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -81,6 +86,48 @@ class TextInput(BaseModel):
         return _without(self.model_dump(mode="json"), {"special_tokens": True, "cut": "start"})
 
 
+class SoundInput(BaseModel):
+    """How sounds enter a model that hears.
+
+    Channels are averaged, and samples brought to ``rate`` by polyphase filtering. A longer sound is cut to ``seconds``, a
+    shorter one has silence behind it. Full scale is 1; "rms" divides what is left by its root mean square.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rate: int = Field(16_000, ge=RATES[0], le=RATES[1], description="samples a second, Hz")
+    seconds: float | None = Field(
+        2.0,
+        gt=0,
+        le=LONGEST,
+        allow_inf_nan=False,
+        description="duration the model hears; floors hear all of a sound",
+    )
+    cut: Literal["start", "end", "both"] = Field(
+        "end", description="which end of a sound that is too long is cut; both: its middle is kept"
+    )
+    normalise: Literal["none", "rms"] = Field("none", description="rms: divided by the root mean square")
+
+    @property
+    def length(self) -> int | None:
+        """Samples the model hears; None for all of them."""
+        return None if self.seconds is None else max(1, round(self.seconds * self.rate))
+
+    def __str__(self) -> str:
+        kept = {"end": "the first", "start": "the last", "both": "the middle"}[self.cut]
+        heard = (
+            "whole"
+            if self.seconds is None
+            else f"{kept} {self.seconds:g} seconds, shorter sounds with silence behind"
+        )
+        loud = ", divided by the root mean square" if self.normalise == "rms" else ""
+        return f"one channel at {self.rate} Hz, {heard}{loud}"
+
+    def facts(self) -> dict[str, Any]:
+        """What decides the features, for hashes."""
+        return self.model_dump(mode="json")
+
+
 def _without(fields: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """Keys that came later are left out at their default, so that what was hashed before keeps its hash."""
     return {key: value for key, value in fields.items() if key not in defaults or value != defaults[key]}
@@ -93,7 +140,7 @@ class ModelCard(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="identifier on the boards")
     title: str = ""
-    modality: Literal["vision", "language"]
+    modality: Sense
     description: str = ""
     family: str = Field("", description="architecture family, for filters")
     parameters: int | None = Field(None, ge=0, description="number of trained parameters")
@@ -107,6 +154,7 @@ class ModelCard(BaseModel):
     layers: tuple[str, ...] = Field((), description="layers to read, as glob patterns; empty: chosen for you")
     image: ImageInput = ImageInput()
     text: TextInput = TextInput()
+    sound: SoundInput = SoundInput()
 
     @field_validator("training_datasets")
     @classmethod
@@ -137,12 +185,21 @@ class ModelCard(BaseModel):
     def decisive(self) -> dict[str, Any]:
         """What of the card decides the features; the rest is only shown."""
         plain = self.model_dump(mode="json", include={"modality", "layers"})
+        if self.modality == "audio":
+            return {**plain, "sound": self.sound.facts()}
         return {**plain, "image": self.image.facts(), "text": self.text.facts()}
+
+    @property
+    def shown(self) -> ImageInput | TextInput | SoundInput:
+        """How stimuli of the card's modality enter the model."""
+        if self.modality == "audio":
+            return self.sound
+        return self.image if self.modality == "vision" else self.text
 
     @property
     def preprocessing(self) -> str:
         """What is done to a stimulus before the model sees it, in one line."""
-        return str(self.image if self.modality == "vision" else self.text)
+        return str(self.shown)
 
     def write(self, path: Path) -> None:
         """Write ``gyral.toml``."""
@@ -168,7 +225,7 @@ def _explain(error: ValidationError, where: str) -> BadUpload:
 
 def known_keys() -> tuple[str, ...]:
     """Every key of a card, those of its tables with a dot."""
-    tables: dict[str, type[BaseModel]] = {"image": ImageInput, "text": TextInput}
+    tables: dict[str, type[BaseModel]] = {"image": ImageInput, "text": TextInput, "sound": SoundInput}
     inner = [f"{table}.{key}" for table, model in tables.items() for key in model.model_fields]
     return (*(key for key in ModelCard.model_fields if key not in tables), *inner)
 

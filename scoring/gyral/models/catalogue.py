@@ -5,10 +5,10 @@ Importing this table imports no torch, transformers or onnxruntime.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
+from gyral.datasets.spectrogram import RATE
 from gyral.errors import UnknownName, UserError
-from gyral.models.card import ImageInput, ModelCard, TextInput
+from gyral.models.card import ImageInput, ModelCard, Sense, SoundInput, TextInput
 from gyral.models.model import Model
 from gyral.models.others import OTHERS, open_other, other_reference
 from gyral.models.reference import Kind, Reference
@@ -332,7 +332,12 @@ _SMOLLM = Reference(
 
 
 def _floor(
-    name: str, title: str, modality: Literal["vision", "language"], summary: str, image: ImageInput | None = None
+    name: str,
+    title: str,
+    modality: Sense,
+    summary: str,
+    image: ImageInput | None = None,
+    sound: SoundInput | None = None,
 ) -> Reference:
     card = ModelCard(
         name=name,
@@ -345,6 +350,7 @@ def _floor(
         training_datasets=("none",),
         licence="BSD-3-Clause",
         image=image or ImageInput(),
+        sound=sound or SoundInput(),
     )
     return Reference(card, f"floor: {summary}", "floor")
 
@@ -372,6 +378,13 @@ _FLOORS = (
         "vision",
         "oriented Gabor energies at four scales and opponent colour on a 7 x 7 grid",
         _plain_nhwc(112),
+    ),
+    _floor(
+        "spectrogram",
+        "Spectrogram",
+        "audio",
+        "level in 32 bands of the ear's width in eight parts of a sound, and how strongly each band fluctuates",
+        sound=SoundInput(rate=RATE, seconds=None),
     ),
     _floor("word-length", "Word length", "language", "characters, words and letters a word"),
     _floor(

@@ -1,6 +1,6 @@
 """Floors: what a score must beat before it says anything about a model.
 
-No weights, so no twin: pixels, edges and colour, word length, word frequency.
+No weights, so no twin: pixels, edges and colour, word length, word frequency, a sound's spectrogram.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +11,11 @@ from math import log10
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.datasets.sound import read_sound
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import UnknownName
 from gyral.hashing import hash_json
-from gyral.models import gabor
+from gyral.models import gabor, spectrogram
 from gyral.models.activation import reduced, require_finite, require_layers, require_modality, spans
 from gyral.models.card import ModelCard
 from gyral.models.image import load_images
@@ -46,8 +47,7 @@ class Floor:
     @property
     def hash(self) -> str:
         """See `gyral.models.model.Model.hash`."""
-        shown = self.card.image if self.card.modality == "vision" else self.card.text
-        return hash_json([VERSION, self.card.name, shown.facts()])
+        return hash_json([VERSION, self.card.name, self.card.shown.facts()])
 
     def layers(self) -> tuple[str, ...]:
         """One layer."""
@@ -64,7 +64,7 @@ class Floor:
         """See `gyral.models.model.Model.batches`."""
         require_modality(self.card, stimuli)
         require_layers(layers, self.layers())
-        for start, stop in spans(len(stimuli), 64 << 20 if self.card.modality == "vision" else 1, memory):
+        for start, stop in spans(len(stimuli), 1 if self.card.modality == "language" else 64 << 20, memory):
             part = stimuli.subset(range(start, stop))
             if reduction.words and self.card.name in WORD_FLOORS:
                 values = _by_word(WORD_FLOORS[self.card.name], part, reduction.words)
@@ -144,6 +144,12 @@ def _rank(word: str, ranks: dict[str, int]) -> int:
     return max((ranks.get(part, last) for part in pieces_of(word)), default=last)
 
 
+def bands_of_hearing(stimuli: StimulusSet, card: ModelCard) -> Floats:
+    """Levels in frequency bands over time and their modulation, ``samples x 416`` (`gyral.models.spectrogram`)."""
+    rows = [spectrogram.described(read_sound(file)) for file in stimuli.files or ()]
+    return np.stack(rows) if rows else np.zeros((0, spectrogram.WIDTH), np.float32)
+
+
 @cache
 def frequency_ranks() -> dict[str, int]:
     """Rank (from 1) of the packaged list's words; see the list's first lines for its source and licence."""
@@ -156,6 +162,7 @@ FLOORS: dict[str, tuple[str, Describe]] = {
     "pixels": ("rgb", pixels),
     "images": ("rgb", images),
     "gabor": ("edges-and-colour", edges_and_colour),
+    "spectrogram": ("level-and-modulation", bands_of_hearing),
     "word-length": ("length", word_length),
     "word-frequency": ("frequency", word_frequency),
 }

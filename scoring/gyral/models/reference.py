@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gyral.models.card import ModelCard
+from gyral.models.card import ModelCard, Sense
 from gyral.models.model import Model
 from gyral.models.weights import Source, fetch_weights, is_fetched
 from gyral.progress import Progress, silent
@@ -37,7 +37,7 @@ class Reference:
     opener: Callable[[str], Model] | None = None
 
     @property
-    def modality(self) -> Literal["vision", "language"]:
+    def modality(self) -> Sense:
         """What it can be shown."""
         return self.card.modality
 

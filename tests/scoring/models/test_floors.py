@@ -13,6 +13,7 @@ from gyral.models.catalogue import MODELS
 from gyral.models.floors import FLOORS, Floor, frequency_ranks
 from gyral.models.model import Model, Reduction
 from made_models import features, vision_card
+from made_sounds import sounds
 from uploads import pictures
 
 
@@ -24,8 +25,13 @@ def _floor(name: str) -> Floor:
 def test_floors_keep_the_protocol(name: str, tmp_path: Path) -> None:
     model = _floor(name)
     assert isinstance(model, Model) and len(model.layers()) == 1
-    vision = MODELS[name].modality == "vision"
-    stimuli = pictures(tmp_path, 5) if vision else StimulusSet.from_texts(["a cat", "the dog", "one", "", "two"])
+    texts = StimulusSet.from_texts(["a cat", "the dog", "one", "", "two"])
+    made = {
+        "vision": lambda: pictures(tmp_path, 5),
+        "audio": lambda: sounds(tmp_path, 5),
+        "language": lambda: texts,
+    }
+    stimuli = made[MODELS[name].modality]()
     whole, single = features(model, stimuli), features(model, stimuli, memory=1)
     for layer, values in whole.items():
         assert len(values) == 5 and values.dtype == np.float32 and np.isfinite(values).all()

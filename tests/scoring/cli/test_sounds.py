@@ -1,0 +1,111 @@
+"""Sounds, from a folder of files to a score."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gyral.cli.main import main
+from gyral.datasets.pack import read_pack
+from made_sounds import SOUND_BENCHMARK, ids_of, sound_folder
+from source_folder import ABOUT, describe
+
+
+@pytest.fixture
+def gyral(capsys):
+    """Run the command line: exit status, standard output, standard error."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as left:
+            main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return left.value.code, out, err
+
+    return run
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A described folder of sounds; its tables."""
+    tables = sound_folder(tmp_path / "own")
+    about = ABOUT | {"display": "public", "ordered": False}
+    describe(tmp_path / "own", **tables, about=about, benchmark=SOUND_BENCHMARK)
+    return tables, tmp_path / "own"
+
+
+def _score(gyral, model):
+    status, out, err = gyral("score", model, "-b", "own-sounds@0", "--no-controls")
+    assert status == 0, err
+    return json.loads(Path(out.rpartition("record: ")[2].strip()).read_text())
+
+
+def test_from_sounds_to_scores_of_what_hears_and_what_does_not(gyral, home, own, tmp_path):
+    tables, folder = own
+    assert "48 stimuli (sound)" in gyral("data", "check", folder)[1]
+    assert gyral("data", "build", folder)[0] == 0
+    pack = read_pack(folder / "pack")
+    assert pack.stimuli.modality == "sound" and pack.stimuli.ids == tuple(ids_of(folder))
+    assert (pack.stimuli.files[3]).read_bytes() == (folder / "clips" / "clip03.wav").read_bytes()
+    status, out, _ = gyral("data", "check", folder / "pack")
+    assert status == 0 and "None among 48 stimuli" in out
+    assert gyral("data", "preview", folder / "pack", "--out", tmp_path / "own.html")[0] == 0
+    page = (tmp_path / "own.html").read_text()
+    assert re.search(r"0\.6\d to 1\.[12]\d s, \d\d s together, at 22050 Hz", page)
+    assert page.count('<audio controls preload="none" src="data:audio/wav;base64,') == 12 and "<img" not in page
+    assert gyral("data", "install", folder / "pack")[0] == 0
+    assert "audio: Own sounds" in gyral("list", "benchmarks")[1]
+    heard = _main_score(_score(gyral, "spectrogram"))
+    assert heard > 0.85
+    features = tmp_path / "duration"
+    _features(features, pack.stimuli, np.array([[len(f.read_bytes())] for f in pack.stimuli.files], np.float32))
+    assert _main_score(_score(gyral, features)) < 0.2 < heard
+
+
+def _main_score(record):
+    return next(r["value"] for r in record["rows"] if r["region"] == "auditory" and r["subject"] == "all")
+
+
+def _features(folder, stimuli, array):
+    folder.mkdir()
+    np.save(folder / "duration.npy", array)
+    lines = [f"{i},{h}" for i, h in zip(stimuli.ids, stimuli.hashes, strict=True)]
+    (folder / "ids.csv").write_text("\n".join(["id,sha256", *lines]) + "\n")
+    (folder / "features.toml").write_text(
+        'format = 1\n[card]\nname = "duration"\nmodality = "audio"\n[[layer]]\nname = "duration"\nfile = "duration.npy"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"degrees": 8.0}, "sound stimuli have no width in degrees"),
+        ({"degrees": 8.0, "position": [1.0, 0.0]}, "sound stimuli have no width in degrees"),
+        ({"encode": "png"}, "encode does not go with sounds"),
+        ({"text": "kind"}, "text does not go with sounds"),
+        ({"file": "kind"}, "there is no file 'k0'"),
+    ],
+)
+def test_what_does_not_go_with_sounds_is_named(change, said, gyral, own):
+    tables, folder = own
+    describe(folder, **(tables | {"stimuli": tables["stimuli"] | change}))
+    status, _, err = gyral("data", "check", folder)
+    assert status == 1 and said in err
+
+
+def test_a_broken_sound_is_named_before_anything_is_built(gyral, own):
+    _, folder = own
+    file = folder / "clips" / "clip07.wav"
+    file.write_bytes(file.read_bytes()[:-100])
+    status, _, err = gyral("data", "build", folder)
+    assert status == 1 and "clip07.wav: the sound cannot be read to its end" in err
+
+
+def test_a_benchmark_of_sounds_takes_no_model_that_sees(gyral, own):
+    tables, folder = own
+    describe(folder, **tables, benchmark=SOUND_BENCHMARK | {"modality": "vision"})
+    status, _, err = gyral("data", "check", folder)
+    assert status == 1
+    assert "modality is 'vision', whose models take stimuli of modality 'image'; these are 'sound'" in err
