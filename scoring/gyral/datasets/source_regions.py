@@ -118,7 +118,9 @@ def _rule(source: Source, found: FoundRegion) -> RegionSource:
 
 
 def _overlaps(regions: list[Region]) -> list[str]:
-    if len(regions) > 200:  # every pair of a fine parcellation; parcels do not overlap
+    every = np.concatenate([region.units for region in regions])
+    # parcels do not overlap, and of a fine parcellation there are too many pairs to look at each
+    if len(np.unique(every)) == len(every) or len(regions) > 200:
         return []
     shared = [
         (a.name, b.name, n) for a, b in combinations(regions, 2) if (n := len(np.intersect1d(a.units, b.units)))

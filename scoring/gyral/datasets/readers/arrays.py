@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from gyral.datasets.readers.files import find_files
 from gyral.datasets.readers.hdf5 import is_hdf5, opened, variable
+from gyral.datasets.readers.line import placed_line
 from gyral.datasets.readers.matlab import matrix_shape, read_matrix
 from gyral.datasets.readers.plain import described_units, shown_trials
 from gyral.datasets.readers.recording import Array, Part, Recording
 from gyral.datasets.readers.space import choose_units
-from gyral.datasets.readers.surface import hemisphere_of, pair_hemispheres
+from gyral.datasets.readers.surface import pair_hemispheres, side_of
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset
 
@@ -25,8 +26,8 @@ _AT_ONCE = 1 << 28  # bytes of float32 that one pass over a file with units as r
 def open_array(source: ResponsesSource, regions: Sequence[RegionSource], folder: Path, subject: str) -> Recording:
     """A subject's arrays, one after the other; where both hemispheres have files (``lh``, ``rh``), side by side.
 
-    Every column is a unit unless ``responses.mask`` says which. Masks and label arrays of regions are ``.npy`` with a value a
-    column.
+    Every column is a unit unless ``responses.mask`` says which. Masks and label arrays of regions are files with a value a
+    column (`gyral.datasets.readers.line`).
 
     Raises
     ------
@@ -77,19 +78,12 @@ class Columns:
         return sum(self.counts.values())
 
     def labels(self, paths: Sequence[Path]) -> tuple[NDArray[np.float64], dict[int, str]]:
-        """Values of one ``.npy`` a hemisphere, a number a column; no names. See `Space`."""
+        """Values of a file for all columns or one a hemisphere, a number a column; no names. See `Space`."""
         parts = {side: np.zeros(count) for side, count in self.counts.items()}
         for path in paths:
-            side = "" if "" in self.counts else hemisphere_of(path)
-            values = np.nan_to_num(_line(path))
-            if len(values) != self.counts.get(side, 0):
-                what = f"{side} columns" if side else "columns"
-                raise BadDataset(
-                    f"{len(values)} values; the responses have {self.counts.get(side, 0)} {what}.",
-                    where=str(path),
-                    code="image-shape",
-                )
-            parts[side] = np.where(values > 0, values, parts[side])
+            side = "" if "" in self.counts else side_of(path)
+            for own, values in placed_line(path, self.counts, side, "columns").items():
+                parts[own] = np.where(values > 0, values, parts[own])
         return np.concatenate(list(parts.values())), {}
 
     def units(self, chosen: NDArray[np.int64], *, space: str | None) -> pd.DataFrame:
@@ -142,11 +136,9 @@ class _Matrix:
 
 
 def _grouped(paths: list[Path]) -> list[dict[str, Path]]:
-    try:
-        sides = {hemisphere_of(p) for p in paths}
-    except BadDataset:  # names that say nothing of a side are arrays of all units
-        sides = set()
-    return pair_hemispheres(paths) if len(sides) == 2 else [{"": p} for p in paths]
+    # names that say nothing of a side are arrays of all units
+    sides = {side_of(p) for p in paths}
+    return pair_hemispheres(paths) if sides == {"left", "right"} else [{"": p} for p in paths]
 
 
 def _matrix(path: Path, key: str, transposed: bool) -> _Matrix:
@@ -171,17 +163,6 @@ def _matrix(path: Path, key: str, transposed: bool) -> _Matrix:
             code="array",
         )
     return _Matrix(path, "", *array.shape)
-
-
-def _line(path: Path) -> NDArray[np.float64]:
-    array = _loaded(path) if path.suffix == ".npy" else np.zeros((0, 0))
-    if array.ndim != 1 or array.dtype.kind not in "fiub":
-        raise BadDataset(
-            f"shape {array.shape!r}, {array.dtype}; a .npy with a number for each column of the responses is expected.",
-            where=str(path),
-            code="array",
-        )
-    return np.asarray(array, np.float64)
 
 
 def _loaded(path: Path) -> NDArray[np.generic]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gyral.datasets.readers.files import find_file, find_files
+from gyral.datasets.readers.grayordinates import grayordinates_of, is_cifti
 from gyral.datasets.readers.hdf5 import is_hdf5
 from gyral.datasets.readers.localiser import localised
 from gyral.datasets.readers.plain import described_units, shown_trials
@@ -11,13 +12,7 @@ from gyral.datasets.readers.projection import NIFTI, projected_of
 from gyral.datasets.readers.recording import Recording
 from gyral.datasets.readers.series import Series, parts_on
 from gyral.datasets.readers.space import Space, choose_units
-from gyral.datasets.readers.surface import (
-    SURFACE,
-    grayordinates_of,
-    is_cifti,
-    pair_hemispheres,
-    surface_of,
-)
+from gyral.datasets.readers.surface import SURFACE, pair_hemispheres, surface_of
 from gyral.datasets.readers.volume import Volume, volume_of
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.readers.files import find_file
+from gyral.datasets.readers.grayordinates import is_cifti
 from gyral.datasets.readers.recording import Array, Part
-from gyral.datasets.readers.surface import Surface, is_cifti
+from gyral.datasets.readers.surface import Surface
 from gyral.datasets.readers.volume import Volume, load_image, read_block, volume_of
 from gyral.datasets.source_parts import ProjectSource
 from gyral.errors import BadDataset

@@ -7,19 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.datasets.readers.grayordinates import Grayordinates, cifti_part, is_cifti
 from gyral.datasets.readers.hdf5 import is_hdf5
 from gyral.datasets.readers.projection import NIFTI, Projected, projected_part
 from gyral.datasets.readers.recording import Part
 from gyral.datasets.readers.space import Chosen, Space
-from gyral.datasets.readers.surface import (
-    SURFACE,
-    Grayordinates,
-    Surface,
-    cifti_part,
-    is_cifti,
-    pair_hemispheres,
-    surface_part,
-)
+from gyral.datasets.readers.surface import SURFACE, Surface, pair_hemispheres, surface_part
 from gyral.datasets.readers.volume import Volume, hdf5_part, volume_part
 from gyral.errors import BadDataset
 

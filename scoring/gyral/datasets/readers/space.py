@@ -3,25 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import combinations
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.files import find_file, find_files, numbers, texts
-from gyral.datasets.readers.labels import LabelNames, read_label_names
+from gyral.datasets.readers.atlas import parcels_of
+from gyral.datasets.readers.files import find_files, numbers, texts
+from gyral.datasets.readers.labels import is_nothing
 from gyral.datasets.readers.recording import FoundRegion
 from gyral.datasets.readers.surface import hemisphere_of
 from gyral.datasets.readers.volume import Volume
 from gyral.datasets.source import RegionSource, ResponsesSource
 from gyral.errors import BadDataset, UnknownName
-
-_WHOLE = 1e-3  # by which a label may miss a whole number: some programs keep them as floats
-# What parcellations call places that belong to nothing.
-_NOTHING = {"unknown", "???", "medial_wall", "medialwall", "medial wall", "background", ""}
 
 
 class Space(Protocol):
@@ -104,7 +100,9 @@ def choose_units(
             values, _ = space.labels(find_files(folder, region.mask, subject))
             inside.append((region, _named(region), region.path, region.title, values > 0))
         elif region.atlas is not None:
-            inside += _parcels(space, region, folder, subject)
+            inside += [
+                (region, p.name, p.path, p.title, p.inside) for p in parcels_of(space, region, folder, subject)
+            ]
     if source.mask is not None:
         used = space.labels(masks_of(folder, source.mask, subject))[0] > 0
     elif every:
@@ -170,7 +168,7 @@ def table_regions(units: pd.DataFrame, regions: Sequence[RegionSource], subject:
             continue
         if region.column is not None:
             values = texts(units, region.column, f"units of subject {subject!r}")
-            for name in dict.fromkeys(v for v in values if v.strip().lower() not in _NOTHING):
+            for name in dict.fromkeys(v for v in values if not is_nothing(v)):
                 own = np.flatnonzero([v == name for v in values]).astype(np.int64)
                 found.append(FoundRegion(name, (*region.path, name), "", own))
             continue
@@ -226,58 +224,3 @@ def _named(region: RegionSource) -> str:
     if region.name is None:
         raise BadDataset("a region needs a name.", where="regions.name", code="source")
     return region.name
-
-
-def _require_apart(space: Space, paths: Sequence[Path]) -> None:
-    """Refuse images of one atlas that label the same places differently: one would silently win."""
-    if len(paths) < 2:
-        return
-    each = [np.nan_to_num(space.labels([p])[0]) for p in paths]
-    for (one, first), (other, second) in combinations(zip(paths, each, strict=True), 2):
-        shared = int(((first > 0) & (second > 0) & (first != second)).sum())
-        if shared:
-            raise BadDataset(
-                f"{shared} places have another label in {other.name}.",
-                where=str(one),
-                mend="Images of one atlas must not overlap; name atlases that do in [[regions]] of their own.",
-                code="atlas-overlap",
-            )
-
-
-def _parcels(space: Space, region: RegionSource, folder: Path, subject: str) -> list[Any]:
-    """One region a label of an atlas, named by its table or by the format itself."""
-    paths = find_files(folder, region.atlas or (), subject)
-    values, names = space.labels(paths)
-    finite = np.where(np.isfinite(values), values, 0)
-    codes = finite.round().astype(np.int64)
-    where = ", ".join(str(p) for p in paths)
-    if (odd := np.abs(finite - codes) > _WHOLE).any():
-        raise BadDataset(
-            f"{finite[odd][0]:g} is no label; labels are whole numbers.",
-            where=where,
-            mend="A map of probabilities is no atlas: cut it into masks, one a region.",
-            code="atlas-labels",
-        )
-    _require_apart(space, paths)
-    told = LabelNames(names, {}, {})
-    if region.labels is not None:
-        told = read_label_names(find_file(folder, region.labels, subject))
-    # some atlases mark with values below 0 what they do not cover
-    present = [int(c) for c in np.unique(codes) if c > 0]
-    if unnamed := [c for c in present if c not in told.names]:
-        raise BadDataset(
-            f"labels {unnamed[:5]!r} have no name.",
-            where=where,
-            mend='Name a table with columns "index" and "name": labels = "atlas.tsv".',
-            code="atlas-labels",
-        )
-    # Several codes may share a name (left and right): one region.
-    found: dict[str, Any] = {}
-    for code, name in told.names.items():
-        if code <= 0 or name.strip().lower() in _NOTHING:
-            continue
-        mask = codes == code
-        if name in found:
-            mask = mask | found[name][4]
-        found[name] = (region, name, (*region.path, *told.above.get(code, ())), told.titles.get(code, ""), mask)
-    return list(found.values())

@@ -1,10 +1,9 @@
-"""Surfaces: GIFTI, FreeSurfer (.mgh, .annot) and CIFTI files, a map a row, through nibabel."""
+"""Surfaces: GIFTI and FreeSurfer (.mgh, .annot) files of a hemisphere each, a map a row, through nibabel."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from gyral.datasets.mesh import MESHES, require_space
 from gyral.datasets.readers.entities import require_paired
+from gyral.datasets.readers.line import LINES, placed_line
 from gyral.datasets.readers.recording import Array, Part
 from gyral.datasets.readers.volume import load_image, read_block
 from gyral.errors import BadDataset
@@ -19,12 +19,6 @@ from gyral.errors import BadDataset
 _SIDE = re.compile(r"(?:hemi-|[._-])?(?<![A-Za-z])(lh|rh|L|R)(?=[._-])")
 _SIDES = {"lh": "left", "L": "left", "rh": "right", "R": "right"}
 SURFACE = (".gii", ".mgh", ".mgz")
-CIFTI = (".dscalar.nii", ".dtseries.nii", ".dlabel.nii", ".pscalar.nii", ".ptseries.nii")
-
-
-def is_cifti(path: Path) -> bool:
-    """True for names of CIFTI-2 files."""
-    return path.name.endswith(CIFTI)
 
 
 def hemisphere_of(path: Path) -> str:
@@ -35,15 +29,21 @@ def hemisphere_of(path: Path) -> str:
     BadDataset
         The name says neither (``hemisphere``).
     """
-    found = _SIDE.findall(path.name)
-    if not found:
+    side = side_of(path)
+    if not side:
         raise BadDataset(
             "the name does not say which hemisphere it is.",
             where=str(path),
             mend="Names of surface files hold hemi-L or hemi-R (BIDS), or start with lh. or rh. (FreeSurfer).",
             code="hemisphere",
         )
-    return _SIDES[found[-1]]
+    return side
+
+
+def side_of(path: Path) -> str:
+    """``left`` or ``right``, from the file's name; "" where it says neither."""
+    found = _SIDE.findall(path.name)
+    return _SIDES[found[-1]] if found else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +63,17 @@ class Surface:
         return sum(self.counts.values())
 
     def labels(self, paths: Sequence[Path]) -> tuple[NDArray[np.float64], dict[int, str]]:
-        """Values of files of a hemisphere each; names of ``.label.gii`` and ``.annot``, the same name one code. See `Space`."""
+        """Values of files of a hemisphere each; names of ``.label.gii`` and ``.annot``, the same name one code. See `Space`.
+
+        A plain list of numbers (`gyral.datasets.readers.line`) may be of both hemispheres.
+        """
         codes: dict[str, int] = {}
         parts = {side: np.zeros(count) for side, count in self.counts.items()}
         for path in paths:
+            if path.suffix in LINES:
+                for own, values in placed_line(path, self.counts, side_of(path), "vertices").items():
+                    parts[own] = np.where(values != 0, values, parts[own])
+                continue
             side = hemisphere_of(path)
             values, names = _annotation(path) if path.suffix == ".annot" else _gifti_labels(path)
             if len(values) != self.counts.get(side, 0):
@@ -77,8 +84,8 @@ class Surface:
                     code="image-shape",
                 )
             if names:
-                own = {k: codes.setdefault(n, len(codes) + 1) for k, n in names.items() if k != 0}
-                values = np.array([own.get(int(v), 0) for v in values], np.float64)
+                code = {k: codes.setdefault(n, len(codes) + 1) for k, n in names.items() if k != 0}
+                values = np.array([code.get(int(v), 0) for v in values], np.float64)
             parts[side] = np.where(values != 0, values, parts[side])
         return np.concatenate(list(parts.values())), {c: n for n, c in codes.items()}
 
@@ -96,73 +103,10 @@ class Surface:
         vertex = np.concatenate([np.arange(n) for n in self.counts.values()])[chosen]
         names = [f"{s[0]}h-{v:06d}" for s, v in zip(side, vertex, strict=True)]
         table = pd.DataFrame({"unit": names, "hemisphere": side.astype(str), "vertex": vertex})
-        return table if space is None else table.assign(mesh=_mesh(space, self.counts))
+        return table if space is None else table.assign(mesh=mesh_named(space, self.counts))
 
 
-@dataclass(frozen=True, eq=False)
-class Grayordinates:
-    """Places of a CIFTI file: vertices and voxels of its brain models, or parcels."""
-
-    axis: Any
-    name: str
-
-    @property
-    def size(self) -> int:
-        """Number of grayordinates."""
-        return len(self.axis)
-
-    def labels(self, paths: Sequence[Path]) -> tuple[NDArray[np.float64], dict[int, str]]:
-        """Values of a dscalar or dlabel file over the same brain models. See `Space`."""
-        out, names = np.zeros(self.size), dict[int, str]()
-        for path in paths:
-            image = load_image(path)
-            self.check(image, path)
-            first = image.header.get_axis(0)
-            if hasattr(first, "label"):
-                names |= {int(k): str(n) for k, (n, _) in first.label[0].items()}
-            values = np.nan_to_num(read_block(image.dataobj, np.s_[0], path).astype(np.float64)).reshape(-1)
-            out = np.where(values != 0, values, out)
-        return out, names
-
-    def check(self, image: Any, path: Path) -> None:
-        """Refuse a file of another kind (``not-an-image``) or with other brain models (``image-shape``)."""
-        if not hasattr(getattr(image, "header", None), "get_axis"):
-            raise BadDataset(
-                f"{type(image).__name__} is no CIFTI file, which {self.name} is.",
-                where=str(path),
-                mend="Masks and atlases of CIFTI responses are .dscalar.nii or .dlabel.nii with the same brain models.",
-                code="not-an-image",
-            )
-        if image.header.get_axis(1) != self.axis:
-            raise BadDataset(
-                f"its {len(image.header.get_axis(1))} grayordinates are not the {self.size} of {self.name}.",
-                where=str(path),
-                mend="Bring both to the same brain models (wb_command -cifti-create-dense-from-template).",
-                code="image-shape",
-            )
-
-    def units(self, chosen: NDArray[np.int64], *, space: str | None) -> pd.DataFrame:
-        """Structure, hemisphere and vertex (-1 of a voxel; i, j, k of voxels), and mesh; or names of parcels."""
-        axis = self.axis
-        if not hasattr(axis, "volume_mask"):  # parcels
-            return pd.DataFrame({"unit": [str(axis.name[p]) for p in chosen]})
-        structure = np.array([str(n).removeprefix("CIFTI_STRUCTURE_").lower() for n in axis.name[chosen]])
-        side = np.array(["left" if "left" in s else "right" if "right" in s else "" for s in structure])
-        columns = {"structure": structure, "hemisphere": side, "vertex": np.asarray(axis.vertex)[chosen]}
-        if space is not None:
-            columns["mesh"] = np.where(columns["vertex"] >= 0, _mesh(space, _cortex(axis)), "")
-        if np.asarray(axis.volume_mask).any():
-            columns |= {a: np.asarray(axis.voxel)[chosen, k] for k, a in enumerate("ijk")}
-        return pd.DataFrame({"unit": [f"grayordinate-{p + 1:06d}" for p in chosen], **columns})
-
-
-def _cortex(axis: Any) -> dict[str, int]:
-    """Vertices of each hemisphere's mesh."""
-    sides = {"CIFTI_STRUCTURE_CORTEX_LEFT": "left", "CIFTI_STRUCTURE_CORTEX_RIGHT": "right"}
-    return {sides[name]: int(count) for name, count in axis.nvertices.items() if name in sides}
-
-
-def _mesh(space: str, counts: Mapping[str, int]) -> str:
+def mesh_named(space: str, counts: Mapping[str, int]) -> str:
     """``space``, if a mesh of that name can have so many vertices a hemisphere."""
     known = MESHES.get(require_space(space))
     other = {side: count for side, count in counts.items() if count != known}
@@ -174,34 +118,6 @@ def _mesh(space: str, counts: Mapping[str, int]) -> str:
             code="image-shape",
         )
     return space
-
-
-def grayordinates_of(path: Path) -> Grayordinates:
-    """Places of a CIFTI file.
-
-    Raises
-    ------
-    BadDataset
-        Not CIFTI-2, or its second axis has no places (``not-an-image``).
-    """
-    image = load_image(path)
-    axis = image.header.get_axis(1) if hasattr(image.header, "get_axis") else None
-    if axis is None or not hasattr(axis, "name"):
-        raise BadDataset("no CIFTI-2 file with grayordinates.", where=str(path), code="not-an-image")
-    return Grayordinates(axis, path.name)
-
-
-def cifti_part(path: Path, places: Grayordinates, chosen: NDArray[np.int64]) -> Part:
-    """Rows of one CIFTI file."""
-    image = load_image(path)
-    places.check(image, path)
-    count = int(image.shape[0])
-
-    def blocks(most: int) -> Iterator[Array]:
-        for start in range(0, count, most):
-            yield np.asarray(read_block(image.dataobj, np.s_[start : start + most], path)[:, chosen], np.float32)
-
-    return Part(count, blocks, str(path))
 
 
 def pair_hemispheres(paths: Sequence[Path]) -> list[dict[str, Path]]:
@@ -278,13 +194,34 @@ def _maps(path: Path) -> NDArray[np.float32]:
         arrays = [np.asarray(d.data, np.float32) for d in image.darrays]
         # One array a map, or one of vertices x maps.
         return arrays[0].T if len(arrays) == 1 and arrays[0].ndim == 2 else np.stack(arrays)
-    data = read_block(image.dataobj, ..., path)
-    return np.ascontiguousarray(np.asarray(data, np.float32).reshape(data.shape[0], -1).T)
+    data = np.asarray(read_block(image.dataobj, ..., path), np.float32)
+    if sum(n > 1 for n in data.shape[:3]) > 1:
+        raise BadDataset(
+            f"a volume of {' x '.join(map(str, data.shape[:3]))} voxels; a value a vertex is expected.",
+            where=str(path),
+            mend="Volumes are read from NIfTI (mri_convert); files of surfaces have vertices on one axis and maps on the fourth.",
+            code="not-an-image",
+        )
+    # mostly vertices x 1 x 1 x maps, but some programs write 1 x 1 x vertices
+    return np.ascontiguousarray(data.reshape(int(np.prod(data.shape[:3])), -1).T)
+
+
+def require_one_map(path: Path, count: int) -> None:
+    """Refuse a mask or atlas of several maps (``image-shape``): nobody says which is meant."""
+    if count != 1:
+        raise BadDataset(
+            f"{count} maps; a mask or an atlas has one.",
+            where=str(path),
+            mend="Save the one that is meant as a file of its own.",
+            code="image-shape",
+        )
 
 
 def _gifti_labels(path: Path) -> tuple[NDArray[np.float64], dict[int, str]]:
     image = load_image(path)
-    values = np.nan_to_num(_maps(path)[0].astype(np.float64))
+    maps = _maps(path)
+    require_one_map(path, len(maps))
+    values = np.nan_to_num(maps[0].astype(np.float64))
     table = getattr(image, "labeltable", None)
     names = {} if table is None else {int(k): str(n) for k, n in table.get_labels_as_dict().items()}
     return values, names if path.name.endswith(".label.gii") else {}
