@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from gyral import __version__
 from gyral.benchmarks.benchmark import Benchmark
 from gyral.between import posed
-from gyral.controls.beside import with_controls
 from gyral.curves import curve_arrays
 from gyral.datasets.corpus import declared_overlap
 from gyral.datasets.dataset import Dataset
 from gyral.datasets.region import Region
 from gyral.errors import UserError
 from gyral.fitting import MEMORY
+from gyral.further import further_controls
 from gyral.hashing import hash_json
 from gyral.metrics.metric import metrics_of
-from gyral.models.card import SHOWN
+from gyral.models.card import A_MODEL, SHOWN
 from gyral.models.compute import multiply_adds
 from gyral.models.model import CARD_LAYERS, Model, choose_layers
 from gyral.models.precomputed import PrecomputedFeatures
@@ -40,7 +40,7 @@ from gyral.readings import seen_degrees
 from gyral.readouts.readout import JointReadout
 from gyral.readouts.reduced import reduced
 from gyral.readouts.spec import label, open_readout, options_of
-from gyral.record import Asked, BenchmarkRef, ControlsAsked, ModelRef, Provenance, Record, Row, TimeRef, Timing
+from gyral.record import Asked, BenchmarkRef, ControlsAsked, ModelRef, Provenance, Record, TimeRef, Timing
 from gyral.result import Result
 from gyral.scores.problem import Problem
 from gyral.scores.region import region_blocks, score_blocks
@@ -67,7 +67,7 @@ def evaluate(
     device: str = "cpu",
     memory: int = MEMORY,
     procedure: bool = False,
-    controls: ControlsAsked = "nuisances",
+    controls: ControlsAsked = "standard",
     untrained: Sequence[Model] = (),
     seed: int = 0,
     progress: Progress = silent,
@@ -98,9 +98,8 @@ def evaluate(
         Bytes that fitting may take beside features, responses and predictions.
     procedure : bool
         True: fit again without each of about twenty groups of training rows, for an interval that covers training.
-    controls : {"nuisances", "none", "all"}
-        What runs beside the model: nuisances; nothing; or also scrambled and isolated words and random vectors
-        (language), layers of one width, and the untrained twin.
+    controls : {"standard", "nuisances", "all", "none"}
+        What runs beside the model: nuisances and `gyral.further`; nuisances alone; also the untrained twin; nothing.
     untrained : sequence of Model
         The untrained twin's draws, for "all"; empty where there is none.
     seed : int
@@ -149,11 +148,16 @@ def evaluate(
     clock_controls = time.perf_counter()
     split = dataset.split()
     beside_it = work.nuisances(controls, twin, device)
-    rows = beside_it.rows(found.rows)
-    further: dict[str, tuple[int, list[Row]]] = {}
-    if controls == "all" and twin is None:
-        further = work.further(draws[0], wanted, family, untrained)
-        rows = with_controls(rows, {name: own for name, (_, own) in further.items()})
+    runs, rows = further_controls(
+        work,
+        replace(found, rows=beside_it.rows(found.rows)),
+        draws[0],
+        wanted,
+        family,
+        asked="none" if twin else controls,
+        untrained=untrained,
+        seed=seed,
+    )
     controls_seconds = time.perf_counter() - clock_controls
     name = f"{card.name}:{twin}" if twin else card.name
     curves, over_time = curve_arrays(found.curves)
@@ -187,7 +191,7 @@ def evaluate(
         time=None if dataset.time is None else TimeRef(times=dataset.time.times, window=dataset.time.window),
         curves=curves,
         temporal=() if dataset.time is None else temporal_rows(found.curves, dataset.time.window, twin=work.twin),
-        controls=beside_it.controls.model_copy(update={"runs": {name: n for name, (n, _) in further.items()}}),
+        controls=beside_it.controls.model_copy(update={"runs": runs}),
         warnings=found.warnings,
         overlap=declared_overlap(
             card.training_datasets, dataset.name, dataset.about.drawn_from, made=dataset.about.simulated
@@ -223,7 +227,7 @@ def evaluate(
             + "".join(f" --layers '{p}'" for p in layers)
             + "".join(f" --beside {m.card.name}" for m in beside)
             + (" --procedure" if procedure else "")
-            + {"nuisances": "", "none": " --no-controls", "all": " --controls all"}[controls]
+            + {"standard": "", "none": " --no-controls"}.get(controls, f" --controls {controls}")
             + (f" --memory {memory / 2**20:g}M" if memory != MEMORY else "")
             + f" --seed {seed}",
         ),
@@ -264,7 +268,7 @@ def _same_modality(name: str, modality: str, benchmark: Benchmark, dataset: Data
     shown = _MODALITY.get(dataset.stimuli.modality)
     if modality != benchmark.modality or modality != shown:
         raise UserError(
-            f"{name!r} is a {modality} model; benchmark {benchmark.id} shows {dataset.stimuli.modality} stimuli.",
+            f"{name!r} is {A_MODEL[modality]}; benchmark {benchmark.id} shows {dataset.stimuli.modality} stimuli.",
             mend="`gyral list` names the benchmarks of each modality.",
             code="wrong-modality",
         )

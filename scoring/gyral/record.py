@@ -151,6 +151,11 @@ class ControlScore(_Frozen):
     low: float | None = Field(None, description="95 % interval, of the kind of the row's own")
     high: float | None = None
     spread: float | None = Field(None, description="standard deviation over draws")
+    difference: float | None = Field(None, description="value of the model less this one")
+    difference_low: float | None = Field(
+        None, description="95 % interval of the difference, paired, of the kind of the row's own"
+    )
+    difference_high: float | None = None
 
 
 class Row(_Frozen):
@@ -256,7 +261,7 @@ class Controls(_Frozen):
     runs: dict[str, int] = Field(default_factory=dict, description="further controls, and draws of each")
 
 
-ControlsAsked = Literal["none", "nuisances", "all"]
+ControlsAsked = Literal["none", "nuisances", "standard", "all"]
 
 
 class Asked(_Frozen):
@@ -268,7 +273,7 @@ class Asked(_Frozen):
     beside: tuple[str, ...] = Field((), description="names of the models whose layers stood beside")
     reduce: str | None = Field(None, description="method and width of a reduction of columns")
     procedure: bool = Field(False, description="whether training was redrawn for an interval")
-    controls: ControlsAsked = Field("nuisances", description="which controls were to run")
+    controls: ControlsAsked = Field("standard", description="which controls were to run")
     folds: int = Field(0, description="outer folds; of arrays only")
     sequence: bool = Field(False, description="positions are words in order; of arrays only")
     exchangeable: bool = Field(False, description="samples are in no order; of arrays only")

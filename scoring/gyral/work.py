@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from gyral.benchmarks.benchmark import Benchmark
 from gyral.candidates import Turned, turned_around
-from gyral.controls.altered import SEEDS as ALTERED_SEEDS
-from gyral.controls.altered import Isolated, RandomWords, Scrambled
 from gyral.controls.beside import Beside, nuisances_beside, nuisances_beside_rdms, why_missing
 from gyral.curves import Curve
 from gyral.datasets.dataset import Dataset
@@ -28,7 +26,6 @@ from gyral.fitting import LayerFits, fit_layers
 from gyral.identification import is_identification, reads_features, score_identification
 from gyral.metrics import METRICS
 from gyral.models.model import CARD_LAYERS, Model, Reduction, choose_layers
-from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.twins import Twin
 from gyral.models.words import word_positions
 from gyral.own_metric import score_own
@@ -36,9 +33,7 @@ from gyral.progress import Progress
 from gyral.provenance import code_hash
 from gyral.rdm_problem import Pairs
 from gyral.readouts.readout import JointReadout, Readout, accepts, require
-from gyral.readouts.reduced import reduced
-from gyral.readouts.ridge import Ridge
-from gyral.record import Controls, ControlsAsked, Row
+from gyral.record import Controls, ControlsAsked
 from gyral.retraining import Retrained
 from gyral.scores.problem import Problem
 from gyral.similarity import Series, layer_rdms, score_similarity
@@ -48,8 +43,6 @@ from gyral.workplace import Workplace
 
 Array = NDArray[np.floating[Any]]
 Family = Readout | JointReadout
-# Columns that the layers of all models are reduced to for one control: wide layers score higher for their width.
-COMMON_WIDTH = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +106,7 @@ class Work:
         self.picks: dict[str, list[int]] = {}  # of RDMs: the layer that each fold chose
         self.hits: list[NDArray[np.float32]] = []  # on triplets
         self.first: dict[str, Features] = {}  # of the first model
-        self.twin: tuple[Curve, ...] = ()  # of the untrained twin, once `further` has run it
+        self.twin: tuple[Curve, ...] = ()  # of the untrained twin, once `gyral.further` has run it
         self.names: tuple[str, ...] = ()
         self.features_seconds = self.readout_seconds = 0.0
         if dataset.timeline is not None and (solver is None or solver.needs != "features"):
@@ -331,32 +324,15 @@ class Work:
             progress=self.setting.progress,
         )
 
-    def further(
-        self, model: Model, layers: Sequence[str], family: str, untrained: Sequence[Model]
-    ) -> dict[str, tuple[int, list[Row]]]:
-        """Number of draws and rows of each further control."""
-        runs: dict[str, tuple[Sequence[Model], Family | None]] = {}
-        if untrained:
-            runs["untrained"] = (untrained, self.solver)
-        if self.setting.dataset.stimuli.modality == "text" and not isinstance(model, PrecomputedFeatures):
-            width = max(layer.channels for layer in self.features.values())
-            if self.setting.placement is None:  # a single word has no other order
-                runs["scrambled"] = ([Scrambled(model, seed) for seed in ALTERED_SEEDS], self.solver)
-            runs["isolated"] = ([Isolated(model)], self.solver)
-            runs["static"] = ([RandomWords(width, seed) for seed in ALTERED_SEEDS], self.solver)
-        if isinstance(self.solver, Ridge):
-            runs[f"pca-{COMMON_WIDTH}"] = ([model], reduced(self.solver, f"pca:{COMMON_WIDTH}"))
-        found = {}
-        for name, (draws, solver) in runs.items():
-            own = Work(self.setting, solver)
-            for n, draw in enumerate(draws):
-                wanted = draw.layers() if isinstance(draw, RandomWords) else layers
-                own.add(draw, wanted, f" of {name} {n + 1}/{len(draws)}", Workplace.private())
-            scores = own.scores(family)
-            found[name] = (len(draws), scores.rows)
-            if name == "untrained":
-                self.twin = scores.curves
-        return found
+    def chosen_layers(self) -> tuple[str, ...]:
+        """Layers that a region chose in some fold of the first draw, from input to output; all where a family joins them."""
+        problem = self.setting.problem
+        if problem is not None and self.fits:
+            fits = self.fits[0]
+            won = {fits.layers[k] for region in problem.regions for k in fits.picks(problem, region)}
+        else:
+            won = {self.names[k] for picks in self.picks.values() for k in picks}
+        return tuple(name for name in self.features if name in won) or tuple(self.features)
 
     def _extract(self, model: Model, layers: Sequence[str], step: str) -> dict[str, Features]:
         found = extract(

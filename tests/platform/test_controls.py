@@ -62,9 +62,18 @@ def test_board_says_nothing_of_controls_that_were_not_run(client: Client, board:
 
 def test_record_names_the_nuisances_and_shows_every_control(client: Client, board: Benchmark) -> None:
     scrambled = {"value": 0.41, "low": 0.36, "high": 0.46, "spread": 0.013}
+    scrambled |= {"difference": 0.077, "difference_low": 0.031, "difference_high": 0.123}
     run = stored(board, CONTROLS, **NOTHING, controls={"scrambled": scrambled})
     text = client.get(f"/records/{run.pk}/").content.decode()
-    for part in ("length, frequency", "-0.010 to 0.020", "nothing left", "scrambled", "0.410 ± 0.013"):
+    for part in (
+        "length, frequency",
+        "-0.010 to 0.020",
+        "nothing left",
+        "scrambled",
+        "0.410 ± 0.013",
+        "0.077",
+        "0.031 to 0.123",
+    ):
         assert part in text.replace("−", "-")
 
 

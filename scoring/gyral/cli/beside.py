@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gyral.cli.number import number
 from gyral.left import LEAST_LEFT, LEAST_PARTIAL
-from gyral.record import Record, Row
+from gyral.record import ControlScore, Record, Row
 
 
 def left_cell(row: Row) -> str:
@@ -60,5 +60,12 @@ def _further(row: Row) -> list[str]:
     found = []
     for name, score in row.controls.items():
         spread = "" if score.spread is None else f" +- {number(score.spread)}"
-        found.append(f"{name} {number(score.value)}{spread}")
+        more = "" if score.difference is None else f" (model {score.difference:+.3f}{_bounds(score)})"
+        found.append(f"{name} {number(score.value)}{spread}{more}")
     return found
+
+
+def _bounds(score: ControlScore) -> str:
+    if score.difference_low is None or score.difference_high is None:
+        return ""
+    return f", {number(score.difference_low)} .. {number(score.difference_high)}"

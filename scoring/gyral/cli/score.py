@@ -66,10 +66,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--controls",
-    type=click.Choice(["nuisances", "all", "none"]),
-    show_default="nuisances",
-    help="What runs beside the model; all: also the untrained twin, layers of one width, and for language scrambled "
-    "and isolated words and random vectors.",
+    type=click.Choice(["standard", "nuisances", "all", "none"]),
+    show_default="standard",
+    help="What runs beside the model. nuisances: simple features of the stimuli; standard: also layers of one width, and "
+    "for language scrambled and isolated words and random vectors; all: also the untrained twin.",
 )
 @click.option("--no-controls", is_flag=True, help="The same as --controls none.")
 @click.option(
@@ -117,7 +117,7 @@ def score(
     """
     if no_controls and controls not in (None, "none"):
         raise click.UsageError(f"--no-controls and --controls {controls} contradict each other.")
-    wanted: ControlsAsked = "none" if no_controls else controls or "nuisances"
+    wanted: ControlsAsked = "none" if no_controls else controls or "standard"
     style = cast("Style", "none" if quiet and progress == "bar" else progress)
 
     def run() -> Path:

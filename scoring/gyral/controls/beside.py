@@ -29,7 +29,7 @@ from gyral.fitting import LayerFits
 from gyral.progress import Progress, silent
 from gyral.readouts.readout import JointReadout, Readout
 from gyral.readouts.ridge import Ridge
-from gyral.record import CHOSEN, Controls, ControlsAsked, ControlScore, Row
+from gyral.record import Controls, ControlsAsked, Row
 from gyral.rsa.comparator import Mask, Product
 from gyral.scores.problem import Problem
 
@@ -160,25 +160,3 @@ def nuisances_beside_rdms(
 
 def _nothing_varies(stimuli: StimulusSet) -> str:
     return f"no nuisance of these stimuli ({stimuli.modality}) varies"
-
-
-def with_controls(rows: Sequence[Row], found: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """Rows of chosen layers with the scores of further controls.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-    found : mapping of the control's name to its rows
-    """
-    scores: dict[tuple[str, str], dict[str, ControlScore]] = {}
-    for name, own in found.items():
-        for row in own:
-            if row.layer == CHOSEN:
-                score = ControlScore(value=row.value, low=row.low, high=row.high, spread=row.spread)
-                scores.setdefault((row.region, row.subject), {})[name] = score
-    return [
-        row.model_copy(update={"controls": scores.get((row.region, row.subject), {})})
-        if row.layer == CHOSEN
-        else row
-        for row in rows
-    ]

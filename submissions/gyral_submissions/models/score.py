@@ -64,7 +64,7 @@ class Score(models.Model):
     partial = models.FloatField(null=True)
     partial_low = models.FloatField(null=True)
     partial_high = models.FloatField(null=True)
-    # {name: {value, low, high, spread}} of further controls.
+    # By name, the `gyral.record.ControlScore` of each further control.
     controls = models.JSONField(default=dict)
     # Of metrics that have them.
     chance = models.FloatField(null=True)

@@ -61,10 +61,31 @@ def test_edges_and_colour_add_nothing_to_bands_that_hold_them(tmp_path: Path) ->
     assert row.nothing_left
 
 
-@pytest.mark.slow
-def test_all_controls_of_a_language_floor(tmp_path: Path) -> None:
-    record = scored(tmp_path / "r", "word-frequency", "-b", "tuckute2024", "--controls", "all")
-    assert record.controls.runs == {"scrambled": 3, "isolated": 1, "static": 3, "pca-256": 1}
+def test_words_and_width_stand_beside_a_language_model_by_default(tmp_path: Path) -> None:
+    record = scored(tmp_path / "r", "glove-50", "-b", "tuckute2024")
+    assert record.provenance.asked.controls == "standard"
+    assert record.controls.runs == {"scrambled": 1, "isolated": 1, "static": 3}, "no layer is wider than 256"
     row = record.main("lang_LH_netw")
-    assert row.controls["scrambled"].value == pytest.approx(row.value, abs=1e-6), "its words do not change"
-    assert row.controls["static"].spread > 0
+    assert row.controls["scrambled"].value == pytest.approx(row.value, abs=1e-4), "a mean of vectors knows no order"
+    isolated = row.controls["isolated"]  # nor context; only words with hyphens count twice in it
+    assert isolated.difference_low < 0 < isolated.difference_high
+    assert isolated.value == pytest.approx(row.value, abs=0.02)
+    static = row.controls["static"]
+    assert static.spread > 0
+    assert static.difference == pytest.approx(row.value - static.value)
+    assert 0 < static.difference_low < static.difference < static.difference_high
+    shown = CliRunner().invoke(show, [str(tmp_path / "r")], catch_exceptions=False).output
+    assert f"(model +{static.difference:.3f}, " in shown
+
+
+def test_nuisances_can_be_asked_for_alone(tmp_path: Path) -> None:
+    record = scored(tmp_path / "r", "word-length", "-b", "tuckute2024", "--controls", "nuisances")
+    assert record.controls.nuisances and not record.controls.runs
+    assert "--controls nuisances" in record.provenance.command
+
+
+@pytest.mark.slow
+def test_the_twin_stands_beside_where_all_controls_are_asked_for(tmp_path: Path) -> None:
+    record = scored(tmp_path / "r", "glove-50", "-b", "tuckute2024", "--controls", "all")
+    assert record.controls.runs == {"untrained": 5, "scrambled": 1, "isolated": 1, "static": 3}
+    assert record.main("lang_LH_netw").controls["untrained"].spread > 0
