@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from pydantic import ValidationError as CardError
 
 from gyral.errors import UserError, complaint, sentence
-from gyral.models.card import ModelCard
+from gyral.models.card import A_MODEL, ModelCard
 from gyral_portal.portal.again import filled, with_carried
 from gyral_portal.portal.fault_pages import page_of
 from gyral_portal.portal.fields import Numbers, Words
@@ -293,9 +293,9 @@ class SubmitForm(BenchmarksForm):
 
     def _check_modality(self, data: dict[str, Any]) -> None:
         wrong = [b.title for b in data.get("benchmarks") or [] if b.modality != data.get("modality")]
-        if wrong and not data.get("own_card"):
+        if wrong and data.get("modality") and not data.get("own_card"):
             self.add_error(
-                "benchmarks", f"A {data.get('modality')} model cannot be scored on: {', '.join(wrong)}."
+                "benchmarks", f"{A_MODEL[data['modality']].capitalize()} cannot be scored on: {', '.join(wrong)}."
             )
 
 

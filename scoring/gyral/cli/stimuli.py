@@ -23,7 +23,7 @@ TABLE = "stimuli.csv"
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write; new or empty.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def stimuli(benchmark: str, out: Path, quiet: bool) -> None:
-    """Write the stimuli of BENCHMARK: image files, and stimuli.csv with ids, sha256 and texts in order.
+    """Write the stimuli of BENCHMARK: image or sound files, and stimuli.csv with ids, sha256 and texts in order.
 
     Features computed from them are uploaded under these ids and hashes. Their licence is yours to keep: what a
     site may not show, you may not publish.
@@ -59,8 +59,9 @@ def write_stimuli(items: "StimulusSet", out: Path) -> None:
     with whole_folder(out.resolve()) as scratch:
         names = [""] * len(items)
         if items.files is not None:
-            names = [f"images/{file.name}" for file in items.files]
-            (scratch / "images").mkdir()
+            folder = "sounds" if items.modality == "sound" else "images"
+            names = [f"{folder}/{file.name}" for file in items.files]
+            (scratch / folder).mkdir()
             for name, file in zip(names, items.files, strict=True):
                 shutil.copyfile(file, scratch / name)
         texts = items.texts or ("",) * len(items)

@@ -30,7 +30,7 @@ def extract(
     """All ``layers`` of ``model`` over ``stimuli``, from the cache where it has them.
 
     Missing layers are computed in one pass. A killed extraction resumes at the first row not done. The positions
-    of a text are a sequence (of words, see `Reduction.words`), those of an image a grid. A layer without positions
+    of a text are a sequence (of words, see `Reduction.words`), as are those of a sound; those of an image are a grid. A layer without positions
     stays flat, whatever was asked for.
 
     Parameters
@@ -75,7 +75,7 @@ def extract(
 
 def _named(layer: str, entry: Entry, stimuli: StimulusSet) -> Features:
     array = entry.read(layer)
-    return Features(layer, array, sequence=stimuli.modality == "text" and array.ndim == 3)
+    return Features(layer, array, sequence=stimuli.modality in ("text", "sound") and array.ndim == 3)
 
 
 def _run(

@@ -19,6 +19,7 @@ from gyral.isolation import wire
 _AHEAD = (
     "onnxruntime",
     "gyral.models.onnx_graph",
+    "soundfile",
     "safetensors.torch",
     "tokenizers",
     "gyral.models.transformers_folder",

@@ -14,7 +14,7 @@
     JOB/job.json       which model, device, twin, limits
     JOB/open.json      the model of a guest that waited, in JOB/model/
     JOB/request.json   layers, reduction, memory, stimuli (ids, hashes, texts or file names; never a response)
-    JOB/stimuli/       image files, named by row
+    JOB/stimuli/       files of images or sounds, named by row
     JOB/scratch/       the only place the guest writes: START-LAYER.npy
 
 The host makes every file name itself; a guest only says that a batch is ready.

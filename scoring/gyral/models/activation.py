@@ -6,17 +6,18 @@ Reduced as the benchmark declares, float32, finite, in batches whose size follow
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import isqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadDataset, BadFeatures, BadUpload, UnknownName
-from gyral.models.card import SHOWN, ModelCard
+from gyral.models.card import A_MODEL, SHOWN, ModelCard
 from gyral.models.model import Array, Reduction
 
 Floats = NDArray[np.float32]
+ChannelAxis = Literal[1, 2]
 
 _MOST_ROWS = 32
 _MOST_PREFIX = 5  # class token and up to four registers
@@ -37,6 +38,17 @@ def reduced(array: Array, reduction: Reduction, prefix: int | None = None) -> Fl
         largest square, if at most five.
     """
     return projected(_averaged(np.asarray(array, np.float32), reduction.grid, prefix), reduction.channels)
+
+
+def over_time(values: Array, channels: ChannelAxis) -> Floats:
+    """What a layer that hears says of a whole sound: means over time, ``samples x channels``.
+
+    Parameters
+    ----------
+    values : array
+        ``samples x channels x times`` (``channels`` 1) or ``samples x times x channels`` (2).
+    """
+    return np.asarray(values.mean(axis=3 - channels, dtype=np.float32), np.float32)
 
 
 def projected(values: Floats, channels: int | None) -> Floats:
@@ -199,8 +211,8 @@ def require_modality(card: ModelCard, stimuli: StimulusSet) -> None:
     if stimuli.modality != SHOWN[card.modality]:
         fitting = next((sense for sense, shown in SHOWN.items() if shown == stimuli.modality), None)
         raise BadDataset(
-            f"{card.name!r} is a {card.modality} model and cannot be shown {stimuli.modality} stimuli.",
+            f"{card.name!r} is {A_MODEL[card.modality]} and cannot be shown {stimuli.modality} stimuli.",
             where="stimuli",
-            mend=f"Choose a model of the modality {fitting!r}." if fitting else "No model is shown labels.",
+            mend=f"Choose {A_MODEL[fitting]}." if fitting else "No model is shown labels.",
             code="modality",
         )

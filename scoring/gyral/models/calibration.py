@@ -1,4 +1,4 @@
-"""Calibration: 64 made images and 64 made sentences, the same everywhere, outside every benchmark.
+"""Calibration: 64 made images, 64 made sentences and 64 made sounds, the same everywhere, outside every benchmark.
 
 Untrained twins measure the scale of their outputs on them.
 """
@@ -8,8 +8,11 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
+from gyral.datasets.sound import Sound
+
 COUNT = 64
 _SIDE = 256
+_RATE, _SECONDS = 20_000, 4
 
 _DETERMINERS = ("the", "a", "this", "every", "our", "one")
 _ADJECTIVES = ("quiet", "heavy", "green", "sudden", "narrow", "old", "broken", "warm", "useful", "pale")
@@ -39,6 +42,32 @@ def sentences() -> list[str]:
         text = f"{one} {generator.choice(_VERBS)} {two} {generator.choice(_ENDINGS)}."
         made[text[0].upper() + text[1:]] = None
     return list(made)
+
+
+def sounds(count: int = COUNT) -> list[Sound]:
+    """The first of 64 sounds of four seconds at 20 kHz: 1/f noise and a harmonic tone, each rising and falling at a rate of its own."""
+    return [_sound(i) for i in range(count)]
+
+
+@cache
+def _sound(number: int) -> Sound:
+    generator = np.random.default_rng([20_240_603, number])
+    count = _RATE * _SECONDS
+    times = np.arange(count) / _RATE
+    frequency = np.fft.rfftfreq(count, 1 / _RATE)
+    spectrum = np.fft.rfft(generator.standard_normal(count)) / np.sqrt(np.maximum(frequency, 20.0))
+    noise = np.fft.irfft(spectrum, count)
+    pitch, harmonics = 80 * 2 ** generator.uniform(0, 4), np.arange(1, 6)
+    phases = generator.uniform(0, 2 * np.pi, len(harmonics))
+    tone = (np.sin(2 * np.pi * pitch * np.outer(times, harmonics) + phases) / harmonics).sum(axis=1)
+    parts = []
+    for part in (noise, tone):
+        rate, depth, phase = 2 ** generator.uniform(0, 5), generator.uniform(0, 1), generator.uniform(0, 2 * np.pi)
+        parts.append((1 + depth * np.sin(2 * np.pi * rate * times + phase)) * part / part.std())
+    share = generator.uniform(0, 1)
+    mixed = share * parts[0] + (1 - share) * parts[1]
+    level = 0.1 * 2 ** generator.uniform(-2, 0)
+    return Sound((level * mixed / mixed.std()).astype(np.float32), _RATE)
 
 
 @cache

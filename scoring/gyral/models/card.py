@@ -15,8 +15,9 @@ from gyral.models.toml_file import read_toml
 
 Pooling = Literal["last", "mean", "cls"]
 Sense = Literal["vision", "language", "audio"]
-# What models of a modality are shown.
+# What models of a modality are shown, and how such a model is called in a sentence.
 SHOWN: dict[Sense, Modality] = {"vision": "image", "language": "text", "audio": "sound"}
+A_MODEL: dict[str, str] = {"vision": "a vision model", "language": "a language model", "audio": "an audio model"}
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

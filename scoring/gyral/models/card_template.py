@@ -6,7 +6,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel
 
-from gyral.models.card import ImageInput, ModelCard, TextInput
+from gyral.models.card import ImageInput, ModelCard, SoundInput, TextInput
 from gyral.models.features_table import MANIFEST
 from gyral.models.inspection import Found
 
@@ -14,13 +14,14 @@ CARD = "gyral.toml"
 _GUESSED = "not in the file: is it right?"
 _ASK = {
     "modality", "image.size", "image.crop", "image.mean", "image.std", "image.resize", "text.pooling", "text.max_tokens",
+    "sound.rate", "sound.seconds", "sound.normalise",
 }  # fmt: skip
 
 # What to say of a key beyond its description in the card.
 _MEANT = {
     "name": "identifier on the boards: lower-case letters, digits, '.', '_', '-'",
     "title": "what people read; the name if empty",
-    "modality": "vision or language",
+    "modality": "vision, language or audio",
     "licence": "such as MIT, Apache-2.0, CC-BY-4.0",
     "paper": "DOI or address",
     "image.mean": "subtracted from pixel / 255, red green blue",
@@ -31,6 +32,9 @@ _MEANT = {
     "image.interpolation": "bicubic, bilinear, lanczos or nearest",
     "text.pooling": "how tokens become one vector a sentence: mean, last or cls",
     "text.lowercase": "lower case before the tokenizer",
+    "sound.seconds": "what the model hears; shorter sounds have silence behind them",
+    "sound.cut": "which end of a longer sound is cut: end, start, or both (the middle is kept)",
+    "sound.normalise": "none, or rms: divided by the root mean square",
     "text.cut": "which end of a longer text is cut: start or end",
 }
 _ASKED = (
@@ -44,6 +48,13 @@ _ASKED = (
     "paper",
     "layers",
 )
+
+
+_TABLES: dict[str, tuple[str, type[BaseModel]]] = {
+    "vision": ("image", ImageInput),
+    "language": ("text", TextInput),
+    "audio": ("sound", SoundInput),
+}
 
 
 def file_name(found: Found) -> str:
@@ -65,7 +76,7 @@ def render(found: Found) -> str:
     lines = [*head, *(["", "format = 1", "", "[card]"] if features else [""]), *_plain(found)]
     modality = found.fields.get("modality", "vision")
     if not features:
-        table, model = ("image", ImageInput) if modality == "vision" else ("text", TextInput)
+        table, model = _TABLES[modality]
         lines += ["", f"[{prefix}{table}]", *_table(found, table, model)]
         lines += _layer_names(found)
     else:
@@ -86,7 +97,7 @@ def _plain(found: Found) -> Iterator[str]:
             yield f"# {_line(found, key, 0 if key == 'parameters' else [] if key in ('layers', 'training_datasets') else '', unset=True)}"
 
 
-def _table(found: Found, table: str, model: type[ImageInput] | type[TextInput]) -> Iterator[str]:
+def _table(found: Found, table: str, model: type[BaseModel]) -> Iterator[str]:
     given = found.fields.get(table, {})
     for key, value in model().model_dump(mode="json").items():
         yield _line(found, f"{table}.{key}", given.get(key, value))
@@ -101,7 +112,7 @@ def _line(found: Found, key: str, value: Any, *, unset: bool = False) -> str:
 
 def _meaning(key: str) -> str:
     table, _, name = key.rpartition(".")
-    models: dict[str, type[BaseModel]] = {"": ModelCard, "image": ImageInput, "text": TextInput}
+    models: dict[str, type[BaseModel]] = {"": ModelCard, **dict(_TABLES.values())}
     return _MEANT.get(key) or models[table].model_fields[name].description or ""
 
 

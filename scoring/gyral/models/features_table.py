@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gyral.errors import BadFeatures, BadUpload, complaint, sentence
-from gyral.models.card import ModelCard
+from gyral.models.card import A_MODEL, ModelCard
 from gyral.models.model import Array
 from gyral.models.report import named
 from gyral.models.toml_file import read_toml
@@ -183,7 +183,7 @@ def require_words(entry: LayerFile, array: Array, card: ModelCard) -> None:
     """Refuse words of what is no text, or without positions (``features-words``)."""
     if card.modality != "language" or array.ndim != 3:
         raise BadFeatures(
-            f"positions = 'words', but the array of a {card.modality} model has the shape {array.shape}.",
+            f"positions = 'words', but the array of {A_MODEL[card.modality]} has the shape {array.shape}.",
             where=f"{MANIFEST}, layer {entry.name!r}",
             mend="Words are samples x positions x channels of a language model.",
             code="features-words",

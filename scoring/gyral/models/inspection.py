@@ -7,7 +7,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from gyral.datasets.sound import ENDINGS
 from gyral.errors import BadUpload
+from gyral.models.card import SoundInput
 from gyral.models.export import PAGE
 from gyral.models.families import find_family
 from gyral.models.features_table import IDS, MANIFEST
@@ -98,9 +100,16 @@ def _read_graph(found: Found, file: Path) -> None:
     if _TEXT_INPUT in inputs:
         found.note("modality", "language", f"{file.name} takes {_TEXT_INPUT}")
         return
+    shapes = {name: [side.dim_value for side in v.type.tensor_type.shape.dim] for name, v in inputs.items()}
+    if len(shapes) == 1 and len(axes := next(iter(shapes.values()))) in (2, 3):
+        found.note("modality", "audio", f"{file.name} takes one input with {len(axes)} axes")
+        if axes[-1] > 0:
+            told = f"{axes[-1]} samples at sound.rate, the last axis of {next(iter(shapes))!r:.100}"
+            found.note("sound.seconds", axes[-1] / SoundInput().rate, told)
+        return
     found.note("modality", "vision", f"{file.name} takes no {_TEXT_INPUT}")
-    for name, value in list(inputs.items())[:1]:
-        sides = [side.dim_value for side in value.type.tensor_type.shape.dim][1:]
+    for name, shape in list(shapes.items())[:1]:
+        sides = shape[1:]
         if len(sides) != 3:
             continue
         last = sides[2] == 3 and sides[0] != 3
@@ -148,9 +157,13 @@ def _read_arrays(found: Found) -> None:
     table = (found.folder / IDS).read_text("utf-8-sig", errors="replace")[: 1 << 16].splitlines()
     columns = table[0].split(",") if table else []
     if "text" in columns and len(table) > 1:
-        # `gyral stimuli` fills this column for sentences and leaves it empty for images.
-        has_text = bool(table[1].split(",", 4)[columns.index("text")].strip())
-        found.note("modality", "language" if has_text else "vision", f"{IDS}: its column text")
+        # `gyral stimuli` fills this column for sentences and leaves it empty for images and sounds.
+        first = dict(zip(columns, table[1].split(",", 4), strict=False))
+        if first["text"].strip():
+            found.note("modality", "language", f"{IDS}: its column text")
+        else:
+            heard = first.get("file", "").lower().endswith(ENDINGS)
+            found.note("modality", "audio" if heard else "vision", f"{IDS}: its columns text and file")
 
 
 def _json(file: Path, *, optional: bool = False) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from gyral.errors import BadUpload
 from gyral.hashing import hash_bytes, hash_json
 from gyral.models import calibration
 from gyral.models.activation import (
+    over_time,
     projected,
     reduced,
     require_finite,
@@ -23,6 +23,7 @@ from gyral.models.activation import (
 )
 from gyral.models.card import ModelCard
 from gyral.models.compute import Typical
+from gyral.models.hearing import fitted, load_sounds
 from gyral.models.image import load_images, normalised
 from gyral.models.model import CARD_LAYERS, Batch, Reduction, choose_layers
 from gyral.models.onnx_check import parse
@@ -30,14 +31,17 @@ from gyral.models.onnx_compute import graph_multiply_adds
 from gyral.models.onnx_inputs import (
     TEXT_INPUTS,
     check_image_input,
+    check_sound_input,
     check_text_inputs,
     graph_inputs,
+    input_axes,
     numpy_type,
 )
 from gyral.models.onnx_layers import Layer, LayerMap
 from gyral.models.onnx_probe import Probed, probe_images, probe_texts
 from gyral.models.onnx_session import Feed, cut, open_session, run_session
 from gyral.models.onnx_strip import stripped_hash
+from gyral.models.onnx_time import channel_axis
 from gyral.models.steadiness import two_texts
 from gyral.models.tokenizer import TextTokenizer, Tokens, read_out
 from gyral.models.twins import Twin
@@ -98,6 +102,8 @@ class OnnxModel:
                 )
             self._tokenizer = TextTokenizer(tokenizer, card.text)
             check_text_inputs(self._inputs, where)
+        elif card.modality == "audio":
+            check_sound_input(self._inputs, card.sound, where)
         else:
             check_image_input(self._inputs, card.image, where)
         self._map = LayerMap(self._proto.graph)
@@ -121,14 +127,17 @@ class OnnxModel:
         shapes = [self._chosen[name] for name in layers]
         session = self._session(self._graph, [s.layer.tensor for s in shapes])
         # A runtime keeps about as much again for what lies between the layers.
-        cost = 2 * sum(s.bytes for s in shapes) + 4 * prod((3, self.card.image.size, self.card.image.size))
+        item = self.card.sound.length or 0 if self.card.modality == "audio" else 3 * self.card.image.size**2
+        cost = 2 * sum(s.bytes for s in shapes) + 4 * item
         for start, stop in spans(len(stimuli), cost, memory):
             raw = self._raw(session, stimuli.subset(range(start, stop)), reduction.words)
             arrays = {}
-            for name, values in zip(layers, raw, strict=True):
+            for name, shape, values in zip(layers, shapes, raw, strict=True):
                 # The positions of a text are no square grid, even where their number is a square.
                 if self._tokenizer is not None:
                     arrays[name] = projected(np.asarray(values, np.float32), reduction.channels)
+                elif self.card.modality == "audio" and values.ndim == 3:
+                    arrays[name] = over_time(values, channel_axis(self._proto.graph, shape.layer.tensor))
                 else:
                     arrays[name] = reduced(values, reduction)
                 require_finite(name, arrays[name], stimuli, start)
@@ -184,15 +193,17 @@ class OnnxModel:
 
     def _calibration_feed(self) -> Feed:
         if self._tokenizer is None:
-            return self._image_feed(np.stack([normalised(i, self.card.image) for i in calibration.images()]))
+            return self._made_feed(calibration.COUNT)
         texts = calibration.sentences()
         return self._text_feed(self._tokenizer.encode(texts, texts))
 
     def _raw(self, session: Any, stimuli: StimulusSet, words: int) -> list[NDArray[Any]]:
         """Outputs of one batch, tokens pooled to texts or words."""
         if self._tokenizer is None:
-            images = load_images(stimuli.files or (), self.card.image)
-            return run_session(session, self._image_feed(images), self._where)
+            files = stimuli.files or ()
+            audio = self.card.modality == "audio"
+            shown = load_sounds(files, self.card.sound) if audio else load_images(files, self.card.image)
+            return run_session(session, self._array_feed(shown), self._where)
         texts, policy = stimuli.texts or (), self.card.text.pooling
         if stimuli.contexts is None:
             return self._read_text(session, self._tokenizer.encode(texts, stimuli.ids, words=words))
@@ -218,9 +229,12 @@ class OnnxModel:
     def _pool(self, raw: list[NDArray[Any]], tokens: Tokens) -> list[NDArray[Any]]:
         return [read_out(v, tokens, self.card.text.pooling) if v.ndim == 3 else v for v in raw]
 
-    def _image_feed(self, images: NDArray[np.float32]) -> Feed:
+    def _array_feed(self, values: NDArray[np.float32]) -> Feed:
+        """Images, or sounds (samples x times) with an axis for the one channel where the graph has it."""
         name, value = next(iter(self._inputs.items()))
-        return {name: images.astype(numpy_type(value))}
+        if values.ndim == 2 and input_axes(self._inputs) == 3:
+            values = values[:, None]
+        return {name: values.astype(numpy_type(value))}
 
     def _text_feed(self, tokens: Tokens) -> Feed:
         position = np.broadcast_to(np.arange(tokens.ids.shape[1]), tokens.ids.shape)
@@ -256,23 +270,24 @@ class OnnxModel:
         return probe_texts(session, wanted, pair[0], pair[1], mixed, self._where)
 
     def _made_feed(self, count: int) -> Feed:
-        """Made stimuli as the graph takes them: images, or texts of one length."""
+        """Made stimuli as the graph takes them: images, sounds, or texts of one length."""
         if self._tokenizer is not None:
             return self._text_feed(self._tokenizer.encode(calibration.sentences()[:1] * count, ["made"] * count))
-        return self._image_feed(
+        if self.card.modality == "audio":
+            return self._array_feed(np.stack([fitted(s, self.card.sound) for s in calibration.sounds(count)]))
+        return self._array_feed(
             np.stack([normalised(image, self.card.image) for image in calibration.images(count)])
         )
 
 
 def content_hash(data: bytes, card: ModelCard, tokenizer: bytes | None, twin: Twin | None, seed: int) -> str:
     """`OnnxModel.hash` without opening the graph."""
-    shown = card.image if card.modality == "vision" else card.text
     return hash_json(
         [
             VERSION,
             stripped_hash(data),
             card.modality,
-            shown.facts(),
+            card.shown.facts(),
             hash_bytes(tokenizer) if tokenizer is not None else None,
             [twin, seed] if twin else None,
         ]

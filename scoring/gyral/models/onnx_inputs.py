@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gyral.errors import BadUpload
-from gyral.models.card import ImageInput
+from gyral.models.card import ImageInput, SoundInput
 from gyral.models.export import way
 
 TEXT_INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
@@ -69,6 +69,42 @@ def check_image_input(inputs: Mapping[str, Any], spec: ImageInput, where: str) -
             mend="Set image.size and image.layout in gyral.toml to what the graph takes.",
             code="onnx-input-size",
         )
+
+
+def check_sound_input(inputs: Mapping[str, Any], spec: SoundInput, where: str) -> None:
+    """Refuse a graph that does not take one batch of samples of the card's length.
+
+    Raises
+    ------
+    BadUpload
+        ``onnx-inputs``, ``onnx-fixed-batch``, ``onnx-input-size``.
+    """
+    if spec.seconds is None:
+        raise BadUpload("sound.seconds: a number is needed.", where="card", code="card-value")
+    values = list(inputs.values())
+    if len(values) != 1 or len(_sides(values[0])) not in (2, 3) or numpy_type(values[0]).kind != "f":
+        shapes = ", ".join(f"{name} {[side or 'any' for side in _sides(value)]}" for name, value in inputs.items())
+        raise BadUpload(
+            f"a model that hears takes one float input, batch x samples or batch x 1 x samples; this one takes {shapes}.",
+            where=where,
+            mend="Put the spectrogram into the graph, so that it takes the waveform; or extract features at home.",
+            code="onnx-inputs",
+        )
+    _refuse_fixed_batch(values[0], where)
+    sides, expected = _sides(values[0])[1:], [1, spec.length][-len(_sides(values[0])) + 1 :]
+    if any(have not in (None, want) for have, want in zip(sides, expected, strict=True)):
+        shown = [side if side is not None else "any" for side in sides]
+        raise BadUpload(
+            f"the input wants {shown}, the card says {expected}: {spec.seconds:g} s at {spec.rate} Hz, one channel.",
+            where=where,
+            mend="Set sound.rate and sound.seconds in gyral.toml to what the graph takes.",
+            code="onnx-input-size",
+        )
+
+
+def input_axes(inputs: Mapping[str, Any]) -> int:
+    """Axes of the graph's first input."""
+    return len(_sides(next(iter(inputs.values()))))
 
 
 def check_text_inputs(inputs: Mapping[str, Any], where: str) -> None:

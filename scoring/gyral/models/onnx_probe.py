@@ -40,14 +40,14 @@ class Probed:
 
 
 def probe_images(session: Any, wanted: Sequence[Layer], one: Feed, many: Feed, where: str) -> dict[str, Probed]:
-    """The readable layers of a vision graph.
+    """The readable layers of a graph that takes images or sounds.
 
     Parameters
     ----------
     session : InferenceSession
         Whose outputs are the tensors of ``wanted``.
     one, many : dict of array
-        The first image alone, and three images.
+        The first item alone, and three items.
 
     Raises
     ------

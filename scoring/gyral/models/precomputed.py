@@ -7,7 +7,8 @@
     LAYER.npy         samples x features, samples x positions x channels, or samples x channels x height x width
 
 The positions of a text are its words where the manifest says so (``positions = "words"`` beside a layer's name and
-file): one vector for each word between whitespace, in order, zeros behind the last one.
+file): one vector for each word between whitespace, in order, zeros behind the last one. The positions of a sound are
+times, and their mean is taken.
 Nobody can see how such arrays were made: records say "given", boards "self-reported", and they have no twin.
 """
 
@@ -23,7 +24,15 @@ from numpy.typing import NDArray
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import BadFeatures
 from gyral.hashing import hash_file, hash_json
-from gyral.models.activation import projected, reduced, require_finite, require_layers, require_modality, spans
+from gyral.models.activation import (
+    over_time,
+    projected,
+    reduced,
+    require_finite,
+    require_layers,
+    require_modality,
+    spans,
+)
 from gyral.models.card import ModelCard
 from gyral.models.features_table import (
     IDS,
@@ -156,6 +165,8 @@ class PrecomputedFeatures:
                     taken[name] = projected(read, reduction.channels)
                 elif self.card.modality == "language" and values.ndim == 3:
                     taken[name] = projected(values, reduction.channels)  # tokens of a text are no square grid
+                elif self.card.modality == "audio" and values.ndim == 3:
+                    taken[name] = over_time(values, 2)
                 else:
                     taken[name] = reduced(values, reduction)
                 require_finite(name, taken[name], stimuli, start)

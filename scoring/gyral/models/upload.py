@@ -98,7 +98,7 @@ def card_of(path: Path) -> ModelCard:
         raise BadUpload(
             f"there is no {CARD}.",
             where=path.name,
-            mend='It needs at least two lines: name = "my-model" and modality = "vision" (or "language").',
+            mend='It needs at least two lines: name = "my-model" and modality = "vision" (or "language", "audio").',
             code="card-file",
         )
     return ModelCard.read(path / CARD)

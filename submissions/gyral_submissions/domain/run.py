@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from gyral.errors import UserError
+from gyral.models.card import A_MODEL
 from gyral_submissions.domain import exposure, log, quota
 from gyral_submissions.domain.announcement import require_open
 from gyral_submissions.domain.transition import ended, move, publish_on_commit, queued_again, twin_of
@@ -165,7 +166,7 @@ def _require_fitting(submission: Submission, benchmark: Benchmark) -> None:
         raise CannotRun(f"{benchmark} is retired and takes no new runs.", code="retired")
     if benchmark.modality != submission.modality:
         raise CannotRun(
-            f"{benchmark} scores {benchmark.modality} models, and {submission} is a {submission.modality} model.",
+            f"{benchmark} scores {benchmark.modality} models, and {submission} is {A_MODEL[submission.modality]}.",
             code="modality",
         )
 

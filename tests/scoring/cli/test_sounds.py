@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from gyral.cli.main import main
 from gyral.datasets.pack import read_pack
+from hearing_net import hearing_folder
 from made_sounds import SOUND_BENCHMARK, ids_of, sound_folder
 from source_folder import ABOUT, describe
 
@@ -36,8 +38,8 @@ def own(tmp_path):
     return tables, tmp_path / "own"
 
 
-def _score(gyral, model):
-    status, out, err = gyral("score", model, "-b", "own-sounds@0", "--no-controls")
+def _score(gyral, model, *options):
+    status, out, err = gyral("score", model, "-b", "own-sounds@0", "--no-controls", *options)
     assert status == 0, err
     return json.loads(Path(out.rpartition("record: ")[2].strip()).read_text())
 
@@ -62,6 +64,26 @@ def test_from_sounds_to_scores_of_what_hears_and_what_does_not(gyral, home, own,
     features = tmp_path / "duration"
     _features(features, pack.stimuli, np.array([[len(f.read_bytes())] for f in pack.stimuli.files], np.float32))
     assert _main_score(_score(gyral, features)) < 0.2 < heard
+
+
+def test_a_net_on_waveforms_is_described_checked_and_scored_in_the_sandbox(gyral, home, own, tmp_path):
+    _, folder = own
+    assert gyral("data", "build", folder)[0] == gyral("data", "install", folder / "pack")[0] == 0
+    net = hearing_folder(tmp_path / "net")
+    card = (net / "gyral.toml").read_text()
+    (net / "gyral.toml").unlink()
+    status, out, _ = gyral("init", net)
+    written = (net / "gyral.toml").read_text()
+    assert status == 0 and 'modality = "audio"' in written and "[sound]" in written
+    assert "5512 samples at sound.rate, the last axis of" in written
+    assert tomllib.loads(written)["sound"]["rate"] == 16_000, "nobody told, so it is asked"
+    (net / "gyral.toml").write_text(card)
+    assert gyral("check", net)[0] == 0
+    record = _score(gyral, net, "--isolated")
+    assert _main_score(record) > 0.7
+    assert (record["model"]["modality"], record["benchmark"]["modality"]) == ("audio", "audio")
+    status, _, err = gyral("score", net, "-b", "sim-vision@1", "--no-controls")
+    assert status == 1 and "audio model" in err
 
 
 def _main_score(record):

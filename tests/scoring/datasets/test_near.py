@@ -128,8 +128,8 @@ def test_short_and_empty_texts_are_compared_too(texts: list[str]) -> None:
 
 def test_labels_and_unlike_kinds_cannot_be_compared() -> None:
     labels = StimulusSet.from_texts(["face", "house"], modality="label")
-    with pytest.raises(BadDataset, match="neither image nor text"):
+    with pytest.raises(BadDataset, match="neither image, sound nor text"):
         prints_of(labels)
     images = prints_of(open_dataset("sim-vision").stimuli)
-    with pytest.raises(BadDataset, match="images cannot be compared with texts"):
+    with pytest.raises(BadDataset, match="of one modality cannot be compared"):
         near_pairs(images, text_prints(["a dog"]))

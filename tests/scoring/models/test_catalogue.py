@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gyral.errors import Unavailable, UnknownName, UserError
+from gyral.models.card import SHOWN
 from gyral.models.catalogue import MODELS, open_model, split_twin
 from gyral.models.model import Model
 from made_models import deep_plain_net, features, vision_card
@@ -20,7 +21,7 @@ WEIGHTY = (
     "glove-50",
     "smollm2-135m",
 )
-FLOORS = ("pixels", "images", "gabor", "word-length", "word-frequency")
+FLOORS = ("pixels", "images", "gabor", "spectrogram", "word-length", "word-frequency")
 
 
 def test_the_names_are_these() -> None:
@@ -32,7 +33,7 @@ def test_cards_say_what_a_board_shows(name: str) -> None:
     reference = MODELS[name]
     card = reference.card
     assert card.name == name and card.title and card.family and card.licence and card.training_data
-    assert reference.summary and reference.modality in ("vision", "language")
+    assert reference.summary and reference.modality in SHOWN
     assert reference.has_twin == (name in WEIGHTY)
     if reference.source is not None:
         assert card.paper.startswith("https://") and card.parameters and card.parameters > 1_000_000
