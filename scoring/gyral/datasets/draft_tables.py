@@ -8,6 +8,7 @@ from pathlib import Path
 from gyral.datasets.layouts.layout import IMAGES
 from gyral.datasets.manifest import is_safe_name
 from gyral.datasets.readers.files import column, read_table, texts
+from gyral.datasets.sound import ENDINGS
 from gyral.datasets.source_look import Look
 from gyral.errors import UserError
 
@@ -77,7 +78,8 @@ def stimulus_table(folder: Path, seen: Look) -> tuple[str, str, str, str, str | 
         table = read_table(folder / path)
         group = next((c for c in _GROUPS if c in names and c != ids), None)
         for name in names:
-            if len(table) and all(v.lower().endswith(IMAGES) for v in texts(table, name, path)[:20]):
+            named = [v.lower() for v in texts(table, name, path)[:20]]
+            if named and (all(v.endswith(IMAGES) for v in named) or all(v.endswith(ENDINGS) for v in named)):
                 return path, ids, "file", name, group
         text = next((c for c in _TEXTS if c in names), None)
         if text is not None:
@@ -85,12 +87,17 @@ def stimulus_table(folder: Path, seen: Look) -> tuple[str, str, str, str, str | 
     return None
 
 
-def image_folder(folder: Path, seen: Look, path: str, name: str) -> str:
-    """The folder that paths of images in a table's column are relative to; "" for the dataset's own, or where none fits."""
+def kind_of_files(folder: Path, path: str, name: str) -> str:
+    """``image`` or ``sound``: what the files are that a table's column names."""
+    return "sound" if texts(read_table(folder / path), name, path)[0].lower().endswith(ENDINGS) else "image"
+
+
+def file_folder(folder: Path, seen: Look, path: str, name: str) -> str:
+    """The folder that paths of files in a table's column are relative to; "" for the dataset's own, or where none fits."""
     named = texts(read_table(folder / path), name, path)[0]
-    if named in (images := seen.files.get("image", [])):
+    if named in (files := [*seen.files.get("image", []), *seen.files.get("sound", [])]):
         return ""
-    return next((image.removesuffix(f"/{named}") for image in images if image.endswith(f"/{named}")), "")
+    return next((file.removesuffix(f"/{named}") for file in files if file.endswith(f"/{named}")), "")
 
 
 def response_tables(folder: Path, seen: Look) -> ResponseTables | None:

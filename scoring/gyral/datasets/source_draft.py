@@ -14,7 +14,8 @@ from gyral.datasets.draft_tables import (
     TRIALS,
     ResponseTables,
     columns_of,
-    image_folder,
+    file_folder,
+    kind_of_files,
     response_tables,
     stimulus_table,
 )
@@ -76,13 +77,13 @@ def _finished(text: str) -> str:
     """With the tables that may be left out, commented, and filled in as far as the others say."""
     told = tomllib.loads(text)
     name, rdms = told["about"]["name"], told.get("rdms", [])
-    modality = "vision" if told["stimuli"]["modality"] == "image" else "language"
+    modality = {"image": "vision", "sound": "audio"}.get(told["stimuli"]["modality"], "language")
     named = [r["region"] for r in rdms] or [r["name"] for r in told.get("regions", []) if "name" in r]
     fields = {
         f'name = "{name}-v1"': "of the board; no name of `gyral list benchmarks`",
         "version = 0": "0 while it may still change",
         f'title = "{TODO}"': "heading of the board",
-        f'modality = "{modality}"': 'which models are scored: "vision" or "language"',
+        f'modality = "{modality}"': 'which models are scored: "vision", "language" or "audio"',
         f'dataset = "{name}"': "about.name",
         f'task = "{"rsa" if rdms else "encoding"}"': '"encoding", "rsa" or "triplets"',
         f'metric = "{"rsa-spearman" if rdms else "pearson"}"': "one of the task: `gyral list metrics`",
@@ -132,24 +133,29 @@ def _stimuli(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
         others["stimuli.csv"] = "id,file\n" + "".join(f"{stem_of(p)},{p}\n" for p in images)
         return ["[stimuli]", 'modality = "image"', 'table = "stimuli.csv"   # written beside this file', 'id = "id"',
                 'file = "file"', "# degrees = 8.0             # width of an image as it was shown", ""]  # fmt: skip
+    if table is None and (sounds := seen.files.get("sound")):
+        others["stimuli.csv"] = "id,file\n" + "".join(f"{stem_of(p)},{p}\n" for p in sounds)
+        return ["[stimuli]", 'modality = "sound"', 'table = "stimuli.csv"   # written beside this file', 'id = "id"',
+                'file = "file"', ""]  # fmt: skip
     if table is None and (seen.files.get("events") or seen.files.get("recording") or series_of(seen)):
         return ["[stimuli]", 'modality = "label"           # every event is a stimulus: decoding, no models', ""]
     if table is None:
-        return ["[stimuli]", f'modality = "{TODO}"         # "image", "text" or "label"',
+        return ["[stimuli]", f'modality = "{TODO}"         # "image", "text", "sound" or "label"',
                 f'table = "{TODO}"            # csv, tsv or parquet, a row a stimulus', 'id = "id"', ""]  # fmt: skip
     path, ids, role, content, group = table
+    kind = kind_of_files(folder, path, content) if role == "file" else "text"
     lines = [
         "[stimuli]",
-        f'modality = "{"image" if role == "file" else "text"}"',
+        f'modality = "{kind}"',
         f'table = "{path}"',
         f'id = "{ids}"',
     ]
     lines.append(f'{role} = "{content}"')
     if group is not None:
         lines.append(f'group = "{group}"              # never on both sides of a split')
-    if role == "file":
-        if within := image_folder(folder, seen, path, content):
-            lines.append(f'folder = "{within}"        # what paths in that column are relative to')
+    if role == "file" and (within := file_folder(folder, seen, path, content)):
+        lines.append(f'folder = "{within}"        # what paths in that column are relative to')
+    if kind == "image":
         lines.append("# degrees = 8.0              # width of an image as it was shown, degrees of visual angle")
     return [*lines, ""]
 

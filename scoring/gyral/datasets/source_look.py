@@ -12,6 +12,7 @@ from gyral.datasets.layouts.layout import IMAGES, Layout
 from gyral.datasets.manifest import MANIFEST
 from gyral.datasets.readers.brainio import why_no_netcdf
 from gyral.datasets.readers.hdf5 import DISSIMILARITIES, HDF5, is_hdf5, listed, shapes_in, tables_in
+from gyral.datasets.sound import ENDINGS, LONGEST
 from gyral.errors import BadDataset, UserError
 
 MOST = 20_000  # files looked at
@@ -26,7 +27,7 @@ _ANATOMY = r"(?:^|[._-])(?:thickness|curv|sulc|area|volume)\."  # measures of th
 _CIFTI = (".dscalar.nii", ".dtseries.nii", ".pscalar.nii", ".ptseries.nii")
 LOOKED_FOR = (
     "Looked for: responses in NIfTI, GIFTI, CIFTI, FreeSurfer maps, .npy, .npz, .mat, HDF5, NWB, M/EEG recordings "
-    f"({', '.join(RECORDINGS)}), or tables ({', '.join(TABLES)}); stimuli as images or in a table; BIDS names (sub-01, "
+    f"({', '.join(RECORDINGS)}), or tables ({', '.join(TABLES)}); stimuli as images, sounds or in a table; BIDS names (sub-01, "
     "_events.tsv); datasets of docs/published.md. Name the folder that holds such files."
 )
 
@@ -64,7 +65,7 @@ class Look:
         BIDS-like names found in paths.
     files : dict of kind to list of path
         ``bold``, ``events``, ``confounds``, ``mask``, ``atlas``, ``volume``, ``surface``, ``cifti``, ``array``, ``rdm``,
-        ``table``, ``image``, ``recording``, ``channels``, ``electrodes`` (of BIDS-iEEG), ``nwb``,
+        ``table``, ``image``, ``sound``, ``recording``, ``channels``, ``electrodes`` (of BIDS-iEEG), ``nwb``,
         ``textgrid``.
     cut : bool
         True where there are more files than were looked at.
@@ -87,7 +88,11 @@ _FORMATS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("HDF5", HDF5, "of no use here"),
     ("netCDF", (".nc",), "of no use here"),
     ("arrays of NumPy", (".npy",), "of no use here"),
-    ("sound", (".wav", ".mp3", ".flac"), "sound is not shown to models yet; words in time are"),
+    (
+        "sounds",
+        (*ENDINGS, ".mp3", ".m4a"),
+        f"stimuli are .wav, .flac or .ogg of {LONGEST:g} seconds at most; speech that goes on is a story of words",
+    ),
     ("video", (".mp4", ".avi", ".webm"), "save its frames as images, and name the clip of each (stimuli.group)"),
     ("pickles", (".pkl", ".pickle"), "never read: a pickle runs code when it is opened"),
 )
@@ -192,7 +197,20 @@ def _kind(folder: Path, name: str) -> str | None:
         return _hdf5_kind(folder / name)
     if base.endswith(TABLES) and base not in ("participants.tsv",):
         return "table"
+    if base.endswith(ENDINGS):
+        return "sound" if _is_short(folder / name) else None
     return "image" if base.endswith(IMAGES) else None
+
+
+def _is_short(path: Path) -> bool:
+    """True for a sound that may be a stimulus; of one that cannot be read, too: the build says what is wrong with it."""
+    import soundfile  # slow import, only for sounds
+
+    try:
+        about = soundfile.info(path)
+    except soundfile.SoundFileError:
+        return True
+    return bool(about.frames <= LONGEST * about.samplerate)
 
 
 def _is_series(path: Path) -> bool:
@@ -289,6 +307,7 @@ def _sights(
         ("tables", "table"),
         ("word times (TextGrid)", "textgrid"),
         ("images", "image"),
+        ("sounds", "sound"),
     ):
         if files.get(kind):
             yield Sight(what, len(files[kind]), readable=True)

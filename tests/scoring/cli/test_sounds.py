@@ -11,7 +11,7 @@ import pytest
 from gyral.cli.main import main
 from gyral.datasets.pack import read_pack
 from hearing_net import hearing_folder
-from made_sounds import SOUND_BENCHMARK, ids_of, sound_folder
+from made_sounds import SOUND_BENCHMARK, ids_of, sound_folder, write_sound
 from source_folder import ABOUT, describe
 
 
@@ -98,6 +98,31 @@ def _features(folder, stimuli, array):
     (folder / "features.toml").write_text(
         'format = 1\n[card]\nname = "duration"\nmodality = "audio"\n[[layer]]\nname = "duration"\nfile = "duration.npy"\n'
     )
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_init_recognises_a_folder_of_sounds(listed, gyral, own):
+    _, folder = own
+    (folder / "dataset.toml").unlink()
+    if not listed:
+        (folder / "stimuli.csv").unlink()
+    status, out, _ = gyral("data", "init", folder)
+    assert status == 0 and "48 sounds" in out
+    written = (folder / "dataset.toml").read_text()
+    told = tomllib.loads(written)["stimuli"]
+    assert (told["modality"], told["table"]) == ("sound", "stimuli.csv")
+    assert (told["file"], told.get("folder")) == (("clip", "clips") if listed else ("file", None))
+    assert '# modality = "audio"' in written and "degrees" not in written
+    if not listed:
+        assert "clip00,clips/clip00.wav" in (folder / "stimuli.csv").read_text()
+
+
+def test_a_story_that_goes_on_is_no_stimulus_of_its_own(gyral, tmp_path):
+    write_sound(tmp_path / "story.wav", np.ones(61_000), 1_000)
+    np.save(tmp_path / "responses.npy", np.zeros((4, 3), np.float32))
+    status, out, _ = gyral("data", "init", tmp_path)
+    assert status == 0 and "of 60 seconds at most; speech that goes on is a story of words" in out
+    assert 'modality = "sound"' not in (tmp_path / "dataset.toml").read_text()
 
 
 @pytest.mark.parametrize(

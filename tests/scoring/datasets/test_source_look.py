@@ -36,7 +36,7 @@ def finished(told):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("story.wav", "sound"),
+        ("story.mp3", "sounds"),
         ("some.hdf5", "HDF5"),
     ],
 )
