@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gyral import __version__
 from gyral.benchmarks.benchmark import CEILINGS
-from gyral.between import posed
+from gyral.between import corrected_for_both, posed
 from gyral.canaries.battery import run_canaries
 from gyral.canaries.finding import Finding, Verdict
 from gyral.datasets.dataset import Dataset
@@ -35,6 +35,7 @@ from gyral.rsa.bounds import bound_intervals
 from gyral.scores.bound import Bound, region_bounds
 from gyral.scores.ceiling import FLOOR
 from gyral.scores.confidence import Interval
+from gyral.scores.problem import Problem
 from gyral.triplets import choice_bounds
 
 SplitName = Literal["declared", "contiguous", "grouped", "leave-one-group-out", "shuffled"]
@@ -216,6 +217,8 @@ def audit(
         facts.append("of this metric")
     if rdm is not None:
         facts.append(rdm)
+    if kind == "consistency":  # kept reports from before did not say how alike brains are
+        facts.append("corrected for both")
     folder = cache() / "audits" / hash_json([made, facts])[:32]
     if dataset.content_hash and (kept := _kept(Audit, folder)) is not None:
         return kept
@@ -378,7 +381,22 @@ def _ceilings(dataset: Dataset, kind: str, metric: str, rdm: str | None) -> tupl
                 left_out=int((~entering[region.units]).sum()),
             )
         )
-    return tuple(found), ""
+    return tuple(found), _alike(dataset, problem) if kind == "consistency" else ""
+
+
+def _alike(dataset: Dataset, problem: Problem) -> str:
+    """How well brains predict each other with the noise of both out, in words."""
+    found = corrected_for_both(dataset, problem)
+    known = {r.name: found[r.units][np.isfinite(found[r.units])] for r in dataset.regions}
+    said = [
+        f"{name} {np.median(values):.2f} ({values.size} units)" for name, values in known.items() if values.size
+    ]
+    if not said:
+        return "Responses are too noisy to say how alike the brains are."
+    return (
+        "With the noise of both sides taken out, each unit correlates with what all others predict by, median over units: "
+        f"{', '.join(said)} (Nayebi et al. 2023). The ceiling keeps the noise of the predicted side, which no model can know."
+    )
 
 
 def _rdm_ceilings(rdms: Mapping[str, RegionRdms], metric: str) -> Iterator[RegionCeiling]:

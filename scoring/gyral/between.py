@@ -28,10 +28,10 @@ from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
 from gyral.readouts.ridge import Ridge
 from gyral.room import make_room, touch
-from gyral.scores.agreement import Agreement
+from gyral.scores.agreement import Agreement, neighbours
 from gyral.scores.asymptote import Curve, extrapolated
 from gyral.scores.ceiling import ceiling_from
-from gyral.scores.consistency import consistent
+from gyral.scores.consistency import consistent, noise_corrected
 from gyral.scores.halves import half_means
 from gyral.scores.problem import BETWEEN, Problem, problem_of
 
@@ -133,6 +133,43 @@ def consistency(
     series = _kept(dataset, problem, ("consistency", seed, HALVES), 1 + 2 * HALVES, predictions)
 
     return consistent(problem.responses, series[0], list(zip(series[1::2], series[2::2], strict=True)))
+
+
+def corrected_for_both(dataset: Dataset, problem: Problem, *, seed: int = 0) -> Array:
+    """Correlation of each unit with what all others predict, with the noise of source and target out: units.
+
+    No ceiling of a model, which is scored against noisy responses, but how alike the brains are (`noise_corrected`). NaN where
+    either is too unreliable.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    problem : Problem
+        Posed with the ceiling ``consistency``.
+    seed : int
+        Of the random halves of the target's repeats.
+    """
+    responses, ceiling = dataset.responses, problem.ceiling
+    evidence = None if ceiling is None else ceiling.evidence
+    if responses is None or not isinstance(evidence, Agreement):
+        raise BadDataset("there is no consistency of responses.", where=f"dataset {dataset.name!r}")
+    rng = np.random.default_rng([seed, 0x7A26])
+    halves: list[Array] = []
+    for _ in range(HALVES):
+        draws = [half_means(np.asarray(responses.repeats[s]), rng) for s in responses.values]
+        halves += [np.concatenate([draw[h] for draw in draws], axis=1) for h in (0, 1)]
+    predicted, first = len(evidence.pairs), len(evidence.series)
+    both = replace(
+        evidence,
+        series=[*evidence.series, *halves],
+        pairs=[*evidence.pairs, *((first + 2 * d, first + 2 * d + 1) for d in range(HALVES))],
+        combine=lambda r, rows, columns: noise_corrected(
+            r[0], r[1:predicted].mean(axis=0), r[predicted:].mean(axis=0)
+        ),
+    )
+    blocks, fold_of = neighbours([fold.test for fold in problem.split.folds])
+    found: Array = both.under(blocks, fold_of, np.ones((1, len(blocks))), np.arange(evidence.units))[0]
+    return found
 
 
 def _require(dataset: Dataset, ceiling: str) -> None:

@@ -11,6 +11,7 @@
     python tests/benchmarks/coverage.py procedure              training redrawn as well
     python tests/benchmarks/coverage.py subjects               new subjects and new stimuli, crossed
     python tests/benchmarks/coverage.py ranks                  max-t over all pairs of models
+    python tests/benchmarks/coverage.py compared               the same of models that were fitted in folds, and all differences
     python tests/benchmarks/coverage.py pvalues                false positives under autocorrelation
     python tests/benchmarks/coverage.py all --sims 2000        everything, to the half percent (an hour)
     python tests/benchmarks/coverage.py ranks --sims 50 --only "10 tied"
@@ -26,6 +27,7 @@ import coverage_constant
 import coverage_fitted
 import coverage_identified
 import coverage_left
+import coverage_ranks
 import numpy as np
 from coverage_designs import DRAWS, Design, covers, in_groups, independent, percent, series
 from plain_bootstrap import around, resampling_weights, weighted_r
@@ -39,13 +41,11 @@ from gyral.scores.bound import region_bounds
 from gyral.scores.ceiling import Ceiling, Evidence, from_repeats
 from gyral.scores.conditional import with_training
 from gyral.scores.consistency import consistent
-from gyral.scores.difference import compare, compare_models
 from gyral.scores.halves import halves
-from gyral.scores.hierarchy import Crossed, EachSubject, crossed, normal_redraws, over_subjects
+from gyral.scores.hierarchy import EachSubject, over_subjects
 from gyral.scores.jackknife import delete_groups, jackknife_interval, trained_without
 from gyral.scores.problem import Problem
 from gyral.scores.pvalue import Null, significance
-from gyral.scores.rank import rank_intervals
 from gyral.scores.repeats import Repeats
 from gyral.scores.resampling import Scored, Statistic
 from gyral.scores.subjects import between_subjects
@@ -324,70 +324,6 @@ def subjects_hits(design: Design, count: int, sims: int, units: int = 6) -> tupl
     return hits, float(np.mean(width) / (2 * 1.96 * np.std(values)))
 
 
-def ranks(sims: int, only: str) -> Iterator[str]:
-    """Rank intervals of tied models; one more is truly better."""
-    yield f"{'design':<28}{'models':<22}{'tie set covered':>16}{'percentile ranks':>18}{'better one told':>17}"
-    for design in (in_groups(10, 20), in_groups(40, 10), independent(400), series(1000)):
-        for tied in (5, 10):
-            if only in f"{design.name}, {tied} tied":
-                yield _ranks(design, tied, sims)
-    for count in (6, 12, 27):
-        if only in f"{count} subjects, 5 tied":
-            yield _crossed_ranks(independent(200), 5, count, sims)
-
-
-def _ranks(design: Design, tied: int, sims: int) -> str:
-    held, naive, told = rank_hits(design, tied, sims)
-    label = f"{design.name:<28}{tied} tied, 1 better{'':<6}"
-    return f"{label}{percent(held):>16}{percent(naive):>18}{100 * np.mean(told):>16.0f}%"
-
-
-def rank_hits(design: Design, tied: int, sims: int, units: int = 3) -> tuple[list[bool], list[bool], list[float]]:
-    """Whether the tie set is covered, by max-t and by percentiles of ranks; how many ties the better one beats."""
-    rng = np.random.default_rng(4)
-    held, naive, told = [], [], []
-    for seed in range(sims):
-        y, models = tied_models(design, rng, tied, units)
-        found = [design.redraws(y, p, seed, Statistic()) for p in models]
-        drawn = np.concatenate([f.drawn for f in found], axis=1)
-        comparison = compare_models(found)
-        held.append(tie_set_covered(rank_intervals(comparison), tied))
-        order = np.argsort(np.argsort(-drawn, axis=1), axis=1) + 1
-        low, high = np.quantile(order, [0.025, 0.975], axis=0)
-        naive.append((low[:tied] <= 2).all() and (high[:tied] >= tied + 1).all())
-        told.append(comparison.better[tied, :tied].mean())
-    return held, naive, told
-
-
-def tied_models(design: Design, rng: np.random.Generator, tied: int, units: int) -> tuple[Array, list[Array]]:
-    """Responses, and predictions of ``tied`` equally good models and a better one (r of about .5 and .6)."""
-    truth = design.units(rng, units)
-    y = np.sqrt(0.5) * truth + np.sqrt(0.5) * design.units(rng, units)
-    shares = [0.5] * tied + [0.75]
-    return y, [np.sqrt(s) * truth + np.sqrt(1 - s) * design.units(rng, units) for s in shares]
-
-
-def tie_set_covered(intervals: list[tuple[int, int] | None], tied: int) -> bool:
-    """Whether every tied model's interval holds all ranks of the tie set, which come after the better one."""
-    return all(i is not None and i[0] <= 2 and i[1] >= tied + 1 for i in intervals[:tied])
-
-
-def _crossed_ranks(design: Design, tied: int, count: int, sims: int) -> str:
-    rng = np.random.default_rng(5)
-    parts = [np.array([s]) for s in range(count)]
-    held, told = [], []
-    for seed in range(sims):
-        y, models = tied_models(design, rng, tied, count)
-        y = y * rng.uniform(0.5, 1.5, count) + design.noise(rng, count)
-        found: Crossed = crossed([design.redraws(y, p, seed, Statistic(), parts) for p in models])
-        drawn = normal_redraws(found, draws=2000, seed=seed)
-        comparison = compare(found.values, drawn, df=found.df)
-        held.append(tie_set_covered(rank_intervals(comparison), tied))
-        told.append(comparison.better[tied, :tied].mean())
-    name = f"{count} subjects x {design.rows}"
-    return f"{name:<28}{tied} tied, 1 better{'':<6}{percent(held):>16}{'':>18}{100 * np.mean(told):>16.0f}%"
-
-
 def pvalues(sims: int, only: str) -> Iterator[str]:
     """False positives at .05, one region of one unit; the parametric test beside."""
     nulls: tuple[Null, ...] = ("phase", "shift", "block", "permutation")
@@ -434,7 +370,8 @@ PARTS: dict[str, Callable[[int, str], Iterator[str]]] = {
     "ceilings": ceilings,
     "procedure": procedure,
     "subjects": subjects,
-    "ranks": ranks,
+    "ranks": coverage_ranks.ranks,
+    "compared": coverage_ranks.compared,
     "pvalues": pvalues,
 }
 

@@ -62,8 +62,8 @@ def fitted_intervals(
     for seed in range(sims):
         weights = np.sqrt(signal / features) * rng.standard_normal((features, units))
         x, y = _data(design, weights, rng)
-        maps, p, gains = _ridge(design, x, y, penalty)
-        truths.append(np.mean([_reached(design, maps, *_data(design, weights, rng)) for _ in range(FRESH)]))
+        maps, p, gains = penalised(design, x, y, penalty)
+        truths.append(np.mean([reached(design, maps, *_data(design, weights, rng)) for _ in range(FRESH)]))
         problem = Problem(y, design.split, (region,), np.full(units, "s1"), None, exchangeable=exchangeable)
         blocks = region_blocks(problem, region, [p], *score_blocks(problem))
         r = unit_scores(blocks, np.ones((1, len(blocks))), strict=True)[0]
@@ -80,7 +80,7 @@ def _data(design: Design, weights: Array, rng: np.random.Generator) -> tuple[Arr
     return x, x @ weights + noise
 
 
-def _ridge(design: Design, x: Array, y: Array, penalty: float) -> tuple[list[Array], Array, Array]:
+def penalised(design: Design, x: Array, y: Array, penalty: float) -> tuple[list[Array], Array, Array]:
     """Maps of each fold, out-of-fold predictions, and the noise gain: folds x units."""
     maps, p, gains = [], np.zeros_like(y), np.zeros((len(design.split.folds), y.shape[1]))
     for k, fold in enumerate(design.split.folds):
@@ -93,7 +93,7 @@ def _ridge(design: Design, x: Array, y: Array, penalty: float) -> tuple[list[Arr
     return maps, p, gains
 
 
-def _reached(design: Design, maps: list[Array], x: Array, y: Array) -> float:
+def reached(design: Design, maps: list[Array], x: Array, y: Array) -> float:
     """Median over units of what the maps reach on other stimuli, in folds of the same size."""
     total = 0.0
     for own, fold in zip(maps, design.split.folds, strict=True):

@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gyral.between import extrapolation, posed
+from gyral.audit import audit
+from gyral.between import corrected_for_both, extrapolation, posed
 from gyral.cli.score import score
 from gyral.cli.show import show
 from gyral.datasets.dataset import Dataset
 from gyral.errors import BadDataset, EngineError, UserError
-from gyral.metrics.correlation import pearson_r
 from gyral.record import Record
 from gyral.result import load_record
 from gyral.scores.agreement import Agreement
 from gyral.scores.blocks import held_out_blocks
-from gyral.scores.consistency import noise_corrected
 from gyral.scores.problem import problem_of
 from planted_subjects import dataset_of, install, planted_subjects
 
@@ -57,14 +56,13 @@ def test_consistency_takes_the_noise_of_both_sides_out() -> None:
     ceiling = posed(dataset, "consistency").ceiling
     assert ceiling is not None
     r = mean_correlations(ceiling.evidence, dataset)
-    both = np.concatenate(list(single.values()), axis=2)
-    first, second = both[:, :2].mean(axis=1), both[:, 2:].mean(axis=1)
-    measured = np.mean([pearson_r(first[f.test], second[f.test]) for f in dataset.split().folds], axis=0)
-    found = noise_corrected(r[0], r[1:].mean(axis=0), measured)
+    found = corrected_for_both(dataset, posed(dataset, "consistency"))
     assert np.median(found) == pytest.approx(1.0, abs=0.03)
     assert np.median(r[0]) < 0.7, "uncorrected, a third of the consistency is missing"
     # The ceiling keeps the target's noise, which no model can predict: 1 / (1 + 4 / 4).
     assert np.median(ceiling.held_out) == pytest.approx(0.5, abs=0.03)
+    note = audit(dataset, ceiling="consistency").ceiling_note
+    assert f"all {np.median(found):.2f} (60 units)" in note
 
 
 def test_unrelated_subjects_set_no_ceiling() -> None:
@@ -74,6 +72,8 @@ def test_unrelated_subjects_set_no_ceiling() -> None:
         assert ceiling is not None
         assert np.median(ceiling.held_out) < 0.03
         assert ceiling.admitted.mean() < 0.1
+    alike = corrected_for_both(dataset, posed(dataset, "consistency"))
+    assert abs(np.nanmedian(alike)) < 0.2
 
 
 def test_predictions_between_subjects_are_kept_and_seeded(cold_cache: Path) -> None:

@@ -76,7 +76,7 @@ def test_intervals_of_ceilings_cover_units_and_regions(script: ModuleType, kind:
 
 
 def test_tied_models_keep_their_ranks(script: ModuleType) -> None:
-    held, naive, _ = script.rank_hits(script.in_groups(40, 10), 5, 60)
+    held, naive, _ = script.coverage_ranks.rank_hits(script.in_groups(40, 10), 5, 60)
     assert np.sum(held) >= binom.ppf(0.001, 60, 0.95)
     assert np.mean(naive) < 0.7
 
