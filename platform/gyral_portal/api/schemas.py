@@ -158,7 +158,7 @@ class MeanOfOut(Schema):
 class BoardOut(Schema):
     """A page of a board."""
 
-    board: str = Field(description="the benchmarks, or vision, language, all")
+    board: str = Field(description="the benchmarks, or vision, language, audio, all")
     benchmarks: list[str]
     simulated: bool = Field(description="all of it is made by code")
     columns: list[str] = Field(description="keys of the columns in view")

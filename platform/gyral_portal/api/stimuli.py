@@ -20,8 +20,9 @@ class SampleOut(Schema):
 
     row: int = Field(description="its place among all stimuli, from 0")
     id: str
-    text: str = Field(description="empty of an image")
+    text: str = Field(description="empty of an image or a sound")
     is_image: bool = Field(description="the image is at `/benchmarks/{reference}/stimuli/{row}`")
+    is_sound: bool = Field(description="the sound is at the same address")
 
 
 @router.get(
@@ -42,8 +43,10 @@ def samples(request: HttpRequest, reference: str) -> list[Any]:
     url_name="stimulus",
 )
 def stimulus(request: HttpRequest, reference: str, row: int) -> FileResponse:
-    """The image of one of the samples."""
-    path = shown.image(find_benchmark(reference), row, request.user)
+    """The image or sound of one of the samples."""
+    path = shown.served(find_benchmark(reference), row, request.user)
     if path is None:
-        raise NotFound(f"row {row} is no image among the samples.", where="row")
-    return FileResponse(path.open("rb"), headers={"Cache-Control": "private, max-age=3600"})
+        raise NotFound(f"row {row} is no image or sound among the samples.", where="row")
+    return FileResponse(
+        path.open("rb"), content_type=shown.media_type(path), headers={"Cache-Control": "private, max-age=3600"}
+    )

@@ -11,7 +11,7 @@ from django.http import Http404
 from gyral_submissions.domain.queries.grid import columns_of
 from gyral_submissions.models import Benchmark
 
-WORDS = {"all": "All benchmarks", "vision": "Vision", "language": "Language"}
+WORDS = {"all": "All benchmarks", "vision": "Vision", "language": "Language", "audio": "Audio"}
 MOST = 200  # benchmarks of one board
 _SELECT = "SELECT id, name, version, modality, retired, simulated, edition FROM gyral_submissions_benchmark ORDER BY version DESC"
 _kept: dict[tuple[int, str], Benchmark] = {}

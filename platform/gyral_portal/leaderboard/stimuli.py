@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gyral.datasets.catalogue import find_pack
+from gyral.datasets.sound import ENDINGS
 from gyral.errors import UserError
 from gyral_submissions.models import Benchmark
 from gyral_submissions.rules import Viewer
@@ -15,12 +16,13 @@ MOST = 12
 
 @dataclass(frozen=True)
 class Sample:
-    """One stimulus: its text, or the row under which its image is served."""
+    """One stimulus: its text, or the row under which its image or sound is served."""
 
     row: int
     id: str
     text: str
     is_image: bool
+    is_sound: bool = False
 
 
 def may_be_shown(benchmark: Benchmark, viewer: Viewer) -> bool:
@@ -37,15 +39,26 @@ def samples(benchmark: Benchmark, viewer: Viewer) -> list[Sample]:
     table, _ = _table(benchmark)
     count = len(table)
     step = max(1, count // MOST)
-    return [
-        Sample(row, str(table[row]["id"]), str(table[row].get("text") or ""), bool(table[row].get("file")))
-        for row in range(0, count, step)
-    ][:MOST]
+    return [_sample(row, table[row]) for row in range(0, count, step)][:MOST]
 
 
-def image(benchmark: Benchmark, row: int, viewer: Viewer) -> Path | None:
-    """File of one of the samples, or None where there is none to be shown."""
-    if row not in {s.row for s in samples(benchmark, viewer) if s.is_image}:
+def _sample(row: int, fields: dict[str, Any]) -> Sample:
+    file = str(fields.get("file") or "").lower()
+    is_sound = file.endswith(ENDINGS)
+    return Sample(row, str(fields["id"]), str(fields.get("text") or ""), bool(file) and not is_sound, is_sound)
+
+
+def media_type(path: Path) -> str | None:
+    """Of a sound what browsers call its format, whatever the machine's tables say; None of others: as they say."""
+    suffix = path.suffix.lower()
+    if suffix not in ENDINGS:
+        return None
+    return {".wav": "audio/wav", ".flac": "audio/flac"}.get(suffix, "audio/ogg")
+
+
+def served(benchmark: Benchmark, row: int, viewer: Viewer) -> Path | None:
+    """File of one of the samples, an image or a sound, or None where there is none to be shown."""
+    if row not in {s.row for s in samples(benchmark, viewer) if s.is_image or s.is_sound}:
         return None
     table, pack = _table(benchmark)
     if pack is None:

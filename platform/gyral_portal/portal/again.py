@@ -14,6 +14,7 @@ FIELDS = {
     **{key: key for key in ("training_datasets", "training_data", "layers")},
     **{f"image.{key}": f"image_{key}" for key in ("size", "crop", "mean", "std")},
     **{f"text.{key}": f"text_{key}" for key in ("pooling", "max_tokens")},
+    **{f"sound.{key}": f"sound_{key}" for key in ("rate", "seconds")},
 }
 
 
@@ -51,7 +52,8 @@ def filled(submission: Submission) -> dict[str, Any]:
 def carried(submission: Submission) -> dict[str, Any]:
     """What its card says that the form has no field for and that is no default: ``{"image.resize": "square"}``."""
     keys = [key for key in known_keys() if key not in FIELDS and key != "name"]
-    apart = "text." if submission.modality == "vision" else "image."
+    own = {"vision": "image", "language": "text", "audio": "sound"}[submission.modality]
+    apart = tuple(f"{table}." for table in ("image", "text", "sound") if table != own)
     found = {key: _value(submission.card, key) for key in keys if not key.startswith(apart)}
     usual = ModelCard(name="x", modality="vision").model_dump(mode="json")
     return {key: value for key, value in found.items() if value not in (None, _value(usual, key))}

@@ -29,6 +29,8 @@ FORMATS = [
 ]
 # Where a fault of the card belongs on the form.
 _CARD_FIELDS = {
+    "sound.rate": "sound_rate",
+    "sound.seconds": "sound_seconds",
     "image.size": "image_size",
     "image.crop": "image_crop",
     "image.mean": "image_mean",
@@ -118,7 +120,11 @@ class SubmitForm(BenchmarksForm):
     )
     title = forms.CharField(required=False, max_length=200, help_text="What people read; the name if empty.")
     modality = forms.ChoiceField(
-        choices=[("vision", "vision: it sees images"), ("language", "language: it reads sentences")],
+        choices=[
+            ("vision", "vision: it sees images"),
+            ("language", "language: it reads sentences"),
+            ("audio", "audio: it hears sounds"),
+        ],
         required=False,
         initial="vision",
         widget=forms.RadioSelect,
@@ -158,6 +164,15 @@ class SubmitForm(BenchmarksForm):
         help_text="How tokens become one vector a sentence.",
     )
     text_max_tokens = forms.IntegerField(required=False, initial=128, label="Longest text, tokens")
+    sound_rate = forms.IntegerField(
+        required=False, initial=16_000, label="Sample rate", help_text="Hz; sounds are brought to it."
+    )
+    sound_seconds = forms.FloatField(
+        required=False,
+        initial=2.0,
+        label="Seconds",
+        help_text="What the model hears of a sound; silence behind shorter ones.",
+    )
     licence = forms.CharField(required=False, max_length=200)
     training_datasets = Words(
         required=False,
@@ -308,6 +323,7 @@ def _card_of(data: dict[str, Any]) -> dict[str, object]:
     """A card of the form's fields; empty ones are left to the card's own defaults."""
     image = {k: data.get(f"image_{k}") for k in ("size", "crop", "mean", "std")}
     text = {k: data.get(f"text_{k}") for k in ("pooling", "max_tokens")}
+    sound = {k: data.get(f"sound_{k}") for k in ("rate", "seconds")}
     plain = ("title", "description", "family", "licence", "training_data", "paper")
     card: dict[str, object] = {"name": data.get("name") or "", "modality": data.get("modality")}
     card |= {k: data[k] for k in plain if data.get(k)}
@@ -317,6 +333,8 @@ def _card_of(data: dict[str, Any]) -> dict[str, object]:
     card["layers"] = [line.strip() for line in (data.get("layers") or "").splitlines() if line.strip()]
     if data.get("modality") == "vision":
         card["image"] = {k: v for k, v in image.items() if v is not None}
+    elif data.get("modality") == "audio":
+        card["sound"] = {k: v for k, v in sound.items() if v is not None}
     else:
         card["text"] = {k: v for k, v in text.items() if v}
     return card

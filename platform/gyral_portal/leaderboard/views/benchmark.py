@@ -35,7 +35,7 @@ def benchmark(request: HttpRequest, reference: str) -> HttpResponse:
         "about": found.about,
         "gaps": gap_links(found),
         "why_no_brain": why_no_brain(found.dataset, found.dataset_hash),
-        "stimuli_word": {"image": "images", "text": "texts", "label": "labels"}.get(
+        "stimuli_word": {"image": "images", "text": "texts", "label": "labels", "sound": "sounds"}.get(
             found.about.get("stimuli", ""), "stimuli"
         ),
         "versions": Benchmark.objects.filter(name=found.name),
@@ -50,8 +50,10 @@ def benchmark(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_safe
 def stimulus(request: HttpRequest, reference: str, row: int) -> FileResponse:
-    """One image out of the samples; 404 wherever the data's owners do not allow display."""
-    path = stimuli.image(find_benchmark(reference), row, request.user)
+    """One image or sound out of the samples; 404 wherever the data's owners do not allow display."""
+    path = stimuli.served(find_benchmark(reference), row, request.user)
     if path is None:
         raise Http404
-    return FileResponse(path.open("rb"), headers={"Cache-Control": "private, max-age=3600"})
+    return FileResponse(
+        path.open("rb"), content_type=stimuli.media_type(path), headers={"Cache-Control": "private, max-age=3600"}
+    )

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from gyral.datasets.corpus import CORPORA, Overlap, declared_overlap
+from gyral.models.card import SHOWN
 from gyral_portal.leaderboard.layers import layers_contexts
 from gyral_portal.leaderboard.people import person_of
 from gyral_portal.leaderboard.picture import draw_profile
@@ -34,7 +35,7 @@ def models(request: HttpRequest) -> HttpResponse:
     found = visible.filter(pk=Subquery(newest))
     for word in words.split():
         found = found.filter(Q(name__icontains=word) | Q(title__icontains=word) | Q(card__family__icontains=word))
-    if modality in ("vision", "language"):
+    if modality in SHOWN:
         found = found.filter(modality=modality)
     finished = Q(runs__state=State.FINISHED, runs__twin=Twin.NONE, runs__dry=False)
     scored = Count("runs__benchmark", filter=finished, distinct=True)
@@ -123,7 +124,7 @@ def twin_words(twins: Sequence[Run | None]) -> str:
 def card_facts(submission: Submission) -> list[tuple[str, str]]:
     """What the card declares, in words; empty fields are left out."""
     card = submission.card
-    image, text = card.get("image") or {}, card.get("text") or {}
+    image, text, sound = (card.get(table) or {} for table in ("image", "text", "sound"))
     facts = [
         ("Modality", submission.modality),
         ("Family", card.get("family")),
@@ -140,6 +141,8 @@ def card_facts(submission: Submission) -> list[tuple[str, str]]:
         facts.append(("Mean; deviation", f"{_triple(image.get('mean'))}; {_triple(image.get('std'))}"))
     if submission.modality == "language" and text:
         facts.append(("Text", f"{text.get('pooling')} over tokens, at most {text.get('max_tokens')}"))
+    if submission.modality == "audio" and sound:
+        facts.append(("Sound", f"{sound.get('rate')} Hz, {sound.get('seconds') or 'all'} seconds"))
     return [(label, str(value)) for label, value in facts if value]
 
 

@@ -11,7 +11,7 @@ from gyral_portal.style import source_of
 from gyral_submissions.domain.preview import waiting
 
 # The page is a file of its own with its style inside; it gets nothing else, and no script of anybody runs in it.
-_POLICY = "default-src 'none'; style-src {}; img-src data:; frame-ancestors 'none'; base-uri 'none'; sandbox"
+_POLICY = "default-src 'none'; style-src {}; img-src data:; media-src data:; frame-ancestors 'none'; base-uri 'none'; sandbox"
 # Of the page, not of today's `gyral.html_page`: one that was made before an upgrade keeps its look. What a pack says is escaped
 # in it, so that the first rules are the head's.
 _RULES = re.compile(r"<style>(.*?)</style>", re.DOTALL)
