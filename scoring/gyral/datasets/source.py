@@ -21,6 +21,7 @@ from gyral.datasets.readers import READERS
 from gyral.datasets.reliability import Published
 from gyral.datasets.responses import Kind
 from gyral.datasets.source_parts import (
+    CanvasSource,
     ConfoundsSource,
     Hrf,
     Inside,
@@ -62,14 +63,24 @@ class StimuliSource(Table):
     offset: str | None = None
     columns: tuple[str, ...] = ()
     join: tuple[JoinSource, ...] = ()
-    degrees: float | None = Field(None, gt=0, le=360, allow_inf_nan=False)
-    position: tuple[float, float] | None = Field(
-        None, description="centre of the images: degrees right of and above fixation; none: on it"
+    degrees: float | str | None = Field(
+        None, description="width of an image as it was shown, of all or a column with a width each"
     )
+    position: tuple[float | str, float | str] | None = Field(
+        None, description="centre of the images: degrees right of and above fixation, or two columns; none: on it"
+    )
+    canvas: CanvasSource | None = Field(None, description="the field on which images of several places are laid")
     encode: Literal["as-is", "png"] = Field("as-is", description="'png': equal pixels become equal bytes")
     unseen: Literal["refuse", "drop"] = Field(
         "refuse", description="stimuli that a subject never saw: refuse, or drop them for all"
     )
+
+    @field_validator("degrees")
+    @classmethod
+    def _is_a_width(cls, degrees: float | str | None) -> float | str | None:
+        if isinstance(degrees, float) and not 0 < degrees <= 360:  # false for NaN too
+            raise ValueError(f"a width above 0 and at most 360 degrees is expected, not {degrees:g}")
+        return degrees
 
 
 class EpochsSource(Table):
@@ -389,6 +400,8 @@ def _fields_at(loc: Sequence[str]) -> list[str]:
         "localiser": LocaliserSource.model_fields,
         "confounds": ConfoundsSource.model_fields,
         "pixels": PixelsSource.model_fields,
+        "canvas": CanvasSource.model_fields,
+        "triplets": TripletsSource.model_fields,
         "project": ProjectSource.model_fields,
         "join": JoinSource.model_fields,
     }

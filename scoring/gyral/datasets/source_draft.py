@@ -156,7 +156,9 @@ def _stimuli(folder: Path, seen: Look, others: dict[str, str]) -> list[str]:
     if role == "file" and (within := file_folder(folder, seen, path, content)):
         lines.append(f'folder = "{within}"        # what paths in that column are relative to')
     if kind == "image":
-        lines.append("# degrees = 8.0              # width of an image as it was shown, degrees of visual angle")
+        lines.append(
+            "# degrees = 8.0              # width of an image as it was shown, degrees of visual angle; or a column"
+        )
     return [*lines, ""]
 
 

@@ -45,6 +45,7 @@ Hrf = Literal[
     "spm + derivative + dispersion",
 ]
 Weight = Annotated[float, Field(allow_inf_nan=False)]
+Degrees = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 
 
 class Table(BaseModel):
@@ -67,6 +68,20 @@ class PixelsSource(Table):
     file: Inside
     key: str
     row: str = Field(description="column of the stimulus table: place in the file, from 0")
+
+
+class CanvasSource(Table):
+    """One square field on which all images are laid, each at its place and size."""
+
+    degrees: float = Field(
+        gt=0, le=360, allow_inf_nan=False, description="side of the field, degrees of visual angle"
+    )
+    pixels: int = Field(ge=16, le=4096, description="side of the field")
+    grey: int = Field(128, ge=0, le=255, description="background")
+    position: tuple[Degrees, Degrees] | None = Field(
+        None, description="its centre: degrees right of fixation and above it; none: on it"
+    )
+    crop: bool = Field(False, description="whether images may reach beyond it")
 
 
 class ConfoundsSource(Table):

@@ -21,6 +21,7 @@ from gyral.datasets.readers.sensors import require_one_axis
 from gyral.datasets.responses import RegionRdms
 from gyral.datasets.soundness import check_about
 from gyral.datasets.source import Source
+from gyral.datasets.source_canvas import canvas_note
 from gyral.datasets.source_copies import copy_notes
 from gyral.datasets.source_rdms import read_source_rdms
 from gyral.datasets.source_regions import merge_regions
@@ -121,7 +122,8 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         _require_split(source, folder, stimuli, None, split)
         _require_published(source, folder, named)
         rdms = read_source_rdms(source, folder, len(stimuli))
-        return Plan(stimuli, stimuli.ids, None, {}, {}, {}, (), {}, split, _proposed(source, split), rdms)
+        notes = [*_laid(source, stimuli), *_proposed(source, split)]
+        return Plan(stimuli, stimuli.ids, None, {}, {}, {}, (), {}, split, tuple(notes), rdms)
     require_own_files(told, folder)
     recordings: dict[str, Recording] = {}
     for i, subject in enumerate(told.subjects):
@@ -161,7 +163,13 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
             s: hash_json([__version__, LAYOUT, facts, ids, s, _stamps_of(source, folder, s)]) for s in recordings
         },
         split=split,
-        notes=(*notes, *_opened(recordings), *copy_notes(told, folder), *_proposed(source, split)),
+        notes=(
+            *_laid(source, stimuli),
+            *notes,
+            *_opened(recordings),
+            *copy_notes(told, folder),
+            *_proposed(source, split),
+        ),
         rdms=rdms,
     )
 
@@ -204,6 +212,11 @@ def _require_split(
         raise BadDataset(
             error.what, where=f"{folder / MANIFEST} [split]", mend=error.mend, code=error.code
         ) from None
+
+
+def _laid(source: Source, stimuli: StimulusSet) -> tuple[str, ...]:
+    canvas = source.stimuli.canvas
+    return () if canvas is None else (canvas_note(canvas, len(stimuli)),)
 
 
 def _proposed(source: Source, split: SplitEntry) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from gyral.datasets.readers.textgrid import ENDING as TEXTGRID
 from gyral.datasets.readers.textgrid import read_words
 from gyral.datasets.sound import read_sound
 from gyral.datasets.source import StimuliSource
+from gyral.datasets.source_canvas import compose, read_placement, shown_as
 from gyral.datasets.source_parts import JoinSource, PixelsSource
 from gyral.datasets.stimulus import StimulusSet
 from gyral.datasets.timeline import OFFSET, ONSET
@@ -41,7 +42,7 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
         A column that is not there.
     """
     if source.table is None:
-        for name in ("tier", "position"):
+        for name in ("tier", "degrees", "position", "canvas"):
             if getattr(source, name) is not None:
                 raise BadDataset(
                     f"{name} goes with a table of stimuli, and none is named.",
@@ -61,17 +62,23 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
             columns[ours] = numbers(table, theirs, path)
     for join in source.join:
         columns |= _joined(join, table, folder, path)
+    placement = read_placement(source, table, path)
     if source.modality == "sound":
-        return _sounds(source, table, ids, folder, path, groups, columns)
+        return shown_as(_sounds(source, table, ids, folder, path, groups, columns), source, placement)
     if source.modality == "image":
         if source.pixels is not None:
             files = _rows_of_pixels(source.pixels, table, folder, path, scratch)
         else:
             files = _files(source, table, folder, path)
+        if placement is not None:
+            columns |= placement.columns
+        if (canvas := source.canvas) is not None and placement is not None:
+            files = compose(files, ids, placement, canvas, path, scratch)
+            made = StimulusSet.from_files(files, ids, groups=groups, columns=columns, degrees=canvas.degrees)
+            return replace(made, position=canvas.position)
         if source.encode == "png" and source.pixels is None:
             files = _encoded(files, scratch)
-        made = StimulusSet.from_files(files, ids, groups=groups, columns=columns, degrees=source.degrees)
-        return made if source.position is None else replace(made, position=source.position)
+        return shown_as(StimulusSet.from_files(files, ids, groups=groups, columns=columns), source, placement)
     if source.text is None:
         raise BadDataset(
             "no column of texts is named.", where="stimuli.text", mend='text = "sentence"', code="source"
@@ -81,8 +88,7 @@ def read_stimuli(source: StimuliSource, folder: Path, scratch: Path) -> Stimulus
     if empty is not None:
         raise BadDataset(f"row {empty + 1} (stimulus {ids[empty]!r}) has no text.", where=str(path), code="table")
     made = StimulusSet.from_texts(found, ids, modality=source.modality, groups=groups, columns=columns)
-    # refused there: texts have no place on a screen here
-    return replace(made, degrees=source.degrees, position=source.position)
+    return shown_as(made, source, placement)
 
 
 def _sounds(
@@ -100,9 +106,7 @@ def _sounds(
                 f"{name} does not go with sounds.", where=f"stimuli.{name}", mend="Leave it out.", code="source"
             )
     files = _files(source, table, folder, path)
-    made = StimulusSet.from_files(files, ids, modality="sound", groups=groups, columns=columns)
-    # refused there: sounds have no place on a screen
-    return replace(made, degrees=source.degrees, position=source.position)
+    return StimulusSet.from_files(files, ids, modality="sound", groups=groups, columns=columns)
 
 
 def stimuli_of_events(shown: pd.DataFrame, source: StimuliSource, folder: Path) -> StimulusSet:
