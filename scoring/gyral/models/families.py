@@ -55,6 +55,12 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+_HEARING = frozenset(
+    ("audio-spectrogram-transformer", "clap", "data2vec-audio", "encodec", "hubert", "sew", "unispeech", "wav2vec2",
+     "wav2vec2-bert", "wavlm", "whisper")
+)  # fmt: skip
+
+
 def find_family(model_type: object, where: str = "config.json") -> Family:
     """The family called ``model_type``.
 
@@ -65,6 +71,13 @@ def find_family(model_type: object, where: str = "config.json") -> Family:
     """
     if isinstance(model_type, str) and model_type in FAMILIES:
         return FAMILIES[model_type]
+    if model_type in _HEARING:
+        raise BadUpload(
+            f"model_type = {model_type!r} hears; models that hear are read from ONNX.",
+            where=where,
+            mend="Export the encoder with the waveform as its only input (docs/submitting.md), or send its features.",
+            code="family-unknown",
+        )
     raise BadUpload(
         f"model_type = {model_type!r} is not on the list of families.",
         where=where,

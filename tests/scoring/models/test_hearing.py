@@ -121,6 +121,14 @@ def test_a_graph_of_images_does_not_hear(tmp_path: Path) -> None:
         OnnxModel((folder / "model.onnx").read_bytes(), audio_card())
 
 
+def test_a_checkpoint_that_hears_is_told_the_way(tmp_path: Path) -> None:
+    folder = uploads.good("vit", tmp_path)
+    (folder / "config.json").write_text('{"model_type": "wav2vec2"}')
+    audio_card().write(folder / "gyral.toml")
+    (fault, *_) = check_folder(folder).faults
+    assert fault.code == "family-unknown" and "models that hear are read from ONNX" in fault.what
+
+
 def test_who_hears_is_shown_no_pictures_and_who_sees_no_sounds(tmp_path: Path) -> None:
     assert set(SHOWN) == {"vision", "language", "audio"}
     with pytest.raises(BadDataset, match="is an audio model and cannot be shown image stimuli"):
