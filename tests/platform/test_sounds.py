@@ -1,6 +1,7 @@
 """A board of sounds: they are heard on its page, and models that hear are taken for it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,6 +11,9 @@ from django.test import Client
 from board_rows import make_benchmark
 from gyral.benchmarks import installed
 from gyral.cli.main import main
+from gyral_submissions.domain.execution import execute
+from gyral_submissions.domain.log import read_errors
+from gyral_submissions.enums import State
 from gyral_submissions.models import Run, Submission
 from hearing_net import RATE, SECONDS, hearing_onnx
 from made_sounds import SOUND_BENCHMARK, sound_folder
@@ -62,6 +66,19 @@ def test_sounds_are_heard_and_no_pictures(client: Client, board: str) -> None:
     assert len(told) == 12 and all(one["is_sound"] and not one["is_image"] for one in told)
     for address in ("/benchmarks/", "/boards/", f"/boards/{board}/", "/boards/audio/", "/models/?modality=audio"):
         assert client.get(address).status_code == 200, address
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_worker_scores_what_hears_and_pages_show_it(
+    client: Client, as_owner: Client, board: str, settings: Any
+) -> None:
+    settings.GYRAL_LEAST_TIER = "process"
+    assert as_owner.post("/submit/", _form(benchmarks=[board], visibility="public")).status_code == 302
+    run = Run.objects.get(twin="")
+    assert execute(run.pk, run.attempt) == State.FINISHED, read_errors(run.pk)
+    page = client.get(f"/records/{run.pk}/").content.decode()
+    assert "auditory" in page and "Nuisances: duration, envelope, rate, spectrum" in page
+    assert "hearing-net" in client.get("/boards/audio/").content.decode()
 
 
 def test_a_model_that_hears_is_taken_where_sounds_are_and_nowhere_else(as_owner: Client, board: str) -> None:

@@ -148,7 +148,7 @@ def test_careless_metrics_of_triplets_are_found_out(of: Callable[[Any], Any], wo
 # Models ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["pixels", "gabor", "word-length"])
+@pytest.mark.parametrize("name", ["pixels", "gabor", "spectrogram", "word-length"])
 def test_bundled_models_conform(name: str) -> None:
     check_model(open_model(name)[0])
 

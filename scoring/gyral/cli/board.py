@@ -14,7 +14,7 @@ from gyral.cli.number import number
 from gyral.client.named import unknown
 from gyral.client.site import Site, SiteRefused
 
-COMBINED = ("all", "vision", "language")  # boards of several benchmarks
+COMBINED = ("all", "vision", "language", "audio")  # boards of several benchmarks
 
 
 @click.command()

@@ -25,7 +25,7 @@ def check_model(model: Model, stimuli: StimulusSet | None = None, *, grid: int =
     ----------
     model : Model
     stimuli : StimulusSet, optional
-        Three or more that differ; default: eleven made images or sentences, as the card's modality says.
+        Three or more that differ; default: eleven made images, sentences or sounds, as the card's modality says.
     grid : int
         Positions a side that maps may have (`gyral.models.model.Reduction`).
     """
@@ -123,8 +123,21 @@ def _made(modality: str, folder: Path) -> StimulusSet:
     if modality == "language":
         words = ["one", "red", "house", "stood", "near", "the", "old", "river", "while", "two", "birds", "sang"]
         return StimulusSet.from_texts([" ".join(draw.permutation(words)[: 3 + k % 4]) for k in range(_COUNT)])
+    if modality == "audio":
+        return _made_sounds(folder, draw)
     files = [folder / f"{k:02d}.png" for k in range(_COUNT)]
     for file in files:
         coarse = draw.integers(0, 256, (4, 4, 3)).astype(np.uint8)
         file.write_bytes(png(np.kron(coarse, np.ones((16, 16, 1), np.uint8))))
     return StimulusSet.from_files(files)
+
+
+def _made_sounds(folder: Path, draw: np.random.Generator) -> StimulusSet:
+    import soundfile  # slow: loads libsndfile, and only models that hear need it
+
+    files = [folder / f"{k:02d}.wav" for k in range(_COUNT)]
+    for k, file in enumerate(files):
+        times = np.arange(8_000 + 1_000 * (k % 3)) / 16_000
+        tone = np.sin(2 * np.pi * 100 * 2 ** draw.uniform(0, 5) * times)
+        soundfile.write(file, 0.3 * tone + 0.03 * draw.standard_normal(len(times)), 16_000)
+    return StimulusSet.from_files(files, modality="sound")
