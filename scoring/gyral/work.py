@@ -314,6 +314,7 @@ class Work:
             self.setting.dataset.stimuli,
             readout=self.solver,
             placement=self.setting.placement,
+            measured=None if dataset.responses is None else dataset.responses.nuisances,
             key=[self.setting.dataset.content_hash, self.setting.problem.split.content_hash, code_hash()]
             if kept
             else (),

@@ -16,8 +16,8 @@ cannot be had is named with the reason: scores with and without it are not compa
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from gyral.datasets.stimulus import Modality, StimulusSet
 from gyral.errors import Unavailable
 from gyral.features.extract import extract
 from gyral.features.features import Features
-from gyral.hashing import hash_json
+from gyral.hashing import hash_array, hash_json
 from gyral.models import gabor
 from gyral.models.activation import require_finite, spans
 from gyral.models.card import SHOWN, ImageInput, ModelCard, SoundInput
@@ -43,6 +43,7 @@ from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
 
 Floats = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 STATIC = "glove-50"
 IMAGE_BANDS = ("luminance", "contrast", "spatial-frequency", "edges", "colour")
@@ -65,11 +66,33 @@ class Nuisances:
         By name of the band: what computed it.
     absent : dict of str to str
         By name of a band that belongs here and could not be computed: why.
+    own : mapping of subject to tuple of Features
+        Bands of each subject's own (motion), the same in all; empty where there are none.
     """
 
     spaces: tuple[Features, ...]
     hashes: dict[str, str]
     absent: dict[str, str] = field(default_factory=dict)
+    own: Mapping[str, tuple[Features, ...]] = field(default_factory=dict)
+
+    def of(self, subject: str) -> tuple[Features, ...]:
+        """The bands that a subject's units are predicted from."""
+        return (*self.spaces, *self.own.get(subject, ()))
+
+    def beside_own(self, measured: Mapping[str, Mapping[str, Array]]) -> "Nuisances":
+        """The same with bands that were measured in each subject (`gyral.datasets.responses.Responses.nuisances`)."""
+        varying = {
+            band: own for band, own in measured.items() if any(np.ptp(v, axis=0).any() for v in own.values())
+        }
+        if not varying:
+            return self
+        made = {
+            b: hash_json([b, [[s, hash_array(np.asarray(v))] for s, v in own.items()]])
+            for b, own in varying.items()
+        }
+        subjects = next(iter(varying.values()))
+        own = {s: tuple(Features(PREFIX + b, np.asarray(varying[b][s])) for b in varying) for s in subjects}
+        return replace(self, hashes={**self.hashes, **made}, own=own)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,7 +103,7 @@ class Nuisances:
         """All bands as one layer, each scaled to a mean variance of 1: maps where all are images' (7 x 7), else flat."""
         flat = [np.asarray(space.flat(), np.float32) for space in self.spaces]
         scaled = [columns / np.sqrt(columns.var(axis=0).mean()) for columns in flat]
-        if set(self.names) <= set(IMAGE_BANDS):
+        if {space.layer.removeprefix(PREFIX) for space in self.spaces} <= set(IMAGE_BANDS):
             side = gabor.GRID
             scaled = [columns.reshape(len(columns), -1, side, side) for columns in scaled]
         return Features(PREFIX + "all", np.ascontiguousarray(np.concatenate(scaled, axis=1)))

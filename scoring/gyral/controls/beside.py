@@ -83,6 +83,7 @@ def nuisances_beside(
     *,
     readout: Readout | JointReadout,
     placement: Placement | None = None,
+    measured: Mapping[str, Mapping[str, Array]] | None = None,
     key: Sequence[Any],
     seed: int = 0,
     memory: int,
@@ -103,6 +104,8 @@ def nuisances_beside(
         What the fits are by.
     placement : Placement, optional
         How stimuli come onto samples in time; None where every stimulus has its own row.
+    measured : mapping of band to mapping of subject to array, optional
+        `gyral.datasets.responses.Responses.nuisances`.
     key : sequence of JSON-able
         What decides the problem and the code, so that fits of nuisances alone can be kept; empty: they are not.
     seed, memory, device
@@ -115,7 +118,8 @@ def nuisances_beside(
     nuisances = nuisances_of(stimuli, progress=progress, folder=folder)
     if placement is not None:
         nuisances = over_time(nuisances, placement)
-    if not nuisances.spaces:
+    nuisances = nuisances.beside_own(measured or {})
+    if not nuisances.names:
         return Beside(Controls(missing=_nothing_varies(stimuli)))
     fitting = Fitting(nuisances, problem, seed, memory, device, progress)
     picks = {region.name: fits.picks(problem, region) for region in problem.regions}
@@ -123,7 +127,8 @@ def nuisances_beside(
     try:
         alone = fitting.alone(key)
         both = fitting.joint(features, chosen, alone) if isinstance(readout, Ridge) else None
-        same = None if both is not None else fitting.by(readout)
+        # One layer is of all subjects, so that bands of their own are held constant by the banded fit alone.
+        same = fitting.by(readout) if both is None and nuisances.spaces else None
     except OutOfResources as error:
         if error.code != "memory-budget":
             raise

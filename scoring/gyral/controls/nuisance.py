@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from gyral.controls.bands import Nuisances
 from gyral.datasets.folder import disk_faults
 from gyral.datasets.region import Region
-from gyral.datasets.split import Fold
+from gyral.datasets.split import Fold, Split
 from gyral.errors import BadFeatures
 from gyral.features.features import Features
 from gyral.fitting import LayerFits, fit_layers
@@ -162,10 +162,41 @@ class Fitting:
         return _kept(hash_json(whole)[:32], self._alone)
 
     def _alone(self) -> NuisanceFits:
-        spaces = {space.layer: space for space in self.nuisances.spaces}
-        fits = self._fit(spaces, (), self.problem, None, "nuisances alone")
+        if not self.nuisances.own:
+            return self._alone_from(self.nuisances.spaces, self.problem)
+        known = np.unique(np.concatenate([region.units for region in self.problem.regions]))
+        found = [
+            (units, self._alone_from(self.nuisances.of(subject), self._part(units, self.problem.split)))
+            for subject, units in self._by_subject(known)
+        ]
+        return NuisanceFits(
+            **{f.name: _side_by_side(f.name, found, self.problem.subject_of.size) for f in fields(NuisanceFits)}
+        )
+
+    def _alone_from(self, bands: Sequence[Features], problem: Problem) -> NuisanceFits:
+        spaces = {space.layer: space for space in bands}
+        fits = self._fit(spaces, (), problem, None, "nuisances alone")
         weights = [fits.traits[f"weight:{name}"][:, 0] for name in spaces]
         return NuisanceFits(fits.predictions[0], fits.inner_r2[:, 0], np.stack(weights, axis=-1), _echoes(fits))
+
+    def _by_subject(self, units: Rows) -> list[tuple[str, Rows]]:
+        """Units that the same bands belong to."""
+        if not self.nuisances.own:
+            return [("", units)]
+        whose = self.problem.subject_of[units]
+        return [(str(s), units[whose == s]) for s in dict.fromkeys(whose.tolist())]
+
+    def _part(self, units: Rows, split: Split) -> Problem:
+        """The problem of some units."""
+        return replace(
+            self.problem,
+            responses=self.problem.responses[:, units],
+            split=split,
+            regions=(Region("chosen", np.arange(len(units))),),
+            subject_of=self.problem.subject_of[units],
+            ceiling=None,
+            repeats=None,
+        )
 
     def by(self, readout: Readout | JointReadout) -> Array | None:
         """What nuisances predict alone by another family, which reads all bands as one layer: samples x units.
@@ -214,7 +245,10 @@ class Fitting:
         for done, (f, layer, some) in enumerate(work):
             self.progress("nuisances and model", done, len(work))
             units = np.unique(np.concatenate([r.units for r in some]))
-            predictions, gain = self._joint(f, features[layer], units, alone)
+            parts = [self._joint(f, features[layer], s, own, alone) for s, own in self._by_subject(units)]
+            order = np.argsort(np.concatenate([own for _, own in self._by_subject(units)]))
+            predictions = np.concatenate([p for p, _ in parts], axis=1)[:, order]
+            gain = np.concatenate([g for _, g in parts])[order]
             for region in some:
                 mine = np.searchsorted(units, region.units)
                 out[region.name].predictions[self.problem.split.folds[f].test] = predictions[:, mine]
@@ -222,20 +256,14 @@ class Fitting:
         self.progress("nuisances and model", len(work), len(work))
         return out
 
-    def _joint(self, number: int, layer: Features, units: Rows, alone: NuisanceFits) -> tuple[Array, Array]:
+    def _joint(
+        self, number: int, layer: Features, subject: str, units: Rows, alone: NuisanceFits
+    ) -> tuple[Array, Array]:
         """Predictions of some units in one fold (held-out rows x units), and gains of what they add."""
         fold = self.problem.split.folds[number]
-        part = replace(
-            self.problem,
-            responses=self.problem.responses[:, units],
-            split=replace(self.problem.split, folds=(fold,)),
-            regions=(Region("chosen", np.arange(len(units))),),
-            subject_of=self.problem.subject_of[units],
-            ceiling=None,
-            repeats=None,
-        )
+        part = self._part(units, replace(self.problem.split, folds=(fold,)))
         sets = _beside(alone.weights[number][units])
-        fits = self._fit({layer.layer: layer}, self.nuisances.spaces, part, sets, "")
+        fits = self._fit({layer.layer: layer}, self.nuisances.of(subject), part, sets, "")
         worse = fits.inner_r2[0, 0] < alone.inner_r2[number, units]
         added = ((_echoes(fits)[0] - alone.echoes[number, units]) ** 2).mean(axis=1)
         kept = np.where(worse, alone.predictions[np.ix_(fold.test, units)], fits.predictions[0][fold.test])
@@ -259,6 +287,16 @@ class Fitting:
             progress=self.progress if step else silent,
             step=step,
         )
+
+
+def _side_by_side(name: str, found: Sequence[tuple[Rows, NuisanceFits]], width: int) -> Array:
+    """One array of the fits of several subjects, at their units; NaN for units in no region."""
+    parts = [(units, np.asarray(getattr(fits, name))) for units, fits in found]
+    first = parts[0][1]  # units are the second axis of all
+    out = np.full((first.shape[0], width, *first.shape[2:]), np.nan, first.dtype)
+    for units, values in parts:
+        out[:, units] = values
+    return out
 
 
 def _echoes(fits: LayerFits) -> Array:

@@ -86,6 +86,7 @@ class ResponsesEntry(_Table):
     physical_unit: str
     subjects: tuple[SafeName, ...] = Field(min_length=1)
     repeats: tuple[SafeName, ...] = ()
+    nuisances: tuple[SafeName, ...] = Field((), description="bands, with a file a subject in nuisances/BAND/")
 
 
 class RdmsEntry(_Table):

@@ -85,6 +85,17 @@ def content_hash(dataset: Dataset) -> str:
                 "unit": responses.physical_unit,
                 "values": [[s, hash_plain(v)] for s, v in responses.values.items()],
                 "repeats": [[s, hash_plain(v)] for s, v in responses.repeats.items()],
+                **(
+                    {}
+                    if not responses.nuisances
+                    else {
+                        "nuisances": [
+                            [band, s, hash_plain(v)]
+                            for band, own in responses.nuisances.items()
+                            for s, v in own.items()
+                        ]
+                    }
+                ),
             },
             "rdms": [[n, r.kind, r.subjects, hash_plain(r.values)] for n, r in sorted(dataset.rdms.items())],
             "units": column_hashes({str(c): dataset.units[c].to_numpy() for c in dataset.units}),
@@ -145,6 +156,9 @@ def write_pack(dataset: Dataset, folder: Path, *, recipe: str = "", progress: Pr
                 writer.array(f"responses/{subject}.npy", values)
             for subject, values in dataset.responses.repeats.items():
                 writer.array(f"repeats/{subject}.npy", values)
+            for band, own in dataset.responses.nuisances.items():
+                for subject, values in own.items():
+                    writer.array(f"nuisances/{band}/{subject}.npy", values)
         for name, rdms in dataset.rdms.items():
             writer.array(f"rdms/{name}.npy", rdms.values)
         extra = {k: v for k, v in dataset.extra.items() if k not in _KEPT_ELSEWHERE}
@@ -285,6 +299,7 @@ def _manifest(
             physical_unit=responses.physical_unit,
             subjects=responses.subjects,
             repeats=tuple(responses.repeats),
+            nuisances=tuple(responses.nuisances),
         ),
         rdms=tuple(RdmsEntry(region=n, kind=r.kind, subjects=r.subjects) for n, r in dataset.rdms.items()),
         regions=tuple(RegionEntry(name=r.name, path=r.path, title=r.title) for r in dataset.regions),
@@ -316,6 +331,7 @@ def _dataset(folder: Path, manifest: Manifest, listed: set[str]) -> Dataset:
             physical_unit=entry.physical_unit,
             values={s: array(f"responses/{s}.npy") for s in entry.subjects},
             repeats={s: array(f"repeats/{s}.npy") for s in entry.repeats},
+            nuisances={b: {s: array(f"nuisances/{b}/{s}.npy") for s in entry.subjects} for b in entry.nuisances},
         )
     rdms = {
         r.region: RegionRdms(r.region, r.kind, array(f"rdms/{r.region}.npy"), r.subjects) for r in manifest.rdms
@@ -400,6 +416,13 @@ def _check_shapes(dataset: Dataset, manifest: Manifest, folder: Path) -> None:
                     f"shape {values.shape!r} does not fit {dataset.named_samples} (samples x units).",
                     where=f"{where}/responses/{subject}.npy",
                 )
+        for band, own in responses.nuisances.items():
+            for subject, values in own.items():
+                if values.ndim != 2 or len(values) != samples:
+                    raise BadDataset(
+                        f"shape {values.shape!r} does not fit {dataset.named_samples} (samples x columns).",
+                        where=f"{where}/nuisances/{band}/{subject}.npy",
+                    )
         if responses.n_units != len(dataset.units):
             raise BadDataset(
                 f"{responses.n_units} units measured, {len(dataset.units)} in units.parquet.", where=where
@@ -411,6 +434,8 @@ def _check_shapes(dataset: Dataset, manifest: Manifest, folder: Path) -> None:
 
 def _count_files(dataset: Dataset) -> int:
     arrays = 0 if dataset.responses is None else len(dataset.responses.values) + len(dataset.responses.repeats)
+    if dataset.responses is not None:
+        arrays += sum(len(own) for own in dataset.responses.nuisances.values())
     extra = sum(isinstance(v, np.ndarray) for v in dataset.extra.values())
     return (
         len(dataset.stimuli.files or ()) + arrays + len(dataset.rdms) + extra + 3 + (dataset.timeline is not None)

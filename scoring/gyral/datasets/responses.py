@@ -1,7 +1,7 @@
 """Responses: what was measured, and RDMs where only dissimilarities were published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -25,12 +25,16 @@ class Responses:
         Mean over repeats where there are repeats; may be memory-mapped.
     repeats : dict of subject to array, samples x repeats x units
         Single presentations, NaN where one is missing; empty where none were published.
+    nuisances : dict of band to dict of subject to array, samples x columns
+        What else was going on in each subject while it was recorded and no stimulus knows of (motion of the head, heart beat), mean over
+        repeats; every band has all subjects. They stand among the nuisances of a score (`gyral.controls`).
     """
 
     kind: Kind
     physical_unit: str
     values: Mapping[str, Array]
     repeats: Mapping[str, Array]
+    nuisances: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
 
     @property
     def subjects(self) -> tuple[str, ...]:

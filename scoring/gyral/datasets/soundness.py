@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gyral.datasets.corpus import known_corpus
 from gyral.datasets.dataset import About, Dataset
 from gyral.datasets.manifest import is_safe_name
-from gyral.datasets.responses import RegionRdms
+from gyral.datasets.responses import RegionRdms, Responses
 from gyral.datasets.time_axis import check_time
 from gyral.datasets.timeline import check_timeline
 from gyral.errors import BadDataset
@@ -89,6 +89,7 @@ def _check_responses(dataset: Dataset, samples: int) -> None:
                 where=f"responses of subject {subject!r}",
             )
         _check_finite(values, f"responses of subject {subject!r}")
+    _check_nuisances(responses, samples)
     if responses.n_units != len(dataset.units):
         raise BadDataset(
             f"{responses.n_units} units measured, {len(dataset.units)} in the unit table.", where="units"
@@ -109,6 +110,19 @@ def _check_responses(dataset: Dataset, samples: int) -> None:
         step = max(1, _AT_ONCE // max(1, repeats[:1].nbytes))
         if any(np.isinf(np.asarray(repeats[i : i + step])).any() for i in range(0, len(repeats), step)):
             raise BadDataset("infinite numbers.", where=f"repeats of subject {subject!r}", code="not-finite")
+
+
+def _check_nuisances(responses: Responses, samples: int) -> None:
+    for band, own in responses.nuisances.items():
+        where = f"nuisances {band!r}"
+        if not is_safe_name(band) or set(own) != set(responses.values):
+            raise BadDataset("the name cannot be a folder's, or a subject has none.", where=where)
+        if len(shapes := {np.shape(v) for v in own.values()}) > 1 or len(next(iter(shapes))) != 2:
+            raise BadDataset(f"shapes {sorted(shapes)!r} are not the same samples x columns in all.", where=where)
+        if next(iter(shapes))[0] != samples:
+            raise BadDataset(f"{next(iter(shapes))[0]} rows for {samples} samples.", where=where)
+        if not all(np.isfinite(v).all() for v in own.values()):
+            raise BadDataset("NaN or infinite numbers.", where=where, code="not-finite")
 
 
 def _check_finite(values: NDArray[Any], where: str) -> None:

@@ -129,6 +129,9 @@ class ResponsesSource(Table):
     where: dict[str, str] = Field(
         {}, description="columns of trials and what they must say; other trials are left out"
     )
+    nuisances: dict[SafeName, tuple[str, ...]] = Field(
+        {}, description="columns of trials with what went on besides (motion), by name of the band"
+    )
     key: str = Field("", description="variable in HDF5 files")
     transposed: bool = Field(False, description="HDF5 holds units x trials, as a table with a row a voxel does")
     divide: float = Field(

@@ -111,6 +111,7 @@ def assemble(
             told.unit,
             {s: w.values for s, w in written.items()},
             {s: w.repeats for s, w in written.items() if w.repeats is not None},
+            {band: {s: w.nuisances[band] for s, w in written.items()} for band in told.nuisances},
         ),
         rdms=plan.rdms,
         units=_unit_table(written),

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gyral.datasets.readers.files import texts
+from gyral.datasets.readers.files import numbers, texts
 from gyral.datasets.readers.known import told_of
 from gyral.datasets.readers.opening import open_recording_of
 from gyral.datasets.readers.plain import TURNED
@@ -35,7 +35,8 @@ from gyral.errors import BadDataset
 from gyral.progress import Progress, silent
 
 BUDGET = 256 << 20  # bytes of responses held at once
-LAYOUT = 2  # of what is written of a subject: what an older Gyral left half done is not gone on with
+LAYOUT = 3  # of what is written of a subject: what an older Gyral left half done is not gone on with
+_NUISANCE = "nuisance-"
 _COPIES = 4  # a block and what is made of it (float64)
 
 
@@ -56,6 +57,7 @@ class Written:
         Mean absolute value of all numbers.
     notes : tuple of str
         What was seen while rows were read.
+    nuisances : dict of band to array, samples x columns
     """
 
     values: NDArray[np.float32]
@@ -65,6 +67,7 @@ class Written:
     dropped: int
     size: float
     notes: tuple[str, ...]
+    nuisances: dict[str, NDArray[np.float32]]
 
 
 def open_subject(source: Source, folder: Path, subject: str) -> Recording:
@@ -237,6 +240,10 @@ def write_subject(
     notes = sizes.require_one(subject)
     if repeats > 1:
         average_repeats(scratch, samples, repeats, decimals)
+    if told is not None:
+        for band, columns in told.nuisances.items():
+            own = nuisance_of(recording, band, columns, stimulus, samples)
+            np.save(scratch / f"{_NUISANCE}{band}.npy", own, allow_pickle=False)
     recording.units.to_parquet(scratch / "units.parquet", index=False)
     regions = [
         {"name": r.name, "path": list(r.path), "title": r.title, "units": r.units.tolist()}
@@ -265,7 +272,49 @@ def read_written(target: Path) -> Written:
         dropped=int(found["dropped"]),
         size=float(found["size"]),
         notes=tuple(found["notes"]),
+        nuisances={
+            path.stem.removeprefix(_NUISANCE): np.load(path) for path in sorted(target.glob(f"{_NUISANCE}*.npy"))
+        },
     )
+
+
+def nuisance_of(
+    recording: Recording, band: str, columns: Sequence[str], stimulus: NDArray[np.int64], samples: int
+) -> NDArray[np.float32]:
+    """Mean over repeats of columns of the trials: samples x columns.
+
+    Parameters
+    ----------
+    recording : Recording
+    band : str
+        For messages.
+    columns : sequence of str
+    stimulus : array, rows
+        Sample of each row; -1 for rows that are left out.
+    samples : int
+
+    Raises
+    ------
+    BadDataset, UnknownName
+        A column is not there, or says no finite number of a row that is kept (``table``).
+    """
+    where = f"trials of subject {recording.subject!r}"
+    if not columns:
+        raise BadDataset("no column is named.", where=f"responses.nuisances.{band}", code="source")
+    kept = recording.shown.loc[stimulus >= 0].reset_index(drop=True)
+    values = np.column_stack([numbers(kept, name, where) for name in columns])
+    if not np.isfinite(values).all():
+        row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise BadDataset(
+            f"column {columns[column]!r}, row {int(np.flatnonzero(stimulus >= 0)[row]) + 1}: no finite number.",
+            where=where,
+            mend="Framewise displacement has none in the first volume of a run: 0 is usual there.",
+            code="table",
+        )
+    sums, count = np.zeros((samples, len(columns))), np.zeros((samples, 1))
+    np.add.at(sums, stimulus[stimulus >= 0], values)
+    np.add.at(count, stimulus[stimulus >= 0], 1)
+    return np.asarray(sums / np.maximum(count, 1), np.float32)
 
 
 def _numbers(

@@ -42,7 +42,7 @@ class Writer:
     def array(self, path: str, array: NDArray[Any]) -> None:
         """Write ``.npy``; floats as `plain`. Of a memory-mapped array a few blocks are in memory at a time."""
         target = self.folder / path
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         save_array(target, array)
         self._done(path, target.stat().st_size, hash_file(target))
 

@@ -108,6 +108,7 @@ def _measured(table: pd.DataFrame, source: ResponsesSource, path: Path) -> tuple
         No column holds numbers, or one does but for a few cells (``table``): it would go missing for this person alone.
     """
     named = {source.stimulus, source.story, SUBJECT, source.zscore_by, *source.where}
+    named |= {name for columns in source.nuisances.values() for name in columns}
     left = [str(c) for c in table if c not in named]
     found = [c for c in left if column(table, c, "").dtype.kind in "fiu"]
     passed = [c for c in left if c not in found]
