@@ -28,8 +28,8 @@ _SHOWN = 20
 def overlap(folder: Path | None, benchmark: str | None, model: str | None, names: bool, as_json: bool) -> None:
     """Look for a benchmark's stimuli in FOLDER, data that a model was trained on.
 
-    Images are found whatever their size and encoding, texts whatever their case and punctuation. Exit status 0:
-    nothing was found (or declared); 1: something was.
+    Images are found whatever their size and encoding, sounds whatever their loudness and encoding, texts whatever their
+    case and punctuation. Exit status 0: nothing was found (or declared); 1: something was.
     """
     if names:
         _list(as_json=as_json)

@@ -28,7 +28,7 @@ class Corpus:
     ----------
     title : str
         What it is.
-    kind : {"image", "text", "video", "any"}
+    kind : {"image", "text", "video", "sound", "any"}
         What is in it.
     holds : tuple of str
         Collections that are part of it.
@@ -37,7 +37,7 @@ class Corpus:
     """
 
     title: str
-    kind: Literal["image", "text", "video", "any"]
+    kind: Literal["image", "text", "video", "sound", "any"]
     holds: tuple[str, ...] = ()
     crawl: bool = False
 
@@ -68,6 +68,20 @@ CORPORA: dict[str, Corpus] = {
     "vggface2": Corpus("VGGFace2", "image"),
     "wit-400m": Corpus("the 400 million image-text pairs of CLIP", "image", crawl=True),
     "yfcc-100m": Corpus("YFCC100M", "image", crawl=True),
+    "audioset": Corpus("AudioSet", "sound"),
+    "common-voice": Corpus("Common Voice", "sound"),
+    "esc-50": Corpus("ESC-50", "sound"),
+    "freesound": Corpus("Freesound", "sound", holds=("esc-50", "fsd50k", "urbansound8k")),
+    "fsd50k": Corpus("FSD50K", "sound"),
+    "gtzan": Corpus("GTZAN music genres", "sound"),
+    "libri-light": Corpus("Libri-Light", "sound"),
+    "librispeech": Corpus("LibriSpeech", "sound"),
+    "librivox": Corpus("LibriVox", "sound", holds=("libri-light", "librispeech")),
+    "speech-commands": Corpus("Speech Commands", "sound"),
+    "timit": Corpus("TIMIT", "sound"),
+    "urbansound8k": Corpus("UrbanSound8K", "sound"),
+    "vggsound": Corpus("VGGSound", "sound"),
+    "voxceleb": Corpus("VoxCeleb (1, 2)", "sound"),
     "babylm": Corpus("BabyLM", "text", holds=("childes", "gutenberg", "wikipedia")),
     "bookcorpus": Corpus("BookCorpus (Toronto Book Corpus)", "text"),
     "c4": Corpus("C4", "text", crawl=True),

@@ -13,8 +13,8 @@ images
 sounds
     Levels in 32 bands of frequency and 16 equal parts of the sound, down to 50 dB below the loudest, correlate by
     `SOUNDS` or more, and durations differ by at most a tenth. Finds other encodings, loudness and sample rates (of
-    16 kHz and more), faint noise, a fiftieth cut off the start; not the same through a telephone, reversed, or within
-    a mixture.
+    16 kHz and more), mostly a fiftieth cut off the start and faint noise; not the same through a telephone, reversed,
+    or within a mixture.
 texts
     Jaccard overlap of their character 5-grams of `OVERLAP` or more (Broder 1997, doi:10.1109/SEQUEN.1997.666900;
     .8 as in Lee et al. 2022, doi:10.18653/v1/2022.acl-long.577), after Unicode NFKC, lower case, and anything but

@@ -21,6 +21,7 @@ from gyral.models.catalogue import MODELS
         (["imagenet-1k"], ["imagenet-21k"], False, "overlap"),
         (["lvd-142m"], ["imagenet-1k"], False, "overlap"),
         (["imagenet-1k"], ["coco"], False, "none"),
+        (["freesound"], ["esc-50"], False, "overlap"),
         (["imagenet-1k"], [], False, "none"),
         (["imagenet-1k"], None, False, "unknown"),
         (["imagenet-1k"], None, True, "none"),
