@@ -43,12 +43,32 @@ class HearingNet(nn.Module):
         return self.head(x.mean(dim=1))  # type: ignore[no-any-return]
 
 
+class SpeechNet(nn.Module):
+    """A small transformer over a convolution, as models of speech are: ``front`` channels x times, the rest times x channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.front = nn.Sequential(nn.Conv1d(1, 8, 80, stride=40), nn.GroupNorm(2, 8), nn.GELU())
+        self.layers = nn.ModuleList(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.front(x[:, None]).transpose(1, 2)
+        for layer in self.layers:
+            x = layer(x)
+        return x.mean(dim=1)
+
+
+def as_onnx(net: nn.Module, example: torch.Tensor) -> bytes:
+    """Any net on waveforms as ONNX."""
+    return exported(net.eval(), (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+
+
 @cache
 def hearing_onnx(*, channel: bool = False) -> bytes:
     """The net as ONNX; ``channel``: with an axis for the one channel."""
     example = torch.zeros(2, 1, LENGTH) if channel else torch.zeros(2, LENGTH)
-    net = HearingNet(channel=channel).eval()
-    return exported(net, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    return as_onnx(HearingNet(channel=channel), example)
 
 
 def hearing_folder(folder: Path) -> Path:

@@ -55,7 +55,8 @@ def check_image_input(inputs: Mapping[str, Any], spec: ImageInput, where: str) -
         raise BadUpload(
             f"a vision model takes one float input with 4 axes; this one takes {list(inputs)!r}.",
             where=where,
-            mend="Export it with the image batch as its only input.",
+            mend='Export it with the image batch as its only input; a model that hears says modality = "audio" in its card '
+            "(`gyral init` writes one).",
             code="onnx-inputs",
         )
     _refuse_fixed_batch(values[0], where)

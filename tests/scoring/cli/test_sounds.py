@@ -62,7 +62,12 @@ def test_from_sounds_to_scores_of_what_hears_and_what_does_not(gyral, home, own,
     heard = _main_score(_score(gyral, "spectrogram"))
     assert heard > 0.85
     features = tmp_path / "duration"
-    _features(features, pack.stimuli, np.array([[len(f.read_bytes())] for f in pack.stimuli.files], np.float32))
+    assert gyral("stimuli", "own-sounds", "--out", features)[0] == 0
+    (features / "stimuli.csv").rename(features / "ids.csv")
+    sizes = [[file.stat().st_size] for file in sorted((features / "sounds").iterdir())]
+    np.save(features / "duration.npy", np.array(sizes, np.float32))
+    assert gyral("init", features)[0] == 0
+    assert 'modality = "audio"' in (features / "features.toml").read_text()
     assert _main_score(_score(gyral, features)) < 0.2 < heard
 
 
@@ -88,16 +93,6 @@ def test_a_net_on_waveforms_is_described_checked_and_scored_in_the_sandbox(gyral
 
 def _main_score(record):
     return next(r["value"] for r in record["rows"] if r["region"] == "auditory" and r["subject"] == "all")
-
-
-def _features(folder, stimuli, array):
-    folder.mkdir()
-    np.save(folder / "duration.npy", array)
-    lines = [f"{i},{h}" for i, h in zip(stimuli.ids, stimuli.hashes, strict=True)]
-    (folder / "ids.csv").write_text("\n".join(["id,sha256", *lines]) + "\n")
-    (folder / "features.toml").write_text(
-        'format = 1\n[card]\nname = "duration"\nmodality = "audio"\n[[layer]]\nname = "duration"\nfile = "duration.npy"\n'
-    )
 
 
 @pytest.mark.parametrize("listed", [False, True])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gyral.canaries.lag import surface_of
 from gyral.datasets.near import near_pairs, prints_of, text_prints
 from gyral.datasets.overlap import search_folder
 from gyral.datasets.sound import Sound, resampled
@@ -61,6 +62,12 @@ def test_sounds_are_looked_for_in_a_folder_of_training_data(tmp_path: Path) -> N
     found = search_folder(stimuli, tmp_path / "training")
     assert [(h.stimulus, h.file, h.exact) for h in found.hits] == [("4", "x/found.flac", False)]
     assert (found.compared, found.files, found.passed_over) == (COUNT, 1, {".txt": 1, "unreadable": 1})
+
+
+def test_surface_of_sounds_is_their_duration_and_levels(tmp_path: Path) -> None:
+    surface = surface_of(_sounds(tmp_path, _CHANGES["ogg"]))
+    assert surface is not None and surface.shape == (COUNT, 1 + 8 * 4)
+    np.testing.assert_allclose(surface[:, 0], [len(_made(i)) / RATE for i in range(COUNT)], rtol=1e-3)
 
 
 def test_sounds_are_not_compared_with_texts(tmp_path: Path) -> None:

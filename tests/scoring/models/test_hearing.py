@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from onnx import TensorProto, helper
+from torch import nn
 
 import uploads
 from gyral.datasets.sound import Sound
@@ -18,7 +19,7 @@ from gyral.models.onnx_graph import OnnxModel
 from gyral.models.onnx_time import channel_axis
 from gyral.models.precomputed import PrecomputedFeatures
 from gyral.models.upload import check_folder, open_folder
-from hearing_net import LENGTH, RATE, SECONDS, HearingNet, hearing_folder, hearing_onnx
+from hearing_net import LENGTH, RATE, SECONDS, HearingNet, SpeechNet, as_onnx, hearing_folder, hearing_onnx
 from made_models import features, onnx_bytes
 from made_sounds import audio_card, sounds
 
@@ -43,17 +44,30 @@ def test_a_sound_is_cut_or_has_silence_behind_it(given: dict[str, object], expec
 
 @pytest.mark.parametrize("channel", [False, True])
 def test_layers_are_means_over_time_wherever_time_stands(channel: bool, tmp_path: Path) -> None:
-    stimuli, net = sounds(tmp_path), HearingNet(channel=channel).eval()
     model = OnnxModel(hearing_onnx(channel=channel), CARD)
     assert isinstance(model, Model) and model.layers() == ("filters", "norm", "mix", "head")
-    seen: dict[str, torch.Tensor] = {}
+    _require_means(
+        model, HearingNet(channel=channel), {"filters": 2, "norm": 2, "mix": 1}, tmp_path, channel=channel
+    )
+
+
+def test_layers_of_a_transformer_are_means_over_time(tmp_path: Path) -> None:
+    model = OnnxModel(as_onnx(SpeechNet(), torch.zeros(2, LENGTH)), CARD)
+    assert model.layers() == ("front", "layers.0", "layers.1")
+    _require_means(model, SpeechNet(), {"front": 2, "layers.0": 1, "layers.1": 1}, tmp_path)
+
+
+def _require_means(
+    model: OnnxModel, net: nn.Module, time: dict[str, int], folder: Path, *, channel: bool = False
+) -> None:
+    """Layers of the graph are those of the net, their axis of time averaged."""
+    stimuli, seen = sounds(folder), {}
     for name in model.layers():
         net.get_submodule(name).register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
     heard = torch.from_numpy(load_sounds(stimuli.files or (), CARD.sound))
     assert heard.shape == (5, LENGTH)
     with torch.no_grad():
-        net(heard[:, None] if channel else heard)
-    time = {"filters": 2, "norm": 2, "mix": 1}
+        net.eval()(heard[:, None] if channel else heard)
     for name, values in features(model, stimuli).items():
         whole = seen[name].mean(dim=time[name]) if name in time else seen[name]
         np.testing.assert_allclose(values, whole.numpy(), rtol=1e-3, atol=1e-4)
