@@ -66,7 +66,9 @@ def test_words_and_width_stand_beside_a_language_model_by_default(tmp_path: Path
     assert record.provenance.asked.controls == "standard"
     assert record.controls.runs == {"scrambled": 1, "isolated": 1, "static": 3}, "no layer is wider than 256"
     row = record.main("lang_LH_netw")
-    assert row.controls["scrambled"].value == pytest.approx(row.value, abs=1e-4), "a mean of vectors knows no order"
+    assert row.controls["scrambled"].value == pytest.approx(row.value, abs=1e-4), (
+        "a mean of vectors knows no order"
+    )
     isolated = row.controls["isolated"]  # nor context; only words with hyphens count twice in it
     assert isolated.difference_low < 0 < isolated.difference_high
     assert isolated.value == pytest.approx(row.value, abs=0.02)
