@@ -40,6 +40,7 @@ def write_nifti(
     """A NIfTI image; ``tr`` in ``units``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = nibabel.Nifti1Image(np.asarray(values, np.float32), affine)
+    image.header["descrip"] = path.name.encode()[:79]  # no two files are equal byte for byte
     image.header.set_xyzt_units("mm", units if tr is not None else "unknown")
     if tr is not None:
         image.header.set_zooms((*image.header.get_zooms()[:3], tr))

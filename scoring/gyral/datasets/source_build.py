@@ -29,7 +29,6 @@ from gyral.datasets.source_plan import Plan, plan_source, stamps
 from gyral.datasets.source_regions import merge_regions
 from gyral.datasets.source_rows import require_one_unit
 from gyral.datasets.source_subject import BUDGET, Written, read_written, write_subject
-from gyral.datasets.source_triplets import read_triplets
 from gyral.datasets.time_axis import TimeAxis
 from gyral.errors import BadDataset, UserError
 from gyral.progress import Progress, silent
@@ -93,8 +92,8 @@ def assemble(
     nothing = np.array([], np.int64)  # units of regions that have RDMs or choices alone
     named = [Region(r.region, nothing, (*r.path, r.region), r.title) for r in source.rdms]
     extra: dict[str, Any] = {} if source.benchmark is None else {"benchmark": source.benchmark}
-    if (choices := source.triplets) is not None:
-        extra["triplets"] = read_triplets(choices, folder, plan.stimuli).table()
+    if (choices := source.triplets) is not None and plan.triplets is not None:
+        extra["triplets"] = plan.triplets.table()
         place = (*choices.path, choices.region)
         named.append(Region(choices.region, nothing, place, choices.title))
     told = source.responses

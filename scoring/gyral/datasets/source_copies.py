@@ -1,4 +1,4 @@
-"""Copies: files of one person's responses with equal bytes, such as a session that was copied in place of another."""
+"""Copies: files of responses with equal bytes, such as a session that was copied in place of another, or for another person."""
 
 import hashlib
 from collections import defaultdict
@@ -14,14 +14,22 @@ _NAMED = 3  # groups of which there is a note
 
 
 def copy_notes(told: ResponsesSource, folder: Path) -> list[str]:
-    """A note on each group of equal files of one person: a copy looks like a perfect repeat."""
-    notes = [
-        f"files of {subject} are equal byte for byte: {', '.join(p.name for p in group)}; was one copied by mistake?"
-        for subject in told.subjects
-        for group in equal_files(
-            [p for p in dict.fromkeys(find_files(folder, told.files, subject)) if p.is_file()]
+    """A note on each group of equal files, of one person or several: a copy looks like a perfect repeat, or like a twin.
+
+    A file that holds several people is one file, and no copy.
+    """
+    owners: defaultdict[Path, list[str]] = defaultdict(list)
+    for subject in told.subjects:
+        for path in dict.fromkeys(find_files(folder, told.files, subject)):
+            if path.is_file():
+                owners[path].append(subject)
+    notes = []
+    for group in equal_files(list(owners)):
+        people = list(dict.fromkeys(subject for path in group for subject in owners[path]))
+        notes.append(
+            f"files of {' and '.join(people)} are equal byte for byte: {', '.join(p.name for p in group)}; "
+            "was one copied by mistake?"
         )
-    ]
     more = len(notes) - _NAMED
     return notes if more <= 0 else [*notes[:_NAMED], f"{more} more groups of files are equal byte for byte"]
 

@@ -28,8 +28,10 @@ from gyral.datasets.source_regions import merge_regions
 from gyral.datasets.source_stimuli import read_stimuli, stimuli_of_events
 from gyral.datasets.source_subject import LAYOUT, in_order, open_subject, places_of
 from gyral.datasets.source_time import read_timeline
+from gyral.datasets.source_triplets import read_triplets
 from gyral.datasets.stimulus import StimulusSet
 from gyral.datasets.timeline import Timeline
+from gyral.datasets.triplets import Triplets
 from gyral.errors import BadDataset, UnknownName
 from gyral.hashing import hash_json
 from gyral.progress import Progress, silent
@@ -63,6 +65,8 @@ class Plan:
         What was decided on the way.
     rdms : dict of region to RegionRdms
         Read whole: a matrix has no header that says whether it is one.
+    triplets : Triplets or None
+        Choices, of the table that names stimuli.
     """
 
     stimuli: StimulusSet
@@ -76,6 +80,7 @@ class Plan:
     split: SplitEntry
     notes: tuple[str, ...]
     rdms: dict[str, RegionRdms]
+    triplets: Triplets | None
 
     def repeats(self, subject: str) -> int:
         """Most presentations of one stimulus."""
@@ -123,7 +128,20 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         _require_published(source, folder, named)
         rdms = read_source_rdms(source, folder, len(stimuli))
         notes = [*_laid(source, stimuli), *_proposed(source, split)]
-        return Plan(stimuli, stimuli.ids, None, {}, {}, {}, (), {}, split, tuple(notes), rdms)
+        return Plan(
+            stimuli,
+            stimuli.ids,
+            None,
+            {},
+            {},
+            {},
+            (),
+            {},
+            split,
+            tuple(notes),
+            rdms,
+            _choices(source, folder, stimuli),
+        )
     require_own_files(told, folder)
     recordings: dict[str, Recording] = {}
     for i, subject in enumerate(told.subjects):
@@ -171,6 +189,7 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
             *_proposed(source, split),
         ),
         rdms=rdms,
+        triplets=_choices(source, folder, kept),
     )
 
 
@@ -212,6 +231,10 @@ def _require_split(
         raise BadDataset(
             error.what, where=f"{folder / MANIFEST} [split]", mend=error.mend, code=error.code
         ) from None
+
+
+def _choices(source: Source, folder: Path, stimuli: StimulusSet) -> Triplets | None:
+    return None if source.triplets is None else read_triplets(source.triplets, folder, stimuli)
 
 
 def _laid(source: Source, stimuli: StimulusSet) -> tuple[str, ...]:

@@ -124,15 +124,18 @@ def test_epochs_and_averages_are_taken_as_they_are_cut(tmp_path):
         made, events, {"face": 1, "house": 2}, -0.2, 0.4, baseline=None, preload=True, verbose="error"
     )
     epochs.save(tmp_path / "a-epo.fif", verbose="error")
-    found = read_epochs(tmp_path / "a-epo.fif", PLAN)
+    plan = replace(PLAN, events=None)
+    found = read_epochs(tmp_path / "a-epo.fif", plan)
     assert found.values.shape == (3, 3, 41) and found.labels == ("face", "house", "face")
-    refused("time-axes-differ", tmp_path / "a-epo.fif", replace(PLAN, stop=0.6))
+    refused("time-axes-differ", tmp_path / "a-epo.fif", replace(plan, stop=0.6))
     mne.write_evokeds(
         tmp_path / "a-ave.fif", [epochs["face"].average(), epochs["house"].average()], verbose="error"
     )
-    average = read_epochs(tmp_path / "a-ave.fif", PLAN)
+    average = read_epochs(tmp_path / "a-ave.fif", plan)
     assert average.labels == ("face", "house") and np.isnan(average.onsets).all()
     np.testing.assert_allclose(average.values[1, :, 20], [2, 4, 6], rtol=1e-4)
+    for name in ("a-epo.fif", "a-ave.fif"):  # whose names of codes would be passed over
+        refused("unlabeled-events", tmp_path / name, PLAN)
 
 
 def test_brainvision_recordings_are_cut_at_their_markers(tmp_path):

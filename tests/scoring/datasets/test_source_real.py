@@ -109,7 +109,8 @@ def test_single_block_betas_of_haxby_know_their_category(tmp_path):
     shutil.copytree(mirror("haxby2001") / "func", folder / "func")
     shutil.copy(mirror("haxby2001") / "half_slice_mask.nii.gz", folder / "mask.nii.gz")
     fields = described(haxby2001)
-    del fields["responses"]["volumes"]
+    for name in ("volumes", "window"):
+        del fields["responses"][name]
     fields["responses"] |= {
         "files": "func/*_res-1slice_bold.nii.gz",
         "events": "func/*_events.tsv",

@@ -122,7 +122,7 @@ def test_epochs_know_their_stimuli_by_metadata_or_a_table(tmp_path):
     told = tables(
         stimuli=stimuli,
         responses={"files": "{subject}_a-epo.fif", "stimulus": "image", "ignore": ["catch"]},
-        epochs={"baseline": "none"},
+        epochs={"baseline": "none", "events": {}},
         split={"kind": "contiguous", "folds": 2},
     )
     pack, _ = built(tmp_path, told)
@@ -140,13 +140,16 @@ def test_epochs_know_their_stimuli_by_metadata_or_a_table(tmp_path):
     del told["responses"]["trials"]
     told["responses"] |= {"events": "e.tsv"}
     refused("unlabeled-events", tmp_path, told)
+    del told["responses"]["events"]
+    told["epochs"] |= {"events": {"1": "face"}}
+    assert "epochs.events names codes of a stimulus channel ([1])" in refused("unlabeled-events", tmp_path, told)
 
 
 def test_numbers_without_a_unit_are_taken_as_they_are(tmp_path):
     epochs_file(tmp_path / "sub-01_a-epo.fif", {"face": 1, "house": 2}, unit=1.0, kind="mag", montage=False)
     told = tables(
         responses={"files": "{subject}_a-epo.fif", "kind": "MEG", "unit": "z"},
-        epochs={"picks": "mag", "baseline": "none"},
+        epochs={"picks": "mag", "baseline": "none", "events": {}},
         split={"kind": "contiguous", "folds": 2},
     )
     pack, _ = built(tmp_path, told)
@@ -162,7 +165,7 @@ def test_events_can_be_left_out_by_label_or_by_what_their_file_says(tmp_path):
     epochs_file(tmp_path / "sub-01_a-epo.fif", {"face": 1, "house": 2}, shown)
     told = tables(
         responses={"files": "{subject}_a-epo.fif", "where": {"kind": "go"}},
-        epochs={"baseline": "none"},
+        epochs={"baseline": "none", "events": {}},
         split={"kind": "contiguous", "folds": 2},
     )
     pack, _ = built(tmp_path, told)

@@ -137,9 +137,11 @@ def test_bad_choices_are_named(tmp_path: Path, column: str, value: str | None, t
     table = choices()
     table.loc[3, ["first", "second", "third", "odd"]] = ["cup", "dog", "fox", "fox"]
     table.loc[3, column] = "dog" if value is None else value
-    done = CliRunner().invoke(cli, ["data", "build", str(folder_of(tmp_path, table)), "--quiet"])
-    assert isinstance(done.exception, UserError)
-    assert told in str(done.exception) and "choices.csv" in str(done.exception) and done.exception.code == code
+    folder = str(folder_of(tmp_path, table))
+    for command in (["data", "check", folder], ["data", "build", folder, "--quiet"]):
+        done = CliRunner().invoke(cli, command)
+        assert isinstance(done.exception, UserError), command
+        assert told in str(done.exception) and "choices.csv" in str(done.exception) and done.exception.code == code
     assert not (tmp_path / "own" / "pack").exists()
 
 

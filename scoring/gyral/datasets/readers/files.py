@@ -95,6 +95,7 @@ def read_table(path: Path) -> pd.DataFrame:
             f"tables end with {', '.join(_TABLES)}; this one with {suffix!r}.", where=str(path), code="table"
         )
     try:
+        _require_names_once(path, suffix)
         if suffix == ".parquet":
             return pd.read_parquet(path)
         # As text: pandas' own number parser may differ in the last digit between versions, Python's does not.
@@ -110,6 +111,25 @@ def read_table(path: Path) -> pd.DataFrame:
             code="table",
         )
     return table
+
+
+def _require_names_once(path: Path, suffix: str) -> None:
+    """Refuse two columns of one name: pandas would call the second something else, and nobody would look at it."""
+    if suffix == ".parquet":
+        from pyarrow.parquet import read_schema  # slow import, only for this format
+
+        names = read_schema(path).names
+    else:
+        first = pd.read_csv(path, sep=_TABLES[suffix], header=None, nrows=1, dtype=str, keep_default_na=False)
+        names = [str(name) for name in first.iloc[0]]
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        places = [i + 1 for i, name in enumerate(names) if name == twice]
+        raise BadDataset(
+            f"columns {' and '.join(map(str, places))} are both called {twice!r}.",
+            where=str(path),
+            mend="Rename or delete all but one.",
+            code="table",
+        )
 
 
 def column(table: pd.DataFrame, name: str, where: Path | str) -> NDArray[Any]:

@@ -133,7 +133,7 @@ def _of_raw(held: Any, plan: EpochPlan, where: str, told: Events | None) -> Cut:
 
 def _of_epochs(held: Any, plan: EpochPlan, where: str, told: Events | None) -> Cut:
     """Trials as the file has them; FIF ones stay on the disk until they are asked for."""
-    _require_unfiltered(plan, where)
+    _require_uncut(plan, where)
     if told is not None:
         raise BadDataset(
             "the file holds epochs, which know their events; a table of events goes with raw recordings.",
@@ -168,8 +168,15 @@ def _of_epochs(held: Any, plan: EpochPlan, where: str, told: Events | None) -> C
     )
 
 
-def _require_unfiltered(plan: EpochPlan, where: str) -> None:
-    """Refuse a filter: at the ends of short trials it would make what nobody recorded."""
+def _require_uncut(plan: EpochPlan, where: str) -> None:
+    """Refuse what is of recordings: names of codes, and a filter, which at the ends of short trials would make what nobody recorded."""
+    if plan.events:
+        raise BadDataset(
+            f"epochs.events names codes of a stimulus channel ({sorted(plan.events)[:3]!r}), and the file holds trials that were cut by names of its own.",
+            where=where,
+            mend="Delete epochs.events; epochs.labels chooses among the file's own names, responses.trials names what was shown.",
+            code="unlabeled-events",
+        )
     for name, edge in zip(("low", "high"), plan.band, strict=True):
         if edge is not None:
             raise BadDataset(
@@ -219,7 +226,7 @@ def _decimated(cut: Any, step: int) -> Any:
 
 def _of_averages(evokeds: Sequence[Any], plan: EpochPlan, where: str) -> Cut:
     """Averages as trials of their own, one a condition."""
-    _require_unfiltered(plan, where)
+    _require_uncut(plan, where)
     found, labels = [], []
     for evoked in evokeds:
         step = _prepared(evoked, plan, where)

@@ -1,5 +1,6 @@
 """Opening: the reader that ``[responses]`` names, and a look at what one of another package gives."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gyral.datasets.readers import READERS
@@ -76,6 +77,13 @@ _ONLY: dict[str, tuple[str, ...]] = {
     "high_pass": ("bold",),
     "confounds": ("bold",),
 }
+# Fields of reader "bold" that not every estimate looks at, and which do.
+_ESTIMATES: dict[str, tuple[str, ...]] = {
+    "window": ("average",),
+    "hrf": ("lsa", "lss"),
+    "high_pass": ("lsa", "lss"),
+    "confounds": ("lsa", "lss"),
+}
 
 
 def require_used(told: ResponsesSource) -> None:
@@ -86,13 +94,20 @@ def require_used(told: ResponsesSource) -> None:
     BadDataset
         ``source``.
     """
-    for name, readers in _ONLY.items():
+    _require_looked_at(told, "reader", _ONLY)
+    if told.reader == "bold":
+        _require_looked_at(told, "estimate", _ESTIMATES)
+
+
+def _require_looked_at(told: ResponsesSource, by: str, fields: Mapping[str, Sequence[str]]) -> None:
+    chosen = getattr(told, by)
+    for name, which in fields.items():
         default = ResponsesSource.model_fields[name].get_default()
-        if told.reader not in readers and getattr(told, name) != default:
+        if chosen not in which and getattr(told, name) != default:
             raise BadDataset(
-                f"reader {told.reader!r} does not look at {name}.",
+                f"{by} {chosen!r} does not look at {name}.",
                 where=f"responses.{name}",
-                mend=f"Delete the line; {' and '.join(repr(r) for r in readers)} {'does' if len(readers) == 1 else 'do'}.",
+                mend=f"Delete the line; {' and '.join(repr(w) for w in which)} {'does' if len(which) == 1 else 'do'}.",
                 code="source",
             )
 

@@ -76,6 +76,7 @@ def runs_of(series: Series, source: ResponsesSource, folder: Path, subject: str)
             )
     trs = [repetition_time(header_tr(p), p, source, folder) for p in series.files]
     require_one_tr(series.files, trs)
+    _require_slow(source.high_pass, trs[0], series.files[0])
     runs: list[Run] = []
     if source.volumes is not None and source.events is not None:
         raise BadDataset(
@@ -118,6 +119,17 @@ def runs_of(series: Series, source: ResponsesSource, folder: Path, subject: str)
         found = read_confounds(source.confounds, folder, subject, list(zip(files, lengths, strict=True)))
         runs = [Run(r.part, r.rows, r.name, r.events, r.tr, c) for r, c in zip(runs, found, strict=True)]
     return runs
+
+
+def _require_slow(high_pass: float, tr: float, path: Path) -> None:
+    """Refuse a high pass above every frequency that volumes hold; infinity, too."""
+    if high_pass >= 1 / (2 * tr):
+        raise BadDataset(
+            f"high_pass = {high_pass:g} Hz; volumes every {tr:g} s hold nothing above {1 / (2 * tr):.3g} Hz.",
+            where=str(path),
+            mend="It is the frequency, in Hz, below which drifts are taken out: 0.01, say; 0 takes none out.",
+            code="filter-band",
+        )
 
 
 def header_tr(path: Path) -> float | None:
