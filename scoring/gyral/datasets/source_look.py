@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from math import prod
 from pathlib import Path, PurePosixPath
 
 from gyral.datasets.layouts.known import layout_of
@@ -23,6 +24,7 @@ RECORDINGS = (".fif", ".fif.gz", ".set", ".edf", ".bdf", ".vhdr")
 _ARRAYS = (*HDF5, ".npy")
 TABLES = (".csv", ".tsv", ".parquet")
 _SURFACES = (".func.gii", ".shape.gii", ".gii", ".mgh", ".mgz")
+_LABELS = ("dseg", "atlas", "parcel", "aparc", "labels")  # in names of label images
 _ANATOMY = r"(?:^|[._-])(?:thickness|curv|sulc|area|volume)\."  # measures of the brain, no responses
 _CIFTI = (".dscalar.nii", ".dtseries.nii", ".pscalar.nii", ".ptseries.nii")
 LOOKED_FOR = (
@@ -166,7 +168,7 @@ def _kind(folder: Path, name: str) -> str | None:
             return "bold"
         if "mask" in base or "/masks/" in f"/{name.lower()}" or "/rois/" in f"/{name.lower()}":
             return "mask"
-        if any(w in base for w in ("dseg", "atlas", "parcel", "aparc", "labels")):
+        if any(w in base for w in _LABELS):
             return "atlas"
         if re.search(r"(?<!space-)t[12]w|anat|lowres|boldref|probseg", base):
             return None
@@ -178,7 +180,9 @@ def _kind(folder: Path, name: str) -> str | None:
     if base.endswith(_SURFACES):
         if "_bold." in base:
             return "bold"
-        return None if re.search(_ANATOMY, base) else "surface"
+        if re.search(_ANATOMY, base):
+            return None
+        return "atlas" if any(w in base for w in _LABELS) or _is_label_map(folder / name) else "surface"
     if base.endswith("_events.tsv"):
         return "events"
     if base.endswith(".nwb"):
@@ -200,6 +204,19 @@ def _kind(folder: Path, name: str) -> str | None:
     if base.endswith(ENDINGS):
         return "sound" if _is_short(folder / name) else None
     return "image" if base.endswith(IMAGES) else None
+
+
+def _is_label_map(path: Path) -> bool:
+    """True for one map of whole numbers in a FreeSurfer file, by its header."""
+    from gyral.datasets.readers.volume import load_image  # slow import, only for images
+
+    if path.suffix not in (".mgh", ".mgz"):
+        return False
+    try:
+        image = load_image(path)
+    except BadDataset:
+        return False
+    return image.get_data_dtype().kind in "iu" and prod(image.shape) == max(image.shape)
 
 
 def _is_short(path: Path) -> bool:

@@ -188,6 +188,23 @@ def test_surfaces_without_an_atlas_are_all_their_vertices(tmp_path):
     assert [(r.name, len(r.units)) for r in made.regions] == [("all", 12)]
 
 
+# nibabel leaves the file of an .mgh header open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("name", "dtype"), [("wang15_mplbl", np.int32), ("glasser16_atlas", np.float32)])
+def test_label_images_of_freesurfer_are_no_responses(tmp_path, name, dtype):
+    """By one map of whole numbers, or by the name: some programs write labels as floats."""
+    image_stimuli(tmp_path, 6)
+    write_csv(tmp_path / "trials.csv", stimulus=[f"item{i:02d}" for i in range(6)])
+    for side, vertices in (("lh", 7), ("rh", 5)):
+        values = DRAW(0).normal(size=(vertices, 1, 1, 6)).astype(np.float32)
+        nibabel.save(nibabel.MGHImage(values, np.eye(4)), tmp_path / f"{side}.betas.mgh")
+        labels = (np.arange(vertices) % 3)[None, None].astype(dtype)
+        nibabel.save(nibabel.MGHImage(labels, np.eye(4)), tmp_path / f"{side}.{name}.mgz")
+    told = drafted(tmp_path)
+    assert told["responses"]["files"] == "*h.betas.mgh"
+    assert [r["atlas"] for r in told["regions"]] == [f"*h.{name}.mgz"]
+
+
 def test_cifti_alone_is_all_its_places(tmp_path):
     image_stimuli(tmp_path, 6)
     places = BrainModelAxis.from_mask(np.ones(7, bool), name="cortex_left")
