@@ -23,6 +23,7 @@ from gyral_portal.api import (
 from gyral_portal.api.auth import ReadToken
 from gyral_portal.api.errors import PROBLEM, install_errors
 from gyral_portal.api.schemas import ErrorOut
+from gyral_portal.nul import TextParser
 
 
 class Api(NinjaAPI):
@@ -64,6 +65,7 @@ api = Api(
     ),
     urls_namespace="api",
     openapi_url="schema/",
+    parser=TextParser(),
     docs_url=None,
 )
 install_errors(api)

@@ -62,7 +62,9 @@ def install_errors(api: NinjaAPI) -> None:
         return problem(422, shape("invalid", sentence(complaint(first)), ".".join(place[1:] or place)))
 
     def http(request: HttpRequest, error: HttpError) -> HttpResponse:
-        return problem(error.status_code, shape("invalid", str(error)))
+        # Of a body that cannot be read, the library says only that; what its parser raised says why.
+        why = error.__cause__ if isinstance(error.__cause__, HttpError) else error
+        return problem(error.status_code, shape("invalid", str(why)))
 
     def denied(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
         return problem(403, shape("forbidden", str(error) or "not allowed."))
