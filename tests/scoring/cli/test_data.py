@@ -180,7 +180,7 @@ def test_install_refuses_a_bundled_name_with_other_content(gyral, home, tmp_path
     [
         ({"main_region": "V5"}, r"main_region must be one of ['V4', 'ventral', 'visual']"),
         ({"dataset": "other"}, "dataset must be 'tiny'"),
-        ({"modality": "smell"}, "modality must be 'vision' or 'language'"),
+        ({"modality": "smell"}, "modality must be 'vision', 'language' or 'audio'"),
         ({"metric": "r2"}, "metric must be one of ["),
         ({"task": "rsa"}, "metric must be one of ['rsa-cosine', 'rsa-pearson', 'rsa-spearman'"),
         ({"readout": "rigde"}, "readout must be one of ['assist-alone', "),

@@ -134,7 +134,7 @@ RSA = {"task": "rsa", "metric": "rsa-spearman", "readout": "none", "ceiling": "r
         ({"metric": "rsa-cosine"}, "metric must be one of ['identification-2way'"),
         ({"task": "encodin"}, "task must be 'encoding', 'rsa' or 'triplets', not 'encodin'"),
         ({"readout": "rigde"}, "readout must be one of ["),
-        ({"modality": "smell"}, "modality must be 'vision' or 'language', not 'smell'"),
+        ({"modality": "smell"}, "modality must be 'vision', 'language' or 'audio', not 'smell'"),
         ({"modality": "language"}, "whose models take stimuli of modality 'text'; these are 'image'"),
         ({"dataset": "mine"}, "dataset must be 'own', the pack's name"),
         ({"reagion": "V1"}, "unknown field of [benchmark] 'reagion'"),
