@@ -293,3 +293,44 @@ def test_a_look_alike_of_destrieux_annotations_has_74_areas_a_hemisphere(folder)
     dataset = pack_of(folder, tables)
     assert [r.name for r in dataset.regions] == areas and len(areas) == 74
     assert set(in_region(dataset, "S_calcarine")) == {names.index("S_calcarine")}
+
+
+def write_maps(path, codes, affine):
+    """Maps of voxels that answer with their label."""
+    image = nibabel.Nifti1Image(np.stack([10 * codes + i for i in range(ITEMS)], axis=-1).astype(np.int16), affine)
+    nibabel.save(image, path)
+
+
+def test_a_look_alike_of_wang_2015_in_mni_has_its_25_areas(folder):
+    """The archive is not in a package: its grid, file names, an image a hemisphere with the same codes; the patches are not its own."""
+    affine = np.array([[-1.0, 0, 0, 90], [0, 1, 0, -126], [0, 0, 1, -72], [0, 0, 0, 1]])
+    both = np.zeros((182, 218, 182), np.uint8)
+    for side, first in (("lh", 100), ("rh", 60)):
+        codes = np.zeros_like(both)
+        codes[first : first + 25, 40:44, 70:73] = np.arange(1, 26)[:, None, None]
+        both += codes
+        nibabel.save(nibabel.Nifti1Image(codes, affine), folder / f"maxprob_vol_{side}.nii.gz")
+    write_maps(folder / "betas.nii", both, affine)
+    (folder / "wang.csv").write_text(WANG_TABLE)
+    region = {"atlas": ["maxprob_vol_lh.nii.gz", "maxprob_vol_rh.nii.gz"], "labels": "wang.csv"}
+    dataset = pack_of(folder, described(folder, "betas.nii", [region], space="MNI152NLin6Asym"))
+    assert [r.name for r in dataset.regions] == WANG
+    assert set(in_region(dataset, "hV4")) == {70} and len(in_region(dataset, "hV4")) == 2 * 4 * 3
+
+
+def test_a_look_alike_of_schaefer_in_mni_has_400_parcels(folder):
+    """nilearn fetches image and table; here the names are the published ones, the patches are not."""
+    left, right = annotation(folder, "seg-7n_scale-400_")
+    names = left[1:] + right[1:]
+    affine = np.array([[-2.0, 0, 0, 90], [0, 2, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])
+    codes = np.zeros((91, 109, 91), np.int32)
+    codes[20:60, 20:30, 20:25] = np.arange(1, 401).reshape(40, 10, 1)
+    write_maps(folder / "betas.nii", codes, affine)
+    nibabel.save(
+        nibabel.Nifti1Image(codes, affine), folder / "Schaefer2018_400Parcels_7Networks_order_FSLMNI152_2mm.nii.gz"
+    )
+    write_csv(folder / "lut.tsv", index=range(401), name=["Background", *names], color=["#000000"] * 401)
+    tables = described(folder, "betas.nii", [{"atlas": "Schaefer2018_*_2mm.nii.gz", "labels": "lut.tsv"}])
+    dataset = pack_of(folder, tables)
+    assert [r.name for r in dataset.regions] == names
+    assert set(in_region(dataset, names[250])) == {2510}
