@@ -34,7 +34,7 @@ def board(
     as_csv: bool,
     site: str | None,
 ) -> None:
-    """Print the board NAME (a benchmark with or without @VERSION, several joined by +, or all, vision or language).
+    """Print the board NAME (a benchmark with or without @VERSION, several joined by +, or all, vision, language or audio).
 
     Without NAME the boards there are. A mean over columns is on the site's page.
     """
