@@ -245,9 +245,10 @@ def _result(reference: str, asked: _Asked, isolated: bool, report: "Progress", s
 def _require_modality(model: str, modality: str | None, benchmark: Benchmark) -> None:
     """Say early what `gyral.evaluate` would say after the data are open; a path tells only when it is opened."""
     if modality is not None and modality != benchmark.modality:
-        shown = {"vision": "image", "language": "text"}[benchmark.modality]
+        from gyral.models.card import A_MODEL, SHOWN  # slow: pydantic
+
         raise UserError(
-            f"{model!r} is a {modality} model; benchmark {benchmark.id} shows {shown} stimuli.",
+            f"{model!r} is {A_MODEL[modality]}; benchmark {benchmark.id} shows {SHOWN[benchmark.modality]} stimuli.",
             mend="`gyral list` names the benchmarks of each modality.",
             code="wrong-modality",
         )

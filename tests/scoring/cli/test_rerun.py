@@ -37,7 +37,16 @@ _KINDS: dict[str, tuple[list[str], list[str]]] = {
         ["--model", BERT],
     ),
     "joint-language": (
-        ["word-length", "-b", "sim-language", "--readout", "banded", "--beside", "word-frequency"],
+        [
+            "word-length",
+            "-b",
+            "sim-language",
+            "--readout",
+            "banded",
+            "--beside",
+            "word-frequency",
+            "--no-controls",
+        ],
         [],
     ),
     "similarity": (["pixels", "-b", "kriegeskorte2008", "--seed", "2"], []),

@@ -58,6 +58,8 @@ def test_from_sounds_to_scores_of_what_hears_and_what_does_not(gyral, home, own,
     assert re.search(r"0\.6\d to 1\.[12]\d s, \d\d s together, at 22050 Hz", page)
     assert page.count('<audio controls preload="none" src="data:audio/wav;base64,') == 12 and "<img" not in page
     assert gyral("data", "install", folder / "pack")[0] == 0
+    status, _, err = gyral("score", "pixels", "-b", "own-sounds@0")
+    assert status != 0 and "'pixels' is a vision model; benchmark own-sounds@0 shows sound stimuli" in err
     assert "audio: Own sounds" in gyral("list", "benchmarks")[1]
     heard = _main_score(_score(gyral, "spectrogram"))
     assert heard > 0.85
