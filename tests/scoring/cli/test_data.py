@@ -7,7 +7,6 @@ import pytest
 import tiny_recipe
 from file_server import FileServer, serving
 from gyral.benchmarks.installed import all_benchmarks
-from gyral.cli.main import main
 from gyral.datasets.pack import verify_pack, write_pack
 from tiny_dataset import tiny_dataset
 
@@ -23,20 +22,6 @@ BENCHMARK = {
     "ceiling": "ncsnr",
     "main_region": "V4",
 }
-
-
-@pytest.fixture
-def gyral(capsys):
-    """Run the command line: exit status, standard output, standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return left.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

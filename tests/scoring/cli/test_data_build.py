@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from gyral.benchmarks.installed import all_benchmarks
-from gyral.cli.main import main
 from gyral.datasets.pack import read_pack
 from gyral.datasets.source import unfinished
 from source_folder import SHAPE, beta_folder, describe, image_stimuli, write_csv, write_nifti
@@ -23,20 +22,6 @@ BENCHMARK = {
     "ceiling": "ncsnr",
     "main_region": "V1",
 }
-
-
-@pytest.fixture
-def gyral(capsys):
-    """Run the command line: exit status, standard output, standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return left.value.code, out, err
-
-    return run
 
 
 def test_an_array_of_another_format_is_told_which_are_read(gyral, tmp_path):

@@ -8,25 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gyral.cli.main import main
 from gyral.datasets.pack import read_pack
 from hearing_net import hearing_folder
 from made_sounds import SOUND_BENCHMARK, ids_of, sound_folder, write_sound
 from source_folder import ABOUT, describe
-
-
-@pytest.fixture
-def gyral(capsys):
-    """Run the command line: exit status, standard output, standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as left:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return left.value.code, out, err
-
-    return run
 
 
 @pytest.fixture
