@@ -13,8 +13,10 @@ _LIBRARIES = ("numpy", "scipy", "torch", "onnxruntime", "transformers", "tokeniz
 
 @cache
 def code_hash(part: str = ".") -> str:
-    """Hex sha256 over the library's own source files, or those of one folder of it."""
+    """Hex sha256 over the library's own source files, those of one folder of it, or one file."""
     root = Path(__file__).parent / part
+    if root.is_file():
+        return hash_file(root)
     return hash_json([[str(p.relative_to(root)), hash_file(p)] for p in sorted(root.rglob("*.py"))])
 
 

@@ -16,6 +16,9 @@ from gyral.progress import Progress, silent
 from gyral.provenance import code_hash
 from gyral.room import make_room
 
+# Models, and what they read stimuli by.
+_MADE_BY = ("models", "datasets/rgb.py", "datasets/sound.py", "datasets/spectrogram.py")
+
 
 def extract(
     model: Model,
@@ -56,7 +59,7 @@ def extract(
     """
     reduction = reduction or Reduction()
     # The code that makes features is part of the key: an upgrade never serves stale arrays.
-    key = hash_json([model.hash, stimuli.content_hash, reduction.key, code_hash("models")])[:32]
+    key = hash_json([model.hash, stimuli.content_hash, reduction.key, *map(code_hash, _MADE_BY)])[:32]
     entry = Entry(key, len(stimuli), folder)
     wanted = tuple(layers)
     with entry.locked():
