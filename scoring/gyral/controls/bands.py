@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from gyral.controls.heard import SOUND_BANDS, heard
 from gyral.datasets.sound import read_sound
 from gyral.datasets.spectrogram import RATE
+from gyral.datasets.split import Split
 from gyral.datasets.stimulus import Modality, StimulusSet
 from gyral.errors import Unavailable
 from gyral.features.extract import extract
@@ -52,6 +53,8 @@ TEXT_BANDS = ("length", "frequency")
 PREFIX = "nuisance:"
 # Places from the start of a story or passage that are told apart one by one, and after which a ramp is flat.
 _PLACES, _RAMP = 5, 30
+# Training deviations beyond which a held-out stimulus is no longer of the same kind.
+_FAR = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,32 @@ class Nuisances:
     def of(self, subject: str) -> tuple[Features, ...]:
         """The bands that a subject's units are predicted from."""
         return (*self.spaces, *self.own.get(subject, ()))
+
+    def steady(self, split: Split) -> "Nuisances":
+        """The same with nothing in columns in which a fold holds out a stimulus `_FAR` training deviations from the training mean.
+
+        Where small pictures stand on one grey field most cells are background, and what is left there is rounding or a
+        picture's rim: divided by such a spread, one stimulus outweighs all others, and nothing can be learned of it.
+        """
+        spaces, hashes = [], dict(self.hashes)
+        for space in self.spaces:
+            columns = np.asarray(space.array, np.float64)
+            far = np.zeros(columns.shape[1:], np.bool_)
+            for fold in split.folds:
+                spread = columns[fold.train].std(axis=0)
+                apart = np.abs(columns[fold.test] - columns[fold.train].mean(axis=0)).max(axis=0)
+                far |= (spread > 0) & (apart > _FAR * spread)
+            if not far.any():
+                spaces.append(space)
+                continue
+            name = space.layer.removeprefix(PREFIX)
+            if far.all():
+                hashes.pop(name)
+            else:
+                # Constant columns keep their place in a map, and no readout reads them.
+                spaces.append(replace(space, array=np.where(far, np.float32(0), space.array)))
+                hashes[name] = hash_json([hashes[name], "steady", split.content_hash])
+        return replace(self, spaces=tuple(spaces), hashes=hashes)
 
     def beside_own(self, measured: Mapping[str, Mapping[str, Array]]) -> "Nuisances":
         """The same with bands that were measured in each subject (`gyral.datasets.responses.Responses.nuisances`)."""

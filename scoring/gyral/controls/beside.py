@@ -116,8 +116,8 @@ def nuisances_beside(
     progress : Progress
     """
     nuisances = nuisances_of(stimuli, progress=progress, folder=folder)
-    if placement is not None:
-        nuisances = over_time(nuisances, placement)
+    # Of stimuli in time the split is of samples.
+    nuisances = nuisances.steady(problem.split) if placement is None else over_time(nuisances, placement)
     nuisances = nuisances.beside_own(measured or {})
     if not nuisances.names:
         return Beside(Controls(missing=_nothing_varies(stimuli)))

@@ -30,6 +30,11 @@ _COUNTS = (
     "duration",
     "index",
 )
+# Confounds as fMRIPrep calls them, and where and how large stimuli were.
+_NO_UNIT = re.compile(
+    r"(trans|rot)_[xyz].*|framewise_displacement|(std_)?dvars|csf|white_matter|global_signal|"
+    r"(x|y|width|height|degrees|size)(_deg|_px)?"
+)
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def response_tables(folder: Path, seen: Look) -> ResponseTables | None:
             continue
         table = read_table(folder / same[0])
         numbers = [c for c in names if c not in TRIALS and column(table, c, same[0]).dtype.kind in "fiu"]
-        units = tuple(c for c in numbers if c.lower() not in _COUNTS)
+        units = tuple(c for c in numbers if c.lower() not in _COUNTS and not _NO_UNIT.fullmatch(c.lower()))
         if units and (best is None or len(units) > best[0]):
             best = (len(units), names, units if len(units) < len(numbers) else ())
     if best is None:

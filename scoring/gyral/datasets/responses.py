@@ -1,12 +1,22 @@
 """Responses: what was measured, and RDMs where only dissimilarities were published."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gyral.errors import BadDataset
+
+# Nuisances that Gyral computes from stimuli or their times (`gyral.controls`); what was measured has other names.
+STIMULUS_BANDS = frozenset(
+    (
+        *("luminance", "contrast", "spatial-frequency", "edges", "colour"),
+        *("length", "frequency", "position", "static-vectors", "word-rate"),
+        *("duration", "envelope", "rate", "spectrum"),
+    )
+)
 Kind = Literal["fMRI", "MEG", "EEG", "ECoG", "spikes", "behaviour", "simulated"]
 Array = NDArray[np.floating[Any]]
 
@@ -64,6 +74,26 @@ class Responses:
             gap = most - single.shape[1]
             padded.append(np.pad(single, ((0, 0), (0, gap), (0, 0)), constant_values=np.nan))
         return np.concatenate(padded, axis=2)
+
+
+def require_band_names(bands: Iterable[str], signals: Iterable[str], where: str) -> None:
+    """Refuse names of measured nuisances that something else has: scores tell bands apart by name.
+
+    Raises
+    ------
+    BadDataset
+        ``band-name``: a band of stimuli or a signal of the timeline is called so, or two differ by case alone.
+    """
+    taken = {name.casefold(): name for name in (*STIMULUS_BANDS, *signals)}
+    for name in bands:
+        if (other := taken.get(name.casefold())) is not None:
+            raise BadDataset(
+                f"the band {name!r} is called as another, {other!r}.",
+                where=f"{where}.{name}",
+                mend="Give it a name of its own, such as 'motion'.",
+                code="band-name",
+            )
+        taken[name.casefold()] = name
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from gyral.errors import BadDataset
 Floats = NDArray[np.float32]
 
 ENDINGS = (".flac", ".oga", ".ogg", ".opus", ".wav")
-LONGEST = 60.0  # seconds
+SHORTEST, LONGEST = 0.01, 60.0  # seconds
+LOUDEST = 8.0  # times full scale, which floating-point files may pass
 RATES = (1_000, 192_000)  # Hz
 # What libsndfile calls containers whose samples are where the file says; a decoder of MP3 shifts and pads them.
 _FORMATS = frozenset(("FLAC", "OGG", "RF64", "WAV", "WAVEX"))
@@ -48,7 +49,7 @@ def read_sound(path: Path) -> Sound:
     BadDataset
         ``stimulus-missing``; ``not-a-sound``: nothing that can be read, or another format than WAV, FLAC and Ogg;
         ``sound-truncated``, ``sound-empty``; ``sound-rate``: outside of `RATES`; ``sound-long``: more than `LONGEST`;
-        ``sound-finite``: NaN or infinity; ``sound-silent``: every sample is the same.
+        ``sound-short``: less than `SHORTEST`; ``sound-finite``: NaN or infinity; ``sound-scale``: beyond `LOUDEST`; ``sound-silent``: every sample is the same.
     """
     import soundfile  # slow: loads libsndfile
 
@@ -75,6 +76,13 @@ def read_sound(path: Path) -> Sound:
         )  # fmt: skip
     if not np.isfinite(values).all():
         raise _refusal(path, "sound-finite", "samples hold NaN or infinity.")
+    if (peak := float(np.abs(values).max())) > LOUDEST:
+        raise _refusal(
+            path,
+            "sound-scale",
+            f"samples reach {peak:g}; full scale is 1.",
+            "Divide by what full scale was (32768 of 16 bits).",
+        )
     samples = np.ascontiguousarray(values.mean(axis=1), np.float32)
     if not np.ptp(samples):
         raise _refusal(
@@ -105,6 +113,12 @@ def _check_header(file: Any, path: Path) -> None:
         )
     if file.frames == 0:
         raise _refusal(path, "sound-empty", "it holds not one sample.")
+    if file.frames < SHORTEST * file.samplerate:
+        raise _refusal(
+            path,
+            "sound-short",
+            f"it lasts {1000 * file.frames / file.samplerate:.3g} ms; {1000 * SHORTEST:g} are the least.",
+        )
     if file.frames > LONGEST * file.samplerate:
         raise _refusal(
             path,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gyral.datasets.corpus import known_corpus
 from gyral.datasets.dataset import About, Dataset
 from gyral.datasets.manifest import is_safe_name
-from gyral.datasets.responses import RegionRdms, Responses
+from gyral.datasets.responses import RegionRdms, Responses, require_band_names
 from gyral.datasets.time_axis import check_time
 from gyral.datasets.timeline import check_timeline
 from gyral.errors import BadDataset
@@ -39,6 +39,9 @@ def check_dataset(dataset: Dataset) -> None:
     if dataset.timeline is not None:
         check_timeline(dataset.timeline, dataset.stimuli)
     _check_responses(dataset, samples)
+    if dataset.responses is not None:
+        signals = () if dataset.timeline is None else dataset.timeline.signals
+        require_band_names(dataset.responses.nuisances, signals, "responses.nuisances")
     for name, rdms in dataset.rdms.items():
         check_rdms(name, rdms, samples, where=f"RDMs of region {name!r}")
     names = [r.name for r in dataset.regions]

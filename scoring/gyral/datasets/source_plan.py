@@ -18,7 +18,7 @@ from gyral.datasets.readers.files import find_files
 from gyral.datasets.readers.opening import require_own_files
 from gyral.datasets.readers.recording import Recording
 from gyral.datasets.readers.sensors import require_one_axis
-from gyral.datasets.responses import RegionRdms
+from gyral.datasets.responses import RegionRdms, require_band_names
 from gyral.datasets.soundness import check_about
 from gyral.datasets.source import Source
 from gyral.datasets.source_canvas import canvas_note
@@ -26,7 +26,7 @@ from gyral.datasets.source_copies import copy_notes
 from gyral.datasets.source_rdms import read_source_rdms
 from gyral.datasets.source_regions import merge_regions
 from gyral.datasets.source_stimuli import read_stimuli, stimuli_of_events
-from gyral.datasets.source_subject import LAYOUT, in_order, open_subject, places_of
+from gyral.datasets.source_subject import LAYOUT, in_order, nuisance_of, open_subject, places_of
 from gyral.datasets.source_time import read_timeline
 from gyral.datasets.source_triplets import read_triplets
 from gyral.datasets.stimulus import StimulusSet
@@ -161,6 +161,11 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         kept, notes = _seen_by_all(source, stimuli, recordings)
         rows = {s: places_of(r, kept.ids)[0] for s, r in recordings.items()}
         shown = {s: np.bincount(own[own >= 0], minlength=len(kept)) for s, own in rows.items()}
+        _require_nuisances(source, recordings, rows, len(kept))
+    else:
+        _require_nuisances(
+            source, recordings, {s: np.arange(len(r.shown)) for s, r in recordings.items()}, len(timeline)
+        )
     split = source.split or propose_split(kept, timeline)
     _require_split(source, folder, kept, timeline, split)
     regions = tuple(dict.fromkeys(region.name for r in recordings.values() for region in r.regions))
@@ -191,6 +196,27 @@ def plan_source(source: Source, folder: Path, work: Path, *, progress: Progress 
         rdms=rdms,
         triplets=_choices(source, folder, kept),
     )
+
+
+def _require_nuisances(
+    source: Source, recordings: Mapping[str, Recording], rows: Mapping[str, NDArray[np.int64]], samples: int
+) -> None:
+    """Refuse bands whose names are taken, columns that are named twice, and cells that are no numbers, before responses are read."""
+    told = source.responses
+    if told is None or not told.nuisances:
+        return
+    signals = () if source.timeline is None else source.timeline.signals
+    require_band_names(told.nuisances, signals, "responses.nuisances")
+    every = [column for columns in told.nuisances.values() for column in columns]
+    if twice := sorted({column for column in every if every.count(column) > 1}):
+        raise BadDataset(
+            f"the column {twice[0]!r} is named twice; it would count double.",
+            where="responses.nuisances",
+            code="source",
+        )
+    for band, columns in told.nuisances.items():
+        for subject, recording in recordings.items():
+            nuisance_of(recording, band, columns, rows[subject], samples)
 
 
 def propose_split(stimuli: StimulusSet, timeline: Timeline | None) -> SplitEntry:

@@ -71,7 +71,7 @@ def find_family(model_type: object, where: str = "config.json") -> Family:
     """
     if isinstance(model_type, str) and model_type in FAMILIES:
         return FAMILIES[model_type]
-    if model_type in _HEARING:
+    if isinstance(model_type, str) and model_type in _HEARING:
         raise BadUpload(
             f"model_type = {model_type!r} hears; models that hear are read from ONNX.",
             where=where,

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gyral.controls.bands import IMAGE_BANDS, PREFIX, SimpleBands, nuisances_of, position
+from gyral.controls.bands import IMAGE_BANDS, PREFIX, Nuisances, SimpleBands, nuisances_of, position
 from gyral.datasets.simulated_images import png
+from gyral.datasets.split import contiguous
 from gyral.datasets.stimulus import StimulusSet
 from gyral.errors import Unavailable
+from gyral.features.features import Features
 from gyral.models.model import Reduction
 
 SIDE = 112
@@ -93,3 +95,21 @@ def test_a_band_that_does_not_vary_is_left_out(tmp_path: Path) -> None:
 
 def test_names_alone_have_no_nuisances() -> None:
     assert nuisances_of(StimulusSet.from_texts(["face", "house"], modality="label")).spaces == ()
+
+
+def test_cells_that_nearly_all_stimuli_leave_empty_are_not_stretched() -> None:
+    rng = np.random.default_rng(0)
+    columns = rng.standard_normal((40, 49)).astype(np.float32)
+    columns[:, 3] = 1e-6 * rng.standard_normal(40)  # rounding
+    columns[7, 3] = 0.5  # and the rim of one picture
+    split, name = contiguous(40, 4), PREFIX + "edges"
+    whole = Nuisances((Features(name, columns),), {"edges": "a"})
+    (steady,) = whole.steady(split).spaces
+    assert not np.asarray(steady.array)[:, 3].any()
+    np.testing.assert_array_equal(np.delete(steady.array, 3, axis=1), np.delete(columns, 3, axis=1))
+    assert whole.steady(split).hashes != whole.hashes, "scores with other bands are not compared unnoticed"
+    assert whole.steady(split).as_layer().array.shape == (40, 1, 7, 7)
+    fine = Nuisances((Features(name, np.delete(columns, 3, axis=1)),), {"edges": "a"})
+    assert fine.steady(split).hashes == fine.hashes
+    only = Nuisances((Features(name, columns[:, [3]]),), {"edges": "a"})
+    assert only.steady(split).spaces == () and only.steady(split).names == ()

@@ -8,7 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from gyral.cli.main import cli
+from gyral.controls.bands import IMAGE_BANDS, TEXT_BANDS
+from gyral.controls.heard import SOUND_BANDS
+from gyral.controls.over_time import RATE
 from gyral.datasets.pack import check_pack, content_hash, read_pack
+from gyral.datasets.responses import STIMULUS_BANDS
 from gyral.errors import BadDataset, UnknownName
 from gyral.hashing import hash_bytes
 from gyral.record import Record
@@ -140,6 +144,7 @@ def test_a_table_of_units_does_not_take_motion_for_a_unit(folder: Path) -> None:
     ("columns", "cell", "error", "said"),
     [
         (["trans_z"], None, UnknownName, "trans_z"),
+        (["trans_x", "trans_x"], None, BadDataset, "named twice"),
         ([], None, BadDataset, "no column is named"),
         (["trans_y"], "n/a", BadDataset, "row 3"),
         (["trans_y"], "inf", BadDataset, "row 3: no finite number"),
@@ -156,3 +161,21 @@ def test_columns_that_say_no_motion(
         built(folder, TABLES | {"responses": TABLES["responses"] | {"nuisances": {"motion": columns}}})
     assert said in str(caught.value)
     assert not (folder / "pack").exists()
+    done = CliRunner().invoke(cli, ["data", "check", str(folder)])
+    assert said in str(done.exception), "before responses are read"
+
+
+@pytest.mark.parametrize(
+    ("bands", "said"),
+    [
+        ({"length": ["trans_x"]}, "called as another, 'length'"),
+        ({"motion": ["trans_x"], "Motion": ["trans_y"]}, "called as another, 'motion'"),
+    ],
+)
+def test_names_that_other_bands_have(folder: Path, bands: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(BadDataset, match=said):
+        built(folder, TABLES | {"responses": TABLES["responses"] | {"nuisances": bands}})
+
+
+def test_all_bands_of_stimuli_are_known_where_names_are_given() -> None:
+    assert {*IMAGE_BANDS, *TEXT_BANDS, *SOUND_BANDS, "position", "static-vectors", RATE} == STIMULUS_BANDS

@@ -49,7 +49,7 @@ _BAD = {
     "cut flac": (lambda f: _cut(0.5, ".flac", f), "sound-truncated", "cut short"),
     "cut ogg": (lambda f: _cut(0.9, ".ogg", f), "sound-truncated", "cut short"),
     "nan": (
-        lambda f: write_sound(f / "a.wav", np.where(np.arange(99) == 7, np.nan, 0.1), subtype="FLOAT"),
+        lambda f: write_sound(f / "a.wav", np.where(np.arange(999) == 7, np.nan, 0.1), subtype="FLOAT"),
         "sound-finite",
         "NaN",
     ),
@@ -64,6 +64,12 @@ _BAD = {
         lambda f: write_sound(f / "a.wav", np.ones(int(1_000 * LONGEST) + 1), 1_000),
         "sound-long",
         "at most 60",
+    ),
+    "short": (lambda f: write_sound(f / "a.wav", tone(440, 0.005)), "sound-short", "4.99 ms"),
+    "loud": (
+        lambda f: write_sound(f / "a.wav", 3e4 * tone(440), subtype="FLOAT"),
+        "sound-scale",
+        "full scale is 1",
     ),
     "nowhere": (lambda f: f / "a.wav", "stimulus-missing", "missing"),
 }

@@ -11,6 +11,7 @@ from nibabel.cifti2 import BrainModelAxis, ScalarAxis
 from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiLabel, GiftiLabelTable
 
 from drafts import built, drafted, filled, run
+from gyral.datasets.draft_tables import response_tables
 from gyral.datasets.source_look import look
 from sensor_folder import epochs_file, made_raw, save_fif
 from source_folder import SHAPE, image_stimuli, write_csv, write_nifti
@@ -293,3 +294,17 @@ def test_regions_that_stand_twice_are_refused_before_anything_is_read(tmp_path, 
     path.write_bytes(tomli_w.dumps(told).encode())
     assert run("check", tmp_path) == 1
     assert "declared twice" in capsys.readouterr().err
+
+
+def test_motion_and_places_in_a_table_of_trials_are_no_units(tmp_path):
+    trials = {
+        "stimulus": ["a", "b"],
+        "trans_x": [0.1, 0.2],
+        "rot_y": [0.1, 0.3],
+        "framewise_displacement": [0, 0.1],
+    }
+    write_csv(tmp_path / "trials.csv", **trials, x_deg=[1.0, 2.0])
+    assert response_tables(tmp_path, look(tmp_path)) is None
+    write_csv(tmp_path / "betas.csv", **trials, v1=[0.2, 0.4])
+    found = response_tables(tmp_path, look(tmp_path))
+    assert found.paths == ("betas.csv",) and found.units == ("v1",)

@@ -202,6 +202,7 @@ FAULTS: list[tuple[str, Spoil, str, str]] = [
     ("bert", with_file("config.json", b"{"), "config-json", "JSON"),
     ("bert", with_file("config.json", b"[" * 100_000), "config-json", "JSON"),
     ("bert", config(model_type="berd"), "family-unknown", "'berd'"),
+    ("bert", config(model_type={"a": 1}), "family-unknown", "is not on the list"),
     ("bert", config(hidden_size=18), "safetensors-unfit", ""),
     ("bert", cut("model.safetensors", 0.7), "safetensors-truncated", "bytes"),
     ("bert", cut("model.safetensors", 4), "safetensors-truncated", "bytes"),

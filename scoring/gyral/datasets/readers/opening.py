@@ -96,6 +96,14 @@ def require_used(told: ResponsesSource) -> None:
     """
     _require_looked_at(told, "reader", _ONLY)
     if told.reader == "bold":
+        if told.nuisances:
+            raise BadDataset(
+                "reader 'bold' does not look at nuisances: events have no motion, volumes do.",
+                where="responses.nuisances",
+                mend="With estimate 'lsa' or 'lss', `confounds` take motion out in the model that makes the betas; of betas made elsewhere (reader 'images') "
+                "write motion into the trials table.",
+                code="source",
+            )
         _require_looked_at(told, "estimate", _ESTIMATES)
 
 

@@ -338,6 +338,7 @@ def overlapping(tables, folder):
         (lambda t, f: t["responses"].update(estimate="average", high_pass=0.02), "source", "responses.high_pass: estimate 'average' does not look at high_pass"),
         (lambda t, f: t["responses"].update(estimate="average", hrf="spm"), "source", "'lsa' and 'lss' do"),
         (lambda t, f: (confounds("trans_x")(t, f), t["responses"].update(estimate="average")), "source", "estimate 'average' does not look at confounds"),
+        (lambda t, f: t["responses"].update(nuisances={"motion": ["trans_x"]}), "source", "responses.nuisances: reader 'bold' does not look at nuisances"),
         (lambda t, f: t["responses"].update(window=[4.0, 6.0]), "source", "does not look at window. Delete the line; 'average' does"),
         (lambda t, f: t["responses"].update(hrf="glovr"), "source", "responses.hrf: Input should be 'glover'"),
         (lambda t, f: t["responses"].update(estimate="average", window=[8.0, 4.0]), "events-outside", "no volume starts from 8 to 4 s"),
